@@ -1,0 +1,417 @@
+//! Calls: what pages ask, checked, made durable, and only then answered.
+
+use super::delivery::Session;
+use super::error::{ErrorCode, TaskError};
+use super::http::Representation;
+use super::id::{BodyId, CallId, TaskId, TaskKey};
+use super::input::{Call, CommitOutcome, IfExists, Loaded, StoreFailure, TaskCall};
+use super::output::{Answer, Change, FileLocation, Output, Query};
+use super::session::SessionRecord;
+use super::slot::{Queued, Slot, Staged};
+use super::task::{EventKind, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState};
+use super::{Engine, Purpose, RESIDENT_TASKS, STORE_PAUSE_MS};
+
+/// The most rows that one reply brings.
+const MAX_PAGE: u32 = 500;
+
+impl Engine {
+    pub(super) fn handle_call(&mut self, id: CallId, call: Call) {
+        let session = match &call {
+            Call::Open(record) => return self.open_session(id, record.clone()),
+            Call::Download { key, .. } | Call::Task(key, _) => &key.session,
+            Call::Tasks { session, .. } | Call::History { session, .. } => session,
+        };
+        if !self.sessions.contains_key(session) {
+            return self.reply(id, Err(TaskError::new(ErrorCode::SessionNotOpen)));
+        }
+        match call {
+            Call::Open(_) => unreachable!("answered above"),
+            Call::Download { key, spec, if_exists } => self.enqueue(key, id, Queued::Download(spec, if_exists)),
+            Call::Task(key, call) => self.enqueue(key, id, Queued::Task(call)),
+            Call::Tasks { session, after, limit } => {
+                let limit = limit.clamp(1, MAX_PAGE);
+                let query = Query::Tasks { session, after, limit };
+                self.load(Purpose::LoadTasks(id, limit), query);
+            }
+            Call::History { session, before, limit } => {
+                let last = self.sessions.get(&session).map_or(0, |session| session.outbox.last_seq());
+                let before = before.unwrap_or(u64::MAX).min(last + 1);
+                let query = Query::History { session, before, limit: limit.clamp(1, MAX_PAGE) };
+                self.load(Purpose::LoadHistory(id), query);
+            }
+        }
+    }
+
+    fn open_session(&mut self, call: CallId, record: SessionRecord) {
+        let version = record.configuration.version;
+        match self.sessions.get(&record.id).map(|session| session.record.configuration.version) {
+            Some(stored) if version < stored => {
+                self.reply(call, Err(TaskError::new(ErrorCode::VersionTooLow)));
+            }
+            Some(stored) if version == stored => self.reply(call, Ok(Answer::Opened(version))),
+            _ => {
+                let change = Change::PutSession(record.clone());
+                self.commit(Purpose::CommitSession(call, record), vec![change]);
+            }
+        }
+    }
+
+    pub(super) fn handle_session_committed(&mut self, call: CallId, record: SessionRecord, outcome: CommitOutcome) {
+        if outcome != CommitOutcome::Committed {
+            return self.reply(call, Err(storage_error(outcome)));
+        }
+        let version = record.configuration.version;
+        match self.sessions.get_mut(&record.id) {
+            Some(session) => session.record = record,
+            None => {
+                self.sessions.insert(record.id.clone(), Session::new(record));
+            }
+        }
+        self.reply(call, Ok(Answer::Opened(version)));
+    }
+
+    pub(super) fn reply_tasks(&mut self, call: CallId, limit: u32, loaded: Result<Loaded, StoreFailure>) {
+        let Ok(Loaded::Tasks(tasks)) = loaded else {
+            return self.reply(call, Err(TaskError::new(ErrorCode::Storage)));
+        };
+        let next: Option<TaskId> =
+            tasks.last().filter(|_| tasks.len() >= limit as usize).map(|task| task.record.key.task.clone());
+        let snapshots = tasks
+            .into_iter()
+            .map(|stored| {
+                let resident = self.slots.get(&stored.record.key).and_then(|slot| slot.task.as_ref());
+                self.snapshot(resident.unwrap_or(&stored))
+            })
+            .collect();
+        self.reply(call, Ok(Answer::Tasks(snapshots, next)));
+    }
+
+    pub(super) fn reply_history(&mut self, call: CallId, loaded: Result<Loaded, StoreFailure>) {
+        let result = match loaded {
+            Ok(Loaded::Events(mut events)) => {
+                events.reverse();
+                Ok(Answer::History(events))
+            }
+            _ => Err(TaskError::new(ErrorCode::Storage)),
+        };
+        self.reply(call, result);
+    }
+
+    /// Puts a call into its task's queue; a task that is not in memory is looked up first.
+    fn enqueue(&mut self, key: TaskKey, call: CallId, queued: Queued) {
+        let is_new = !self.slots.contains_key(&key);
+        let slot = self.slots.entry(key.clone()).or_default();
+        slot.queue.push_back((call, queued));
+        if is_new {
+            self.load_task(&key);
+        } else {
+            self.serve_queue(&key);
+        }
+    }
+
+    /// Asks storage what it holds of the task.
+    pub(super) fn load_task(&mut self, key: &TaskKey) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.busy = true;
+            self.load(Purpose::LoadTask(key.clone()), Query::Task(key.clone()));
+        }
+    }
+
+    pub(super) fn handle_task_loaded(&mut self, key: &TaskKey, loaded: Result<Loaded, StoreFailure>) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.busy = false;
+        match loaded {
+            Ok(Loaded::Tasks(mut tasks)) => {
+                slot.task = tasks.pop();
+                self.serve_queue(key);
+            }
+            // Nothing is known of it now: let it go and find it again among the tasks that are due.
+            _ => {
+                let queue = self.slots.remove(key).map(|slot| slot.queue).unwrap_or_default();
+                for (call, _) in queue {
+                    self.reply(call, Err(TaskError::new(ErrorCode::Storage)));
+                }
+                self.refill_at = Some(self.now.after(STORE_PAUSE_MS));
+            }
+        }
+    }
+
+    /// Serves the calls that wait for the task, up to the first that needs a commit.
+    pub(super) fn serve_queue(&mut self, key: &TaskKey) {
+        while let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.busy) {
+            let Some((call, queued)) = slot.queue.pop_front() else { return };
+            match queued {
+                Queued::Download(spec, if_exists) => self.download(key, call, spec, if_exists),
+                Queued::Task(what) => self.serve(key, call, what),
+            }
+        }
+    }
+
+    fn download(&mut self, key: &TaskKey, call: CallId, spec: TaskSpec, if_exists: IfExists) {
+        let existing = self.slots.get(key).and_then(|slot| slot.task.clone());
+        if let Some(task) = &existing {
+            let refusal = match if_exists {
+                // The same call once more: its first reply was lost.
+                _ if task.record.spec.call_token == spec.call_token => None,
+                IfExists::Replace => return self.create(key, call, spec, if_exists, existing),
+                IfExists::Error => Some(ErrorCode::TaskExists),
+                IfExists::Keep if task.record.spec.url != spec.url => Some(ErrorCode::IdInUse),
+                IfExists::Keep => None,
+            };
+            let created = task.record.spec.call_token == spec.call_token;
+            let result = match refusal {
+                Some(code) => Err(TaskError::new(code)),
+                None => Ok(Answer::Download(self.snapshot(task), created)),
+            };
+            return self.reply(call, result);
+        }
+        self.create(key, call, spec, if_exists, None);
+    }
+
+    fn create(&mut self, key: &TaskKey, call: CallId, spec: TaskSpec, if_exists: IfExists, old: Option<Task>) {
+        self.drop_attempt(key);
+        let body = BodyId(self.random.next_wide());
+        let record = TaskRecord {
+            key: key.clone(),
+            spec: spec.clone(),
+            state: TaskState::READY,
+            created_at: self.now,
+            ended_at: None,
+        };
+        let task = Task { record, progress: Progress::new(body) };
+        let mut changes = vec![
+            Change::PutBody(body),
+            Change::PutTask(task.record.clone()),
+            Change::PutProgress(key.clone(), task.progress.clone()),
+        ];
+        let old_body = old.as_ref().and_then(live_body);
+        changes.extend(old_body.map(Change::KillBody));
+        let staged = Staged {
+            task: Some(task),
+            event: None,
+            call: Some((call, Queued::Download(spec, if_exists))),
+            leaves_dead_body: old_body.is_some(),
+        };
+        self.commit_task(key, staged, changes);
+    }
+
+    fn serve(&mut self, key: &TaskKey, call: CallId, what: TaskCall) {
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else {
+            return self.reply(call, Err(TaskError::new(ErrorCode::TaskNotFound)));
+        };
+        let state = &task.record.state;
+        match what {
+            TaskCall::Pause if matches!(state, TaskState::Active { .. }) => self.pause(key, call, task),
+            TaskCall::Resume if matches!(state, TaskState::Paused | TaskState::Failed(_)) => {
+                self.resume(key, call, task);
+            }
+            TaskCall::Resume if matches!(state, TaskState::Active { reason: Some(_), .. }) => {
+                if let Some(task) = self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()) {
+                    task.record.state = TaskState::READY;
+                }
+                self.reply_task(call, key);
+            }
+            TaskCall::Cancel if !state.has_ended() => self.cancel(key, call, task),
+            TaskCall::Release if state.has_ended() => self.release(key, call, &task),
+            TaskCall::Release => self.reply(call, Err(TaskError::new(ErrorCode::NotFinished))),
+            TaskCall::File => {
+                let result = file_location(&task).ok_or(TaskError::new(ErrorCode::NotFinished));
+                self.reply(call, result.map(Answer::File));
+            }
+            TaskCall::Get | TaskCall::Pause | TaskCall::Resume | TaskCall::Cancel => self.reply_task(call, key),
+        }
+    }
+
+    fn reply_task(&mut self, call: CallId, key: &TaskKey) {
+        if let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) {
+            let snapshot = self.snapshot(task);
+            self.reply(call, Ok(Answer::Task(snapshot)));
+        }
+    }
+
+    fn pause(&mut self, key: &TaskKey, call: CallId, mut task: Task) {
+        // What has been read already is kept.
+        let mut changes = self.take_checkpoint(key, &mut task);
+        self.drop_attempt(key);
+        task.record.state = TaskState::Paused;
+        changes.push(Change::PutTask(task.record.clone()));
+        self.commit_call(key, call, TaskCall::Pause, Some(task), None, changes);
+    }
+
+    fn resume(&mut self, key: &TaskKey, call: CallId, mut task: Task) {
+        task.record.state = TaskState::READY;
+        task.record.ended_at = None;
+        task.progress.failures = 0;
+        let changes =
+            vec![Change::PutTask(task.record.clone()), Change::PutProgress(key.clone(), task.progress.clone())];
+        self.commit_call(key, call, TaskCall::Resume, Some(task), None, changes);
+    }
+
+    fn cancel(&mut self, key: &TaskKey, call: CallId, mut task: Task) {
+        self.drop_attempt(key);
+        let body = live_body(&task);
+        task.record.state = TaskState::Cancelled;
+        task.record.ended_at = Some(self.now);
+        task.progress.received = Default::default();
+        let event = self.new_event(key, EventKind::Cancelled);
+        let mut changes =
+            vec![Change::PutTask(task.record.clone()), Change::PutProgress(key.clone(), task.progress.clone())];
+        changes.extend(body.map(Change::KillBody));
+        self.commit_call(key, call, TaskCall::Cancel, Some(task), event, changes);
+    }
+
+    fn release(&mut self, key: &TaskKey, call: CallId, task: &Task) {
+        let mut changes = vec![Change::DeleteTask(key.clone())];
+        changes.extend(live_body(task).map(Change::KillBody));
+        self.commit_call(key, call, TaskCall::Release, None, None, changes);
+    }
+
+    fn commit_call(
+        &mut self,
+        key: &TaskKey,
+        call: CallId,
+        what: TaskCall,
+        task: Option<Task>,
+        event: Option<TaskEvent>,
+        changes: Vec<Change>,
+    ) {
+        let leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
+        let staged = Staged { task, event, call: Some((call, Queued::Task(what))), leaves_dead_body };
+        self.commit_task(key, staged, changes);
+    }
+
+    /// Gives an event its number. It exists once the commit that carries it has succeeded.
+    pub(super) fn new_event(&mut self, key: &TaskKey, kind: EventKind) -> Option<TaskEvent> {
+        let seq = self.sessions.get_mut(&key.session)?.outbox.allot();
+        Some(TaskEvent { seq, task: key.clone(), at: self.now, kind })
+    }
+
+    /// Sends a task's commit on its way. The slot keeps the old truth until the answer is there.
+    pub(super) fn commit_task(&mut self, key: &TaskKey, staged: Staged, mut changes: Vec<Change>) {
+        changes.extend(staged.event.iter().map(|event| Change::PutEvent(key.session.clone(), event.clone())));
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.busy = true;
+        }
+        self.commit(Purpose::CommitTask(key.clone(), Box::new(staged)), changes);
+    }
+
+    pub(super) fn handle_task_committed(&mut self, key: &TaskKey, staged: Staged, outcome: CommitOutcome) {
+        match outcome {
+            CommitOutcome::Committed => self.task_is_durable(key, staged),
+            CommitOutcome::Failed(failure) => {
+                self.abandon_event(key, &staged);
+                if let Some((call, _)) = staged.call {
+                    self.reply(call, Err(storage_error(outcome)));
+                }
+                self.handle_refused_commit(key, failure);
+                self.serve_queue(key);
+            }
+            // Whether it happened, only storage knows: ask, and then do what is still to be done.
+            CommitOutcome::Unknown | CommitOutcome::Fenced => {
+                if let Some(session) = self.abandon_event(key, &staged) {
+                    session.outbox.forget_resident();
+                }
+                self.drop_attempt(key);
+                if let (Some(slot), Some(call)) = (self.slots.get_mut(key), staged.call) {
+                    slot.queue.push_front(call);
+                }
+                self.load_task(key);
+            }
+        }
+    }
+
+    /// The staged event did not happen, or may not have. Returns its session if there was one.
+    fn abandon_event(&mut self, key: &TaskKey, staged: &Staged) -> Option<&mut Session> {
+        let event = staged.event.as_ref()?;
+        let session = self.sessions.get_mut(&key.session)?;
+        session.outbox.abandoned(event.seq);
+        Some(session)
+    }
+
+    fn task_is_durable(&mut self, key: &TaskKey, staged: Staged) {
+        let resident = self.slots.len() as u32;
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.busy = false;
+        let before = slot.task.take().map(|task| task.record);
+        slot.task = staged.task;
+        let has_changed = slot.task.as_ref().is_some_and(|task| before.as_ref() != Some(&task.record));
+        if staged.leaves_dead_body {
+            self.sweep_at = Some(self.now);
+        }
+        if let Some(event) = staged.event {
+            self.publish_event(event);
+        }
+        if let Some((call, queued)) = staged.call {
+            self.answer_committed(key, call, &queued);
+        }
+        if has_changed {
+            self.publish_task(key);
+        }
+        self.serve_queue(key);
+        self.advance(key);
+        // A queue of thousands stays in storage, but for its head.
+        let crowded = resident > RESIDENT_TASKS * 2;
+        if crowded
+            && self.slots.get(key).is_some_and(|slot| !slot.busy && slot.queue.is_empty() && slot.download.is_none())
+        {
+            self.slots.remove(key);
+            self.refill_at = self.refill_at.or(Some(self.now));
+        }
+    }
+
+    fn answer_committed(&mut self, key: &TaskKey, call: CallId, queued: &Queued) {
+        match self.slots.get(key).and_then(|slot| slot.task.as_ref()) {
+            None => {
+                let session = self.sessions.get(&key.session);
+                let clients = session.into_iter().flat_map(Session::clients);
+                self.outputs.extend(clients.map(|client| Output::Released(client.clone(), key.clone())));
+                self.reply(call, Ok(Answer::Released));
+            }
+            Some(task) => {
+                let snapshot = self.snapshot(task);
+                let answer = match queued {
+                    Queued::Download(..) => Answer::Download(snapshot, true),
+                    Queued::Task(_) => Answer::Task(snapshot),
+                };
+                self.reply(call, Ok(answer));
+            }
+        }
+    }
+
+    /// Shows the task's state to every page of its session.
+    pub(super) fn publish_task(&mut self, key: &TaskKey) {
+        let task = self.slots.get(key).and_then(|slot| slot.task.as_ref());
+        let (Some(task), Some(session)) = (task, self.sessions.get(&key.session)) else { return };
+        let snapshot = self.snapshot(task);
+        self.outputs.extend(session.clients().map(|client| Output::Changed(client.clone(), snapshot.clone())));
+    }
+}
+
+/// The body that dies with the task, if it has not died before.
+fn live_body(task: &Task) -> Option<BodyId> {
+    (task.record.state != TaskState::Cancelled).then_some(task.progress.body)
+}
+
+fn file_location(task: &Task) -> Option<FileLocation> {
+    let length = task.progress.received.len();
+    (task.record.state == TaskState::Completed).then(|| FileLocation {
+        body: task.progress.body,
+        length,
+        content_type: task.progress.representation.as_ref().and_then(|known| known.content_type.clone()),
+    })
+}
+
+fn storage_error(outcome: CommitOutcome) -> TaskError {
+    TaskError::new(match outcome {
+        CommitOutcome::Failed(StoreFailure::Quota) => ErrorCode::QuotaExceeded,
+        _ => ErrorCode::Storage,
+    })
+}
+
+impl Slot {
+    /// Whether what is kept can be continued.
+    pub(super) fn kept_is_resumable(&self) -> bool {
+        let kept = self.task.as_ref().and_then(|task| task.progress.representation.as_ref());
+        kept.is_some_and(Representation::is_resumable)
+    }
+}

@@ -1,0 +1,65 @@
+//! Records as versioned bytes: one byte of format version, then the record in postcard's format. Stores see bytes
+//! only, so what is written today is read by tomorrow's version here and nowhere else.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The version that [`encode`] writes.
+pub const FORMAT_VERSION: u8 = 1;
+
+/// The stored bytes of `record`.
+pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
+    postcard::to_extend(record, vec![FORMAT_VERSION])
+        .unwrap_or_else(|_| unreachable!("records have no values that postcard refuses"))
+}
+
+/// Reads what [`encode`] wrote; `None` if the bytes are of a newer version or damaged.
+pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
+    match bytes.split_first()? {
+        (&FORMAT_VERSION, record) => postcard::from_bytes(record).ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::id::{BodyId, SessionId, TaskId, TaskKey};
+    use super::super::task::{Progress, TaskRecord, TaskSpec, TaskState};
+    use super::super::time::Timestamp;
+    use super::*;
+
+    fn record() -> TaskRecord {
+        TaskRecord {
+            key: TaskKey { session: SessionId::new("podcasts"), task: TaskId::new("episode 1") },
+            spec: TaskSpec {
+                url: "https://a.example/1".into(),
+                host: "a.example".into(),
+                same_origin: false,
+                call_token: "t".into(),
+                description: None,
+                metadata: Some("{}".into()),
+            },
+            state: TaskState::Active { not_before: Timestamp(5), reason: None },
+            created_at: Timestamp(4),
+            ended_at: None,
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        assert_eq!(decode::<TaskRecord>(&encode(&record())), Some(record()));
+        let mut progress = Progress::new(BodyId(u128::MAX));
+        progress.received.insert(3..1 << 52);
+        assert_eq!(decode::<Progress>(&encode(&progress)), Some(progress));
+    }
+
+    #[test]
+    fn damaged_and_newer_bytes_are_refused() {
+        let bytes = encode(&record());
+        let newer = [&[FORMAT_VERSION + 1], &bytes[1..]].concat();
+        assert_eq!(decode::<TaskRecord>(&newer), None);
+        for cut in 0..bytes.len() {
+            assert_eq!(decode::<TaskRecord>(&bytes[..cut]), None, "cut at {cut}");
+        }
+    }
+}

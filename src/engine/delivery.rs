@@ -1,0 +1,183 @@
+//! Delivery: every event reaches its session's delegate at least once and in order, and leaves the outbox only when
+//! the delegate has handled it. Other pages watch.
+
+use std::collections::BTreeSet;
+
+use super::id::{ClientId, SessionId};
+use super::input::{CommitOutcome, Loaded, StoreFailure};
+use super::outbox::{Outbox, WINDOW};
+use super::output::{Change, Output, Query};
+use super::session::SessionRecord;
+use super::task::TaskEvent;
+use super::time::Timestamp;
+use super::{Engine, Purpose, STORE_PAUSE_MS, SessionSnapshot};
+
+/// The page whose acknowledgements count.
+#[derive(Debug)]
+struct Delegate {
+    client: ClientId,
+    /// The last event posted to it.
+    sent: u64,
+    /// The last event that waited when it attached, until all those are acknowledged.
+    backlog: Option<u64>,
+}
+
+/// A session in memory.
+#[derive(Debug)]
+pub struct Session {
+    /// As it is stored.
+    pub record: SessionRecord,
+    /// Its unacknowledged events.
+    pub outbox: Outbox,
+    /// When to try storage again, after it failed.
+    pub retry_at: Option<Timestamp>,
+    clients: BTreeSet<ClientId>,
+    delegate: Option<Delegate>,
+    loading: bool,
+    deleting: bool,
+}
+
+impl Session {
+    /// A new session, without a past.
+    pub fn new(record: SessionRecord) -> Self {
+        Self::restore(SessionSnapshot { record, outbox: Vec::new(), more_events: false, last_seq: 0 })
+    }
+
+    /// A session as storage holds it.
+    pub fn restore(snapshot: SessionSnapshot) -> Self {
+        Self {
+            record: snapshot.record,
+            outbox: Outbox::restore(snapshot.outbox, snapshot.more_events, snapshot.last_seq),
+            retry_at: None,
+            clients: BTreeSet::new(),
+            delegate: None,
+            loading: false,
+            deleting: false,
+        }
+    }
+
+    /// The pages that are attached.
+    pub fn clients(&self) -> impl Iterator<Item = &ClientId> {
+        self.clients.iter()
+    }
+
+    fn observers(&self) -> impl Iterator<Item = &ClientId> {
+        let delegate = self.delegate.as_ref().map(|delegate| &delegate.client);
+        self.clients.iter().filter(move |client| Some(*client) != delegate)
+    }
+}
+
+impl Engine {
+    pub(super) fn handle_hello(&mut self, client: ClientId, id: &SessionId, delegate: bool) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if delegate {
+            let backlog = Some(session.outbox.last_seq());
+            session.delegate = Some(Delegate { client: client.clone(), sent: 0, backlog });
+        }
+        session.clients.insert(client);
+    }
+
+    pub(super) fn handle_bye(&mut self, client: &ClientId, id: Option<&SessionId>) {
+        for (_, session) in self.sessions.iter_mut().filter(|(session, _)| id.is_none_or(|id| id == *session)) {
+            session.clients.remove(client);
+            if session.delegate.as_ref().is_some_and(|delegate| delegate.client == *client) {
+                session.delegate = None;
+            }
+        }
+    }
+
+    pub(super) fn handle_ack(&mut self, client: &ClientId, id: &SessionId, seq: u64) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        if session.delegate.as_ref().is_some_and(|delegate| delegate.client == *client && seq <= delegate.sent) {
+            session.outbox.ack(seq);
+        }
+    }
+
+    /// Shows a committed event to the pages that only watch, and puts it into the outbox.
+    pub(super) fn publish_event(&mut self, event: TaskEvent) {
+        let Some(session) = self.sessions.get_mut(&event.task.session) else { return };
+        for client in session.observers() {
+            self.outputs.push_back(Output::Observe(client.clone(), event.task.session.clone(), event.clone()));
+        }
+        session.outbox.committed(event);
+    }
+
+    /// Deletes what is acknowledged, loads what memory lacks, delivers what is next: for every session.
+    pub(super) fn tend_sessions(&mut self) {
+        let ids: Vec<SessionId> = self.sessions.keys().cloned().collect();
+        for id in ids {
+            self.delete_acked(&id);
+            self.load_outbox(&id);
+            self.deliver(&id);
+        }
+    }
+
+    /// The session, unless its storage is to be left alone for a while.
+    fn session_with_storage(&mut self, id: &SessionId) -> Option<&mut Session> {
+        let now = self.now;
+        let session = self.sessions.get_mut(id)?;
+        if session.retry_at.is_some_and(|at| at <= now) {
+            session.retry_at = None;
+        }
+        Some(session).filter(|session| session.retry_at.is_none())
+    }
+
+    fn delete_acked(&mut self, id: &SessionId) {
+        let Some(session) = self.session_with_storage(id).filter(|session| !session.deleting) else { return };
+        if let Some(through) = session.outbox.acked_and_stored() {
+            session.deleting = true;
+            let change = Change::DeleteEvents { session: id.clone(), through };
+            self.commit(Purpose::CommitAck(id.clone(), through), vec![change]);
+        }
+    }
+
+    pub(super) fn handle_ack_committed(&mut self, id: &SessionId, through: u64, outcome: CommitOutcome) {
+        let retry_at = self.now.after(STORE_PAUSE_MS);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.deleting = false;
+        match outcome {
+            CommitOutcome::Committed => session.outbox.deleted(through),
+            // Deleting twice does no harm, so a lost answer is the same as a failure.
+            _ => session.retry_at = Some(retry_at),
+        }
+    }
+
+    fn load_outbox(&mut self, id: &SessionId) {
+        let Some(session) = self.session_with_storage(id) else { return };
+        if session.loading || session.delegate.is_none() {
+            return;
+        }
+        if let Some(after) = session.outbox.wants_load() {
+            session.loading = true;
+            let query = Query::Outbox { session: id.clone(), after, limit: WINDOW as u32 };
+            self.load(Purpose::LoadOutbox(id.clone()), query);
+        }
+    }
+
+    pub(super) fn handle_outbox(&mut self, id: &SessionId, loaded: Result<Loaded, StoreFailure>) {
+        let retry_at = self.now.after(STORE_PAUSE_MS);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        session.loading = false;
+        match loaded {
+            Ok(Loaded::Events(events)) => {
+                let more = events.len() >= WINDOW;
+                session.outbox.loaded(events, more);
+            }
+            _ => session.retry_at = Some(retry_at),
+        }
+    }
+
+    fn deliver(&mut self, id: &SessionId) {
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let Some(delegate) = &mut session.delegate else { return };
+        let events = session.outbox.to_deliver(delegate.sent);
+        if let Some(last) = events.last() {
+            delegate.sent = last.seq;
+            self.outputs.push_back(Output::Deliver(delegate.client.clone(), id.clone(), events));
+        }
+        if delegate.backlog.is_some_and(|backlog| session.outbox.is_drained_through(backlog)) {
+            delegate.backlog = None;
+            self.outputs.push_back(Output::AllDelivered(delegate.client.clone(), id.clone()));
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! `Retry-After` (RFC 9110 section 10.2.3): when the server wants to be asked again.
+
+use super::super::time::Timestamp;
+use super::content_range::number;
+use super::date;
+
+/// When to try again, as the server put it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RetryAfter {
+    /// After this many milliseconds.
+    DelayMs(u64),
+    /// Not before this time.
+    At(Timestamp),
+}
+
+impl RetryAfter {
+    /// Parses the field's value; `None` if it is neither seconds nor a date.
+    pub fn parse(value: &str) -> Option<Self> {
+        number(value.trim())
+            .map(|seconds| Self::DelayMs(seconds.saturating_mul(1_000)))
+            .or_else(|| date::parse(value).map(Self::At))
+    }
+
+    /// Milliseconds from `now`.
+    pub fn delay_ms(self, now: Timestamp) -> u64 {
+        match self {
+            Self::DelayMs(delay_ms) => delay_ms,
+            Self::At(time) => time.since(now),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_seconds_and_dates() {
+        let now = Timestamp(784_111_770_000);
+        let delay = |value| RetryAfter::parse(value).map(|after| after.delay_ms(now));
+        assert_eq!(delay("120"), Some(120_000));
+        assert_eq!(delay("Sun, 06 Nov 1994 08:49:37 GMT"), Some(7_000));
+        assert_eq!(delay("Sun, 06 Nov 1994 08:49:00 GMT"), Some(0), "a time that has passed");
+        assert_eq!(delay("soon"), None);
+        assert_eq!(delay("-1"), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! Names of things. Text ids come from the app, numbers from the engine's own counters.
+
+use std::rc::Rc;
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub struct $name(Rc<str>);
+
+        impl $name {
+            /// Wraps the text.
+            pub fn new(text: &str) -> Self {
+                Self(text.into())
+            }
+
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub struct $name(pub u64);
+    };
+}
+
+text_id!(
+    /// A session's identifier, chosen by the app and the same at every launch.
+    SessionId
+);
+text_id!(
+    /// A task's public id, unique in its session: the app's own, or one its page made.
+    TaskId
+);
+text_id!(
+    /// A page, as the browser names it (`Client.id` of the Service Workers specification).
+    ClientId
+);
+number_id!(
+    /// An effect in flight. A [`super::output::Effect::Read`]'s id also names the buffer it filled.
+    EffectId
+);
+number_id!(
+    /// A wake: one event that the worker was started or kept alive for.
+    WakeId
+);
+number_id!(
+    /// A call that waits for its reply.
+    CallId
+);
+
+/// Where a task is stored: its session and its id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct TaskKey {
+    /// The session it belongs to.
+    pub session: SessionId,
+    /// Its id in that session.
+    pub task: TaskId,
+}
+
+/// The stored bytes of one representation. Random, so that no two bodies ever share chunks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BodyId(pub u128);

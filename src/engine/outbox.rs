@@ -1,0 +1,185 @@
+//! One session's events that its delegate has not acknowledged. Only the head of a long outbox is held in memory.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::task::TaskEvent;
+
+/// How many events one load brings, and how many may be with the delegate unacknowledged.
+pub const WINDOW: usize = 64;
+
+/// Events awaiting their acknowledgement, in order.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    resident: BTreeMap<u64, TaskEvent>,
+    /// Whether storage holds events behind the resident ones.
+    more: bool,
+    /// Events whose commit is not answered. Nothing behind the first of them is delivered, so that an event whose
+    /// commit turns out late is never handed out after a younger one.
+    uncommitted: BTreeSet<u64>,
+    last_seq: u64,
+    acked: u64,
+    deleted: u64,
+}
+
+impl Outbox {
+    /// What a boot found: the head of the outbox, whether there is more, and the last number ever given.
+    pub fn restore(head: Vec<TaskEvent>, more: bool, last_seq: u64) -> Self {
+        let resident = head.into_iter().map(|event| (event.seq, event)).collect();
+        Self { resident, more, last_seq, ..Self::default() }
+    }
+
+    /// Gives the number for a new event that is about to be committed.
+    pub fn allot(&mut self) -> u64 {
+        self.last_seq += 1;
+        self.uncommitted.insert(self.last_seq);
+        self.last_seq
+    }
+
+    /// The event's commit succeeded.
+    pub fn committed(&mut self, event: TaskEvent) {
+        self.uncommitted.remove(&event.seq);
+        if self.more || self.resident.len() >= WINDOW {
+            self.more = true;
+        } else {
+            self.resident.insert(event.seq, event);
+        }
+    }
+
+    /// The event's commit failed: it never happened.
+    pub fn abandoned(&mut self, seq: u64) {
+        self.uncommitted.remove(&seq);
+    }
+
+    /// The events to deliver next, behind `sent`; at most a window of them unacknowledged.
+    pub fn to_deliver(&self, sent: u64) -> Vec<TaskEvent> {
+        let gate = self.uncommitted.first().copied().unwrap_or(u64::MAX);
+        self.resident
+            .range(self.acked + 1..gate.max(self.acked + 1))
+            .take(WINDOW)
+            .filter(|(seq, _)| **seq > sent)
+            .map(|(_, event)| event.clone())
+            .collect()
+    }
+
+    /// The delegate has handled everything up to `seq`. False if that is old news.
+    pub fn ack(&mut self, seq: u64) -> bool {
+        let seq = seq.min(self.last_seq);
+        let news = seq > self.acked && self.resident.range(self.acked + 1..=seq).next().is_some();
+        if news {
+            self.acked = seq;
+        }
+        news
+    }
+
+    /// The last acknowledged event that is still stored, if any.
+    pub fn acked_and_stored(&self) -> Option<u64> {
+        self.resident.range(..=self.acked).next_back().map(|(seq, _)| *seq)
+    }
+
+    /// The acknowledged events up to `through` were deleted from storage.
+    pub fn deleted(&mut self, through: u64) {
+        self.deleted = through;
+        self.resident = self.resident.split_off(&(through + 1));
+    }
+
+    /// The number behind which to load, if the memory has run out of events and storage has not.
+    pub fn wants_load(&self) -> Option<u64> {
+        (self.more && self.resident.is_empty()).then_some(self.deleted)
+    }
+
+    /// Storage may hold what memory does not know: look again.
+    pub fn forget_resident(&mut self) {
+        self.more = true;
+        self.resident.clear();
+    }
+
+    /// What a load brought, and whether there is more.
+    pub fn loaded(&mut self, events: Vec<TaskEvent>, more: bool) {
+        self.more = more;
+        self.resident
+            .extend(events.into_iter().filter(|event| event.seq > self.deleted).map(|event| (event.seq, event)));
+    }
+
+    /// Whether nothing up to and including `seq` awaits its acknowledgement.
+    pub fn is_drained_through(&self, seq: u64) -> bool {
+        let first = self.resident.keys().next().copied().unwrap_or(u64::MAX);
+        let unseen = self.more && self.resident.is_empty();
+        first > seq && !unseen && self.uncommitted.first().is_none_or(|pending| *pending > seq)
+    }
+
+    /// The last number given.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::id::{SessionId, TaskId, TaskKey};
+    use super::super::task::EventKind;
+    use super::super::time::Timestamp;
+    use super::*;
+
+    fn event(seq: u64) -> TaskEvent {
+        let task = TaskKey { session: SessionId::new("s"), task: TaskId::new("t") };
+        TaskEvent { seq, task, at: Timestamp(0), kind: EventKind::Cancelled }
+    }
+
+    fn seqs(events: Vec<TaskEvent>) -> Vec<u64> {
+        events.into_iter().map(|event| event.seq).collect()
+    }
+
+    #[test]
+    fn nothing_overtakes_an_event_whose_commit_is_not_answered() {
+        let mut outbox = Outbox::default();
+        let (first, second) = (outbox.allot(), outbox.allot());
+        outbox.committed(event(second));
+        assert_eq!(seqs(outbox.to_deliver(0)), [] as [u64; 0]);
+        outbox.committed(event(first));
+        assert_eq!(seqs(outbox.to_deliver(0)), [1, 2]);
+        assert_eq!(seqs(outbox.to_deliver(1)), [2]);
+    }
+
+    #[test]
+    fn an_event_that_never_happened_holds_up_nothing() {
+        let mut outbox = Outbox::default();
+        let (first, second) = (outbox.allot(), outbox.allot());
+        outbox.committed(event(second));
+        outbox.abandoned(first);
+        assert_eq!(seqs(outbox.to_deliver(0)), [2]);
+    }
+
+    #[test]
+    fn an_ack_takes_effect_once_and_only_for_what_is_there() {
+        let mut outbox = Outbox::restore(vec![event(3), event(5)], false, 5);
+        assert!(!outbox.ack(2));
+        assert!(outbox.ack(3));
+        assert!(!outbox.ack(3));
+        assert_eq!(outbox.acked_and_stored(), Some(3));
+        assert!(!outbox.is_drained_through(3), "its deletion is not committed");
+        outbox.deleted(3);
+        assert!(outbox.is_drained_through(4));
+        assert_eq!(seqs(outbox.to_deliver(0)), [5]);
+        assert!(outbox.ack(99), "a number never given acknowledges what is there");
+        outbox.deleted(5);
+        assert!(outbox.is_drained_through(5));
+    }
+
+    #[test]
+    fn a_long_outbox_is_held_window_by_window() {
+        let mut outbox = Outbox::default();
+        let total = WINDOW as u64 + 10;
+        for _ in 0..total {
+            let seq = outbox.allot();
+            outbox.committed(event(seq));
+        }
+        assert_eq!(outbox.to_deliver(0).len(), WINDOW);
+        assert_eq!(outbox.wants_load(), None);
+        assert!(outbox.ack(WINDOW as u64));
+        outbox.deleted(WINDOW as u64);
+        assert_eq!(outbox.wants_load(), Some(WINDOW as u64));
+        assert!(!outbox.is_drained_through(total));
+        outbox.loaded((WINDOW as u64 + 1..=total).map(event).collect(), false);
+        assert_eq!(outbox.to_deliver(0).len(), 10);
+    }
+}

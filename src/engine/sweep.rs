@@ -1,0 +1,35 @@
+//! Sweeping: the chunks of dead bodies are deleted a few at a time, so that no commit ever waits long for it.
+
+use super::input::{CommitOutcome, Loaded, StoreFailure};
+use super::output::{Change, Query};
+use super::{Engine, Purpose, STORE_PAUSE_MS};
+
+/// Chunks deleted by one commit.
+const CHUNKS_PER_COMMIT: u32 = 64;
+
+impl Engine {
+    /// Looks for a dead body if there may be one.
+    pub(super) fn sweep(&mut self) {
+        if self.sweep_at.is_some_and(|at| at <= self.now) {
+            self.sweep_at = None;
+            self.load(Purpose::FindDeadBody, Query::DeadBody { chunks: CHUNKS_PER_COMMIT });
+        }
+    }
+
+    pub(super) fn handle_dead_body(&mut self, loaded: Result<Loaded, StoreFailure>) {
+        match loaded {
+            Ok(Loaded::DeadBody(Some(dead))) => {
+                let chunks = dead.through.map(|through| Change::DeleteChunks { body: dead.body, through });
+                let last = (!dead.more).then_some(Change::DeleteBody(dead.body));
+                self.commit(Purpose::CommitSweep, chunks.into_iter().chain(last).collect());
+            }
+            Ok(_) => {}
+            Err(_) => self.sweep_at = Some(self.now.after(STORE_PAUSE_MS)),
+        }
+    }
+
+    pub(super) fn handle_swept(&mut self, outcome: CommitOutcome) {
+        let pause_ms = if outcome == CommitOutcome::Committed { 0 } else { STORE_PAUSE_MS };
+        self.sweep_at = Some(self.now.after(pause_ms));
+    }
+}

@@ -1,0 +1,164 @@
+//! The port to durable storage. A store is a set of [`Table`]s with ordered keys that takes a list of [`Write`]s all
+//! or nothing, if the caller's epoch is still the newest. What rows mean (which record, which key, which index) is
+//! said once, in [`changes`] and [`queries`], for every store; so a store is small, and one contract suite fits all.
+
+pub mod boot;
+pub mod changes;
+pub mod contract;
+mod key;
+pub mod memory;
+pub mod queries;
+
+pub use key::{Key, KeyRange, Part};
+
+use crate::engine::input::{CommitOutcome, StoreFailure};
+
+/// The tables of a database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    /// The epoch, and what a store notes for itself.
+    Meta,
+    /// Session records by identifier.
+    Sessions,
+    /// Task records by session and id; indexed by when they are due, if they are.
+    Tasks,
+    /// Checkpoints, by the same keys.
+    Progress,
+    /// Bodies by id; indexed once they are dead.
+    Bodies,
+    /// Chunks by body and offset.
+    Chunks,
+    /// Unacknowledged events by session and sequence number.
+    Outbox,
+    /// Past events, by the same keys.
+    History,
+}
+
+impl Table {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Meta,
+        Self::Sessions,
+        Self::Tasks,
+        Self::Progress,
+        Self::Bodies,
+        Self::Chunks,
+        Self::Outbox,
+        Self::History,
+    ];
+
+    /// The table's name in a database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Meta => "meta",
+            Self::Sessions => "sessions",
+            Self::Tasks => "tasks",
+            Self::Progress => "progress",
+            Self::Bodies => "bodies",
+            Self::Chunks => "chunks",
+            Self::Outbox => "outbox",
+            Self::History => "history",
+        }
+    }
+
+    /// Whether its rows may carry a number by which they are found, too.
+    pub fn is_indexed(self) -> bool {
+        matches!(self, Self::Tasks | Self::Bodies)
+    }
+}
+
+/// What a row holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value<C> {
+    /// An encoded record.
+    Bytes(Vec<u8>),
+    /// Bytes of a file, in the store's own form, with their length.
+    Chunk(C, u64),
+}
+
+/// One change to one table.
+#[derive(Clone, Debug)]
+pub enum Write<C> {
+    /// Store a row.
+    Put {
+        /// Where.
+        table: Table,
+        /// Under which key.
+        key: Key,
+        /// What.
+        value: Value<C>,
+        /// Its number in the table's index; a row without one is not in it.
+        index: Option<u64>,
+    },
+    /// Delete rows.
+    Delete {
+        /// Where.
+        table: Table,
+        /// Which.
+        range: KeyRange,
+    },
+}
+
+/// A database.
+#[expect(async_fn_in_trait, reason = "used in one thread only, where futures need not be Send")]
+pub trait Store {
+    /// A file's bytes as this store holds them: a Blob or an ArrayBuffer in a browser.
+    type Chunk: Clone;
+    /// A consistent view for a few reads.
+    type Reader: Reader<Chunk = Self::Chunk>;
+
+    /// Begins reading.
+    ///
+    /// # Errors
+    /// If the database cannot be reached.
+    async fn reader(&self) -> Result<Self::Reader, StoreFailure>;
+
+    /// Takes the lease: returns a new epoch, newer than all before. Commits of older ones are fenced from now on.
+    ///
+    /// # Errors
+    /// If the epoch could not be made durable.
+    async fn advance_epoch(&self) -> Result<u64, StoreFailure>;
+
+    /// Writes all or nothing, and nothing if `epoch` is not the newest.
+    async fn commit(&self, epoch: u64, writes: Vec<Write<Self::Chunk>>) -> CommitOutcome;
+}
+
+/// A consistent view of a database.
+#[expect(async_fn_in_trait, reason = "used in one thread only, where futures need not be Send")]
+pub trait Reader {
+    /// See [`Store::Chunk`].
+    type Chunk;
+
+    /// One row.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    async fn get(&self, table: Table, key: &Key) -> Result<Option<Value<Self::Chunk>>, StoreFailure>;
+
+    /// At most `limit` rows of a range, ascending.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    async fn scan(&self, table: Table, range: &KeyRange, limit: u32) -> Result<Vec<Value<Self::Chunk>>, StoreFailure>;
+
+    /// The keys of at most `limit` rows of a range, ascending.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    async fn scan_keys(&self, table: Table, range: &KeyRange, limit: u32) -> Result<Vec<Key>, StoreFailure>;
+
+    /// The last key of a range.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    async fn last_key(&self, table: Table, range: &KeyRange) -> Result<Option<Key>, StoreFailure>;
+
+    /// At most `limit` rows in the order of the table's index; rows that are not in the index are left out.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    async fn scan_index(&self, table: Table, limit: u32) -> Result<Vec<Value<Self::Chunk>>, StoreFailure>;
+
+    /// How many rows this view has handed out so far.
+    fn rows_read(&self) -> u64;
+}

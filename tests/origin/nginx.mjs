@@ -1,0 +1,120 @@
+// A real nginx on loopback, with a conf of its own in a temporary folder: the honest server to measure against.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs/promises';
+import net from 'node:net';
+import os from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { findNginx } from '../../tools/setup.mjs';
+import { parseRange } from './rfc9110.mjs';
+
+const MIME_TYPES = `types {
+    text/html html; text/css css; text/javascript js mjs; application/wasm wasm; application/json json map;
+    application/manifest+json webmanifest; image/svg+xml svg; image/png png;
+  }`;
+
+/** Answered without a trace in the log. */
+const MARK = '/longhaul-log-mark';
+
+/** `rate`: bytes per second and connection. */
+const limitRate = (rate) => (rate ? `limit_rate ${rate};` : '');
+
+function location(prefix, route) {
+  const { dir, rate } = typeof route === 'string' ? { dir: route } : route;
+  return `location ${prefix} { alias "${path.resolve(dir)}/"; ${limitRate(rate)} }`;
+}
+
+function configuration({ home, root, routes, rate, port }) {
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+  return `daemon off;
+master_process off;
+pid "${home}/nginx.pid";
+${process.getuid() === 0 ? 'user root;' : ''}
+events { worker_connections 1024; }
+http {
+  ${temporary.map((name) => `${name}_temp_path "${home}/${name}";`).join('\n  ')}
+  log_format entries escape=json '{"path":"$uri","status":$status,"range":"$http_range","bytesSent":$body_bytes_sent}';
+  access_log "${home}/access.log" entries;
+  ${MIME_TYPES}
+  default_type application/octet-stream;
+  charset utf-8;
+  sendfile on;
+  tcp_nodelay on;
+  add_header Cache-Control no-store;
+  server {
+    listen 127.0.0.1:${port};
+    root "${path.resolve(root)}";
+    ${limitRate(rate)}
+    location = ${MARK} { access_log off; return 204; }
+    ${Object.entries(routes).map(([prefix, route]) => location(prefix, route)).join('\n    ')}
+  }
+}
+`;
+}
+
+async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Resolves when nginx, which binds its port before, says that its event loop is set up; rejects if it ends. */
+function started(child) {
+  return new Promise((resolve, reject) => {
+    const said = [];
+    createInterface(child.stderr).on('line', (line) => {
+      said.push(line);
+      if (line.includes('event method')) resolve();
+    });
+    child.once('error', reject);
+    child.once('exit', () => reject(new Error(`nginx did not start:\n${said.join('\n')}`)));
+  });
+}
+
+/**
+ * Starts nginx with `root` at `/` and, in `routes`, further folders: `{ '/prefix/': dir | { dir, rate } }`.
+ * `rate` throttles each connection, in bytes per second. `port` 0 takes a free one.
+ */
+export async function startNginx({ root, routes = {}, rate, port = 0 }) {
+  const home = await fs.mkdtemp(path.join(os.tmpdir(), 'longhaul-nginx-'));
+  const at = port || (await freePort());
+  await fs.writeFile(path.join(home, 'nginx.conf'), configuration({ home, root, routes, rate, port: at }));
+  const child = spawn(findNginx() ?? 'nginx', ['-e', 'stderr', '-g', 'error_log stderr notice;', '-p', home, '-c', 'nginx.conf'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const ended = once(child, 'exit');
+  const stopWithUs = () => child.kill('SIGKILL');
+  process.once('exit', stopWithUs);
+  try {
+    await started(child);
+  } catch (error) {
+    await fs.rm(home, { recursive: true });
+    throw error;
+  }
+
+  return {
+    url: `http://127.0.0.1:${at}`,
+    port: at,
+    pid: child.pid,
+    /** The requests that have ended: `[{ path, status, range, bytesSent }]`, `range` half-open as in `parseRange`. */
+    async accessLog() {
+      // nginx does one thing after the other: once this is answered, every response the caller has read is logged.
+      await fetch(`http://127.0.0.1:${at}${MARK}`);
+      const lines = (await fs.readFile(path.join(home, 'access.log'), 'utf8')).trim().split('\n').filter(Boolean);
+      return lines.map((line) => {
+        const entry = JSON.parse(line);
+        return { ...entry, range: parseRange(entry.range) };
+      });
+    },
+    async close() {
+      child.kill('SIGTERM');
+      await ended;
+      process.off('exit', stopWithUs);
+      await fs.rm(home, { recursive: true });
+    },
+  };
+}
