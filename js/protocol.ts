@@ -112,6 +112,8 @@ export type Call =
       host: string;
       /** Whether the URL has the worker's own origin. */
       sameOrigin: boolean;
+      /** Made for this one call: the same call sent again is answered as the first. */
+      token: string;
       ifExists: IfExists;
       description?: string;
       metadata?: string;
@@ -165,6 +167,7 @@ export type WorkerMessage = { longhaul: Protocol } & (
   | { type: 'events'; session: string; events: TaskEvent[] }
   | { type: 'observed'; session: string; event: TaskEvent }
   | { type: 'task'; session: string; task: TaskSnapshot }
+  | { type: 'released'; session: string; id: string }
   | { type: 'progress'; session: string; tasks: TaskProgress[] }
   /** Every event that was waiting when the delegate attached has been acknowledged. */
   | { type: 'all-events-delivered'; session: string }

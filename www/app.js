@@ -71,7 +71,6 @@ async function start() {
   showRole(session);
 
   const tasks = createTaskList(session, { say, fail });
-  const refresh = async () => tasks.showAll(await session.tasks());
   const download = async (url, description) => tasks.show(await session.download(url, { id: newTaskId(url), description }));
 
   form.addEventListener('submit', (event) => {
@@ -81,10 +80,8 @@ async function start() {
   find('#samples').addEventListener('click', () => {
     for (const { path, description } of SAMPLES) download(new URL(path, location.href), description).catch(fail);
   });
-  // Another page may have removed tasks meanwhile.
-  document.addEventListener('visibilitychange', () => document.hidden || refresh().catch(fail));
 
-  await refresh();
+  for (const task of await session.tasks()) tasks.show(task);
   const history = await session.history({ limit: 100 });
   history.forEach(events.add);
   events.greet(history);

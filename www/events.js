@@ -1,4 +1,5 @@
 // The list "What happened": durable events, newest first, marked if they happened while no page was open.
+import { LonghaulError } from 'longhaul';
 import { formatBytes, formatTime, nameInTaskId } from './format.js';
 
 const list = document.querySelector('#events');
@@ -8,7 +9,7 @@ const welcome = document.querySelector('#welcome');
 /** What an event says, after the file's name. */
 function sentence({ type, bytes, error, reason }) {
   if (type === 'completed') return `arrived, ${formatBytes(bytes)}`;
-  if (type === 'failed') return `failed: ${error.code.replaceAll('-', ' ')} ${error.status ?? ''}`.trim();
+  if (type === 'failed') return `failed: ${new LonghaulError(error).message}`;
   if (type === 'cancelled') return 'was cancelled';
   return `started again from the beginning${reason ? `: ${reason.replaceAll('-', ' ')}` : ''}`;
 }

@@ -2,14 +2,14 @@
 
 const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
 
-/** 12 B · 340 kB · 12.4 MB · 1.25 GB */
+/** 12 B · 340 kB · 12.4 MB · 1.25 GB · 340 GB */
 export function formatBytes(bytes) {
   let unit = 0;
   while (bytes >= 999.95 && unit < UNITS.length - 1) {
     bytes /= 1000;
     unit += 1;
   }
-  return `${bytes.toFixed(Math.max(0, unit - 1))} ${UNITS[unit]}`;
+  return `${bytes.toFixed(bytes < 100 ? Math.max(0, unit - 1) : 0)} ${UNITS[unit]}`;
 }
 
 /** 8 s · 3 min 20 s · 2 h 5 min */

@@ -5,13 +5,12 @@ import { fileName, formatBytes, formatDuration, formatTime } from './format.js';
 const ACTIONS = {
   pending: ['pause', 'cancel'],
   running: ['pause', 'cancel'],
-  waiting: ['pause', 'cancel'],
+  waiting: ['resume', 'pause', 'cancel'],
   paused: ['resume', 'cancel'],
   completed: ['open', 'digest', 'remove'],
-  failed: ['again', 'remove'],
+  failed: ['resume', 'remove'],
   cancelled: ['again', 'remove'],
 };
-const STATE_WORDS = { pending: 'queued', completed: 'here' };
 const WAIT_REASONS = {
   retry: 'The connection broke. Trying again',
   offline: 'There is no connection. Going on when it is back',
@@ -46,7 +45,7 @@ class Row {
     parts.name.textContent = name;
     parts.about.textContent = [new URL(task.url).host, task.description].filter(Boolean).join(' · ');
     parts.progress.setAttribute('aria-label', name);
-    parts.state.textContent = STATE_WORDS[state] ?? state;
+    parts.state.textContent = state;
     parts.note.textContent = explain(task.snapshot, task.error);
     if (state !== 'completed') this.close();
     this.#showActions(name);
@@ -75,16 +74,16 @@ class Row {
 
   #showActions(name) {
     const { state, contentType } = this.task;
+    const focused = this.buttons.find((button) => button === document.activeElement);
     for (const button of this.buttons) {
       const { action } = button.dataset;
       button.hidden = !ACTIONS[state].includes(action);
       if (action === 'open') button.textContent = viewerFor(contentType) ? 'Open' : 'Save';
+      if (action === 'resume') button.textContent = state === 'paused' ? 'Resume' : 'Try now';
       button.setAttribute('aria-label', `${button.textContent} ${name}`);
     }
     // A button that vanishes under the keyboard hands its focus to the next one.
-    if (this.buttons.some((button) => button.hidden && button === document.activeElement)) {
-      this.buttons.find((button) => !button.hidden).focus();
-    }
+    if (focused?.hidden) this.buttons.find((button) => !button.hidden).focus();
   }
 
   #showBytes({ receivedBytes, completeLength, bytesPerSecond }) {
@@ -136,7 +135,7 @@ class Row {
   }
 }
 
-/** Shows a session's tasks, newest first. `say` is told of changes of state, `fail` of calls that went wrong. */
+/** Shows a session's tasks, newest first, as they change. `say` is told of changes of state, `fail` of calls that went wrong. */
 export function createTaskList(session, { say, fail }) {
   const list = document.querySelector('#tasks');
   const rows = new Map();
@@ -145,7 +144,7 @@ export function createTaskList(session, { say, fail }) {
     const row = rows.get(task.id) ?? new Row(task.id);
     const before = row.task && row.element.dataset.state;
     row.show(task);
-    if (before && before !== task.state) say(`${fileName(task.url)}: ${row.parts.state.textContent}`);
+    if (before && before !== task.state) say(`${fileName(task.url)}: ${task.state}`);
     if (rows.has(task.id)) return;
     rows.set(task.id, row);
     const { createdAt } = task.snapshot;
@@ -153,17 +152,10 @@ export function createTaskList(session, { say, fail }) {
     list.insertBefore(row.element, older ?? null);
   }
 
-  function remove(row) {
-    row.close();
-    row.element.remove();
-    rows.delete(row.task.id);
-  }
-
-  /** Shows exactly these tasks. */
-  function showAll(tasks) {
-    const ids = new Set(tasks.map(({ id }) => id));
-    for (const row of rows.values()) if (!ids.has(row.task.id)) remove(row);
-    tasks.forEach(show);
+  function remove(id) {
+    rows.get(id)?.close();
+    rows.get(id)?.element.remove();
+    rows.delete(id);
   }
 
   list.addEventListener('click', async ({ target }) => {
@@ -172,14 +164,14 @@ export function createTaskList(session, { say, fail }) {
     const row = rows.get(target.closest('[data-task-id]').dataset.taskId);
     try {
       const task = await row.perform(action, session);
-      if (action === 'remove') remove(row);
-      else if (task) show(task);
+      if (task) show(task);
     } catch (error) {
       fail(error);
     }
   });
   session.addEventListener('task', ({ detail }) => show(detail));
+  session.addEventListener('released', ({ detail }) => remove(detail));
   session.addEventListener('progress', ({ detail }) => detail.forEach((figures) => rows.get(figures.id)?.progress(figures)));
 
-  return { show, showAll };
+  return { show };
 }

@@ -70,7 +70,8 @@ impl Session {
 impl Engine {
     pub(super) fn handle_hello(&mut self, client: ClientId, id: &SessionId, delegate: bool) {
         let Some(session) = self.sessions.get_mut(id) else { return };
-        if delegate {
+        // The same page says hello again after a boot; what it was sent it still has.
+        if delegate && session.delegate.as_ref().is_none_or(|delegate| delegate.client != client) {
             let backlog = Some(session.outbox.last_seq());
             session.delegate = Some(Delegate { client: client.clone(), sent: 0, backlog });
         }

@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, VecDeque};
 use delivery::Session;
 use effects::Effects;
 use error::TaskError;
-use id::{CallId, EffectId, SessionId, TaskKey};
+use id::{CallId, ClientId, EffectId, SessionId, TaskKey};
 use input::{CommitOutcome, Completion, FetchFailure, Input, Loaded, ReadEnd, StoreFailure};
 pub use outbox::WINDOW as OUTBOX_WINDOW;
 use output::{Effect, Output, Query, TaskSnapshot};
@@ -176,6 +176,11 @@ impl Engine {
         dues.chain(sessions).chain(loads.into_iter().flatten()).min()
     }
 
+    /// The pages attached to a session, for live progress.
+    pub fn clients(&self, session: &SessionId) -> Vec<ClientId> {
+        self.sessions.get(session).into_iter().flat_map(Session::clients).cloned().collect()
+    }
+
     fn handle_timeout(&mut self) {
         while let Some((id, purpose)) = self.effects.take_overdue(self.now) {
             match purpose {
@@ -198,7 +203,7 @@ impl Engine {
                         | Purpose::CommitSweep => Completion::Committed(CommitOutcome::Unknown),
                         _ => Completion::Loaded(Err(StoreFailure::Other)),
                     };
-                    self.complete(id, purpose, lost);
+                    self.complete(purpose, lost);
                 }
             }
         }
@@ -206,7 +211,7 @@ impl Engine {
 
     fn handle_completion(&mut self, id: EffectId, completion: Completion) {
         match self.effects.finish(id) {
-            Some(purpose) => self.complete(id, purpose, completion),
+            Some(purpose) => self.complete(purpose, completion),
             // Late: its task went another way. Whatever it brought is not wanted.
             None => {
                 if matches!(completion, Completion::Read { len: 1.., .. }) {
@@ -216,7 +221,7 @@ impl Engine {
         }
     }
 
-    fn complete(&mut self, id: EffectId, purpose: Purpose, completion: Completion) {
+    fn complete(&mut self, purpose: Purpose, completion: Completion) {
         match (purpose, completion) {
             (_, Completion::Committed(CommitOutcome::Fenced)) => {
                 self.fenced = true;
@@ -241,7 +246,7 @@ impl Engine {
             (Purpose::FindDeadBody, Completion::Loaded(loaded)) => self.handle_dead_body(loaded),
             (Purpose::LoadTasks(call, limit), Completion::Loaded(loaded)) => self.reply_tasks(call, limit, loaded),
             (Purpose::LoadHistory(call), Completion::Loaded(loaded)) => self.reply_history(call, loaded),
-            (purpose, completion) => unreachable!("{purpose:?} of {id:?} was answered with {completion:?}"),
+            _ => unreachable!("an effect is answered with its own kind of completion"),
         }
     }
 

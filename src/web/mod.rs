@@ -1,1 +1,25 @@
-//! The browser layer.
+//! The browser: carries out what the engine asks for, and decides nothing.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `boundary` | the exports; JS values become types here and nowhere else |
+//! | `messages` | types become JS values |
+//! | `start` | lease, epoch, snapshot: from nothing to a running driver |
+//! | `driver` | the loop; the only owner of the engine |
+//! | `fetch`, `body` | one request; its bytes, collected into buffers |
+//! | `files` | finished files as Blobs and chunks |
+//! | `clock`, `locks` | time, Web Locks |
+//! | `indexeddb` | the store |
+
+mod body;
+pub mod boundary;
+mod clock;
+mod driver;
+mod error;
+mod fetch;
+mod files;
+mod host;
+pub mod indexeddb;
+mod locks;
+mod messages;
+mod start;

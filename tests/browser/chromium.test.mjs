@@ -19,9 +19,9 @@ const PAGE = `<!doctype html><link rel="icon" href="data:,"><script type="module
 await navigator.serviceWorker.register('/sw.js');
 </script>`;
 
-/** Wakes the service worker and resolves with the id of its instance. */
-const bootId = (page) =>
-  page.evaluate(async () => {
+/** Wakes the service worker and resolves with the id of its instance, whose sign of life has reached the origin. */
+async function bootId(page, origin) {
+  const boot = await page.evaluate(async () => {
     const { active } = await navigator.serviceWorker.ready;
     const { port1, port2 } = new MessageChannel();
     return new Promise((resolve) => {
@@ -29,6 +29,9 @@ const bootId = (page) =>
       active.postMessage('who', [port2]);
     });
   });
+  await origin.waitForRequest('/alive', ({ url }) => url.endsWith(boot));
+  return boot;
+}
 
 /** An origin with the page and the worker, a browser, and a page that has its worker. */
 async function start(t) {
@@ -52,32 +55,32 @@ async function start(t) {
 }
 
 test('a stopped worker is stopped, and the next message starts a new instance', async (t) => {
-  const { chromium, page, died } = await start(t);
-  const first = await bootId(page);
+  const { origin, chromium, page, died } = await start(t);
+  const first = await bootId(page, origin);
   assert.equal(await chromium.workerRunning(page), true);
   assert.equal(await chromium.stopWorkers(page), 1);
   assert.equal(await chromium.workerRunning(page), false);
   await died(first);
   assert.equal(await chromium.stopWorkers(page), 0);
-  const second = await bootId(page);
+  const second = await bootId(page, origin);
   assert.notEqual(second, first);
   assert.deepEqual(chromium.errors, []);
 });
 
 test('killing the renderer takes the page and its worker; another page goes on with a new one', async (t) => {
   const { origin, chromium, page, died } = await start(t);
-  const first = await bootId(page);
+  const first = await bootId(page, origin);
   await chromium.killRenderer(page);
   await died(first);
   const next = await chromium.newPage(`${origin.url}/`);
-  assert.notEqual(await bootId(next), first);
+  assert.notEqual(await bootId(next, origin), first);
 });
 
 for (const end of ['kill', 'quit']) {
   test(`after ${end} and relaunch the registration is still in the profile`, async (t) => {
     const { origin, chromium, page, died } = await start(t);
     const { pid } = chromium;
-    const first = await bootId(page);
+    const first = await bootId(page, origin);
     await chromium[end]();
     assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
     await died(first);
@@ -88,7 +91,7 @@ for (const end of ['kill', 'quit']) {
     const next = await chromium.newPage(`${origin.url}/empty.html`);
     const scopes = await next.evaluate(async () => (await navigator.serviceWorker.getRegistrations()).map(({ scope }) => scope));
     assert.deepEqual(scopes, [`${origin.url}/`]);
-    assert.notEqual(await bootId(next), first);
+    assert.notEqual(await bootId(next, origin), first);
   });
 }
 

@@ -1,0 +1,59 @@
+// What a page uses. Knows the messages and the browser, nothing of the component.
+import { connect } from './connection.js';
+import { LonghaulError } from './errors.js';
+import type { SessionConfiguration } from './protocol.js';
+import { type EventHandler, Session } from './session.js';
+
+export { LonghaulError } from './errors.js';
+export type {
+  ErrorCode,
+  IfExists,
+  Resumability,
+  SessionConfiguration,
+  TaskEvent,
+  TaskProgress,
+  TaskSnapshot,
+  TaskState,
+} from './protocol.js';
+export { type DownloadOptions, type EventHandler, Session } from './session.js';
+export { Task } from './task.js';
+
+export interface OpenSessionOptions {
+  /** The registration whose service worker attaches longhaul. Default: the one that controls this page's scope. */
+  serviceWorker?: ServiceWorkerRegistration | Promise<ServiceWorkerRegistration>;
+  configuration?: SessionConfiguration;
+  /** Handles durable events. A page without a handler watches, and is never the delegate. */
+  onEvent?: EventHandler;
+  /** Ends the call, never the session. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Opens the session with this identifier, the same at every launch, or attaches to it: its tasks are taken up again,
+ * and its unacknowledged events are delivered.
+ */
+export async function openSession(identifier: string, options: OpenSessionOptions = {}): Promise<Session> {
+  const registration = await (options.serviceWorker ?? findRegistration());
+  await activeWorker(registration);
+  const session = new Session(connect(registration), identifier, options.onEvent);
+  await session.open(options.configuration ?? {}, options.signal);
+  return session;
+}
+
+async function findRegistration(): Promise<ServiceWorkerRegistration> {
+  const registration = await navigator.serviceWorker?.getRegistration();
+  if (!registration) throw new LonghaulError({ code: 'no-service-worker' });
+  return registration;
+}
+
+/** Waits until the registration has a worker that may be woken; on a first visit it is still being installed. */
+async function activeWorker(registration: ServiceWorkerRegistration): Promise<void> {
+  const coming = registration.installing ?? registration.waiting;
+  if (registration.active || !coming) return;
+  await new Promise<void>((resolve, reject) => {
+    coming.addEventListener('statechange', () => {
+      if (registration.active) resolve();
+      else if (coming.state === 'redundant') reject(new LonghaulError({ code: 'no-service-worker' }));
+    });
+  });
+}

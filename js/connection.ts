@@ -1,0 +1,162 @@
+// A page's line to the service worker: posts messages, matches replies to calls, and notices when the worker has
+// died. Every call is safe to send twice, so what was not answered is sent again to the next worker.
+import { LonghaulError } from './errors.js';
+import type { Answers, Call, PageMessage, Reply, WorkerMessage } from './protocol.js';
+
+const PROTOCOL = 1;
+/** An unanswered call is sent again after this time if no worker is known to live. */
+const RESEND_MS = 5_000;
+/** A worker at work is heard at least this often. */
+const SILENCE_MS = 25_000;
+
+type Unversioned<T> = T extends { longhaul: 1 } ? Omit<T, 'longhaul'> : never;
+/** A message without its version. */
+export type Outgoing = Unversioned<PageMessage>;
+export type Incoming = WorkerMessage;
+
+interface Pending {
+  call: Call;
+  resolve(answer: unknown): void;
+  reject(error: LonghaulError): void;
+}
+
+/** What a session does when something happens on the line. */
+export interface Listener {
+  readonly identifier: string;
+  /** A worker has started: attach to it. */
+  attach(): void;
+  handle(message: Incoming & { session: string }): void;
+}
+
+export class Connection {
+  readonly #registration: ServiceWorkerRegistration;
+  readonly #pending = new Set<Pending>();
+  readonly #listeners = new Set<Listener>();
+  #boot = '';
+  #working = false;
+  #lastHeard = 0;
+
+  constructor(registration: ServiceWorkerRegistration) {
+    this.#registration = registration;
+    const kick = () => this.#listeners.size > 0 && this.post({ type: 'wake' });
+    navigator.serviceWorker.addEventListener('message', (event) => this.#receive(event));
+    // Messages wait until this is called, unless the page uses `onmessage`.
+    navigator.serviceWorker.startMessages();
+    addEventListener('online', kick);
+    addEventListener('pageshow', (event) => event.persisted && kick());
+    setInterval(() => this.#watch(), RESEND_MS);
+  }
+
+  /** The registration's scope, which names its locks. */
+  get scope(): string {
+    return this.#registration.scope;
+  }
+
+  add(listener: Listener): void {
+    this.#listeners.add(listener);
+  }
+
+  remove(listener: Listener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** Asks the worker. `signal` ends the call, never what the call began. */
+  call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.#pending.delete(pending);
+        reject(new LonghaulError({ code: 'aborted' }));
+      };
+      const pending: Pending = {
+        call,
+        resolve: (answer) => {
+          signal?.removeEventListener('abort', abort);
+          resolve(answer as Answers[T]);
+        },
+        reject: (error) => {
+          signal?.removeEventListener('abort', abort);
+          reject(error);
+        },
+      };
+      if (signal?.aborted) return abort();
+      signal?.addEventListener('abort', abort);
+      this.#pending.add(pending);
+      this.#send(pending);
+    });
+  }
+
+  /** Posts a message to the worker, which starts it if need be. */
+  post(message: Outgoing, transfer: Transferable[] = []): void {
+    const { active, waiting, installing } = this.#registration;
+    (active ?? waiting ?? installing)?.postMessage({ longhaul: PROTOCOL, ...message }, transfer);
+  }
+
+  #send(pending: Pending): void {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }: MessageEvent<Reply>) => {
+      port1.close();
+      if (!this.#pending.delete(pending)) return;
+      if (data.ok) pending.resolve(data.answer);
+      else pending.reject(new LonghaulError(data.error));
+    };
+    this.post({ type: 'call', call: pending.call }, [port2]);
+  }
+
+  #receive({ data, source }: MessageEvent): void {
+    if (data?.longhaul !== PROTOCOL) return;
+    const message = data as Incoming;
+    this.#lastHeard = Date.now();
+    switch (message.type) {
+      case 'ping':
+        (source as ServiceWorker).postMessage({ longhaul: PROTOCOL, type: 'pong' });
+        break;
+      case 'working':
+        this.#working = message.working;
+        break;
+      case 'boot':
+        if (message.boot !== this.#boot) this.#meet(message.boot, message.lock);
+        break;
+      case 'protocol-mismatch':
+        break;
+      default:
+        for (const listener of this.#listeners) {
+          if (listener.identifier === message.session) listener.handle(message);
+        }
+    }
+  }
+
+  /** A worker has started: attach to it, ask again what its predecessor left unanswered, and watch its lock. */
+  #meet(boot: string, lock: string): void {
+    const isFirst = this.#boot === '';
+    this.#boot = boot;
+    for (const listener of this.#listeners) listener.attach();
+    if (!isFirst) for (const pending of this.#pending) this.#send(pending);
+    // The worker holds this lock for life. Being granted it means that the worker is dead.
+    void navigator.locks.request(lock, { mode: 'shared' }, () => {
+      if (this.#boot !== boot) return;
+      this.#boot = 'none';
+      this.#revive();
+    });
+  }
+
+  /** Starts the next worker if there is anything for it to do. */
+  #revive(): void {
+    for (const pending of this.#pending) this.#send(pending);
+    if (this.#working) this.post({ type: 'wake' });
+  }
+
+  #watch(): void {
+    const isSilent = Date.now() - this.#lastHeard > SILENCE_MS;
+    if (this.#boot === '' || this.#boot === 'none') this.#revive();
+    else if (this.#working && isSilent && this.#listeners.size > 0) this.post({ type: 'wake' });
+  }
+}
+
+const connections = new WeakMap<ServiceWorkerRegistration, Connection>();
+
+/** The one connection of a registration. */
+export function connect(registration: ServiceWorkerRegistration): Connection {
+  let connection = connections.get(registration);
+  if (!connection) connections.set(registration, (connection = new Connection(registration)));
+  return connection;
+}

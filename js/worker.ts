@@ -1,0 +1,174 @@
+// What a service worker uses: registers its listeners at once, starts the wasm when the first message asks for it,
+// and owns every promise and port, so that none hangs should the component crash.
+import init, { Component } from '../pkg/longhaul.js';
+import { Pings } from './pings.js';
+import type { ErrorCode, PageMessage, Reply, WorkerMessage } from './protocol.js';
+
+const PROTOCOL = 1;
+
+type Unversioned<T> = T extends { longhaul: 1 } ? Omit<T, 'longhaul'> : never;
+
+export interface AttachOptions {
+  /** Where the component is: the package's `longhaul.wasm`. */
+  wasm: string | URL;
+}
+
+/** Lets this service worker carry longhaul's sessions. Call it while the script is first evaluated. */
+export function attach(scope: ServiceWorkerGlobalScope, options: AttachOptions): void {
+  const host = new WorkerHost(scope, options);
+  scope.addEventListener('message', (event) => host.receive(event));
+}
+
+class WorkerHost {
+  readonly #scope: ServiceWorkerGlobalScope;
+  readonly #wasm: string | URL;
+  readonly #pages = new Map<string, Client>();
+  readonly #calls = new Map<number, MessagePort>();
+  readonly #wakes = new Map<number, () => void>();
+  readonly #pings: Pings;
+  #lastNumber = 0;
+  #component: Promise<Component> | undefined;
+  #boot: Unversioned<WorkerMessage> | undefined;
+  #isWorking = false;
+
+  constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
+    this.#scope = scope;
+    this.#wasm = options.wasm;
+    this.#pings = new Pings((page) => this.#postTo(page, { type: 'ping' }), () => this.#findPages());
+    // A trap reaches nobody's promise: it is thrown out of a timer or a microtask.
+    scope.addEventListener('error', ({ error }) => this.#crashedIf(error));
+    scope.addEventListener('unhandledrejection', ({ reason }) => this.#crashedIf(reason));
+  }
+
+  /** Takes in a message, if it is one of ours. */
+  receive(event: ExtendableMessageEvent): void {
+    const message = event.data as PageMessage | undefined;
+    if (typeof message?.longhaul !== 'number' || !(event.source instanceof Client)) return;
+    const page = event.source;
+    if (message.longhaul !== PROTOCOL) return this.#refuse(event, page);
+    this.#pages.set(page.id, page);
+    this.#pings.heard(page.id);
+    // First what the page wants, then why the worker runs: a wake without work is let go at once.
+    this.#handle(message, page, event.ports[0]);
+    this.#wake(event, message.type === 'wake');
+  }
+
+  #handle(message: PageMessage, page: Client, port: MessagePort | undefined): void {
+    switch (message.type) {
+      case 'call': {
+        if (!port) return;
+        const call = ++this.#lastNumber;
+        this.#calls.set(call, port);
+        this.#use((component) => component.call(call, message.call));
+        break;
+      }
+      case 'hello':
+        this.#use((component) => component.hello(page.id, message.session, message.delegate));
+        if (this.#boot) this.#postTo(page, this.#boot);
+        this.#postTo(page, { type: 'working', working: this.#isWorking });
+        break;
+      case 'bye':
+        this.#use((component) => component.bye(page.id, message.session));
+        break;
+      case 'ack':
+        this.#use((component) => component.ack(page.id, message.session, message.seq));
+        break;
+    }
+  }
+
+  /** Keeps the worker alive for as long as the component wants this event's time. */
+  #wake(event: ExtendableEvent, kick: boolean): void {
+    const wake = ++this.#lastNumber;
+    event.waitUntil(new Promise<void>((resolve) => this.#wakes.set(wake, resolve)));
+    this.#use((component) => component.wake(wake, undefined, kick));
+  }
+
+  /** Does something with the component, which is started if need be; in the order of the calls. */
+  #use(action: (component: Component) => void): void {
+    this.#component ??= this.#start();
+    this.#component.then(action).catch((error: unknown) => this.#retire('component-failed', String(error)));
+  }
+
+  async #start(): Promise<Component> {
+    await init({ module_or_path: this.#wasm });
+    return new Component(this, this.#scope.registration.scope);
+  }
+
+  #crashedIf(error: unknown): void {
+    if (this.#component && error instanceof WebAssembly.RuntimeError) this.#retire('component-failed', String(error));
+  }
+
+  /** The component is gone. Nothing that waited for it may hang. */
+  #retire(code: ErrorCode, detail: string): void {
+    this.#component = undefined;
+    this.#boot = undefined;
+    for (const port of this.#calls.values()) reply(port, { ok: false, error: { code, detail } });
+    this.#calls.clear();
+    for (const settle of this.#wakes.values()) settle();
+    this.#wakes.clear();
+    this.working(false);
+  }
+
+  #refuse(event: ExtendableMessageEvent, page: Client): void {
+    const [port] = event.ports;
+    if (port) reply(port, { ok: false, error: { code: 'protocol-mismatch' } });
+    else this.#postTo(page, { type: 'protocol-mismatch', expected: PROTOCOL });
+  }
+
+  #postTo(page: Client, message: Unversioned<WorkerMessage>): void {
+    page.postMessage({ longhaul: PROTOCOL, ...message });
+  }
+
+  async #findPages(): Promise<Client[]> {
+    const open = await this.#scope.clients.matchAll({ includeUncontrolled: true, type: 'window' });
+    const ids = new Set(open.map((page) => page.id));
+    for (const id of [...this.#pages.keys()].filter((id) => !ids.has(id))) {
+      this.#pages.delete(id);
+      this.#use((component) => component.bye(id));
+    }
+    return [...this.#pages.values()];
+  }
+
+  // What follows is called by the component; see `src/web/host.rs`.
+
+  started(boot: string, lock: string): void {
+    this.#boot = { type: 'boot', boot, lock };
+    void this.#scope.clients.matchAll({ includeUncontrolled: true, type: 'window' }).then((pages) => {
+      for (const page of pages) if (this.#boot) this.#postTo(page, this.#boot);
+    });
+  }
+
+  /** `fenced` and `yielded`: another worker drives now, and the pages turn to it when this one's lock is free. */
+  stopped(code: string, detail: string): void {
+    if (code === 'fenced' || code === 'yielded') this.#calls.clear();
+    this.#retire(code === 'storage' ? 'storage' : 'component-failed', detail);
+  }
+
+  reply(call: number, ok: boolean, value: unknown): void {
+    const port = this.#calls.get(call);
+    this.#calls.delete(call);
+    if (port) reply(port, (ok ? { ok, answer: value } : { ok, error: value }) as Reply);
+  }
+
+  post(client: string, message: Unversioned<WorkerMessage>): void {
+    const page = this.#pages.get(client);
+    if (page) this.#postTo(page, message);
+  }
+
+  settle(wake: number): void {
+    this.#wakes.get(wake)?.();
+    this.#wakes.delete(wake);
+  }
+
+  working(working: boolean): void {
+    if (this.#isWorking === working) return;
+    this.#isWorking = working;
+    for (const page of this.#pages.values()) this.#postTo(page, { type: 'working', working });
+    if (working) this.#pings.start();
+    else this.#pings.stop();
+  }
+}
+
+function reply(port: MessagePort, message: Reply): void {
+  port.postMessage(message);
+}

@@ -1,0 +1,97 @@
+//! Rows and keys as JavaScript values, and back.
+
+use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::Blob;
+
+use super::schema::INDEX;
+use super::{IndexedDb, failure, finished, table};
+use crate::engine::input::StoreFailure;
+use crate::store::{Key, KeyRange, Part, Table, Value};
+
+/// The property of an indexed row that holds its bytes.
+const BYTES: &str = "v";
+
+/// How a database keeps chunks. Blobs are faster by far and cost no memory, but some private modes refuse them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkKind {
+    /// As Blobs.
+    Blob,
+    /// As ArrayBuffers.
+    ArrayBuffer,
+}
+
+/// Tries whether the database takes a Blob. The row is not kept.
+pub async fn probe_chunk_kind(store: &IndexedDb) -> Result<ChunkKind, StoreFailure> {
+    let transaction = store.transaction(&[Table::Chunks], idb::TransactionMode::ReadWrite).await?;
+    let chunks = table(&transaction, Table::Chunks)?;
+    let raw = transaction.into();
+    let key = JsValue::from_str("probe");
+    let accepted = Blob::new().is_ok_and(|blob| chunks.put(&blob, Some(&key)).is_ok());
+    if accepted {
+        chunks.delete(key).map_err(failure)?;
+    }
+    let kept = finished(&raw).await.is_ok();
+    Ok(if accepted && kept { ChunkKind::Blob } else { ChunkKind::ArrayBuffer })
+}
+
+/// A key as IndexedDB takes it: an array.
+pub fn key_to_js(key: &Key) -> JsValue {
+    let parts = key.0.iter().map(|part| match part {
+        Part::Number(number) => JsValue::from_f64(*number as f64),
+        Part::Text(text) => JsValue::from_str(text),
+    });
+    parts.collect::<Array>().into()
+}
+
+/// A key as IndexedDB gives it.
+pub fn key_from_js(value: &JsValue) -> Key {
+    let part = |part: JsValue| match part.as_f64() {
+        Some(number) => Part::Number(number as u64),
+        None => Part::Text(part.as_string().unwrap_or_default()),
+    };
+    Key(value.unchecked_ref::<Array>().iter().map(part).collect())
+}
+
+/// A range as IndexedDB takes it.
+pub fn range_to_js(range: &KeyRange) -> Result<idb::KeyRange, StoreFailure> {
+    let (first, last) = (key_to_js(&range.first), key_to_js(&range.last));
+    idb::KeyRange::bound(&first, &last, Some(range.first_is_open), Some(false)).map_err(failure)
+}
+
+/// A row as IndexedDB takes it. Bytes are copied out of the wasm memory: a view onto it would store all of it.
+pub fn value_to_js(table: Table, value: &Value<JsValue>, index: Option<u64>) -> JsValue {
+    let raw: JsValue = match value {
+        Value::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).buffer().into(),
+        Value::Chunk(chunk, _) => chunk.clone(),
+    };
+    if !table.is_indexed() {
+        return raw;
+    }
+    let row = Object::new();
+    let set = |name: &str, value: &JsValue| Reflect::set(&row, &name.into(), value).is_ok();
+    set(BYTES, &raw);
+    if let Some(index) = index {
+        set(INDEX, &JsValue::from_f64(index as f64));
+    }
+    row.into()
+}
+
+/// A row as IndexedDB gives it.
+pub fn value_from_js(table: Table, row: &JsValue) -> Result<Value<JsValue>, StoreFailure> {
+    let raw = if table.is_indexed() {
+        Reflect::get(row, &BYTES.into()).map_err(|_| StoreFailure::Other)?
+    } else {
+        row.clone()
+    };
+    if let Some(blob) = raw.dyn_ref::<Blob>() {
+        let len = blob.size() as u64;
+        return Ok(Value::Chunk(raw, len));
+    }
+    let buffer: &ArrayBuffer = raw.dyn_ref().ok_or(StoreFailure::Other)?;
+    if table == Table::Chunks {
+        let len = u64::from(buffer.byte_length());
+        return Ok(Value::Chunk(raw, len));
+    }
+    Ok(Value::Bytes(Uint8Array::new(buffer).to_vec()))
+}

@@ -1,0 +1,36 @@
+// A page for tests: `window.ready` opens the session "podcasts"; events and what was shown live are kept in lists.
+import { LonghaulError, openSession } from '/longhaul/client.js';
+
+const query = new URLSearchParams(location.search);
+const handled = [];
+const seen = [];
+const progress = [];
+const notes = [];
+
+async function open(options = {}) {
+  const serviceWorker = navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready);
+  const onEvent = query.has('observer') ? undefined : async (event) => void handled.push(event);
+  const session = await openSession(query.get('session') ?? 'podcasts', { serviceWorker, onEvent, ...options });
+  session.addEventListener('event', ({ detail }) => seen.push(detail));
+  session.addEventListener('progress', ({ detail }) => progress.push(...detail));
+  session.addEventListener('delegate', () => notes.push('delegate'));
+  session.addEventListener('alleventsdelivered', () => notes.push(`all-delivered after ${handled.length}`));
+  return session;
+}
+
+async function sha256(blob) {
+  const digest = await crypto.subtle.digest('SHA-256', await blob.arrayBuffer());
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+async function errorOf(promise) {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    return { isLonghaulError: error instanceof LonghaulError, name: error.name, code: error.code, status: error.status, message: error.message };
+  }
+}
+
+Object.assign(window, { LonghaulError, errorOf, handled, notes, open, progress, seen, sha256 });
+window.ready = query.has('idle') ? Promise.resolve() : open().then((session) => (window.session = session));

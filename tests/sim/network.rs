@@ -1,0 +1,98 @@
+//! A body on its way: when its bytes come, and how it ends. All in closed form; nothing happens until a read asks.
+
+use std::ops::Range;
+
+use super::origin::{NO_VERSION, VersionId};
+
+/// Bytes of one version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Piece {
+    pub version: VersionId,
+    pub range: Range<u64>,
+}
+
+/// A buffer's or chunk's bytes.
+pub type Chunk = Vec<Piece>;
+
+/// What comes after the last byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyEnd {
+    Eof,
+    Cut { online: bool },
+    /// Nothing, ever.
+    Stall,
+}
+
+/// A body on its way.
+#[derive(Clone, Debug)]
+pub struct Body {
+    pub version: VersionId,
+    /// The offset of its first byte in the version.
+    pub start: u64,
+    /// How many bytes of the version come.
+    pub len: u64,
+    /// How many bytes come behind them that belong to no version.
+    pub garbage: u64,
+    pub bytes_per_ms: u64,
+    pub begins_at: u64,
+    pub end: BodyEnd,
+    /// How long after the last byte the end comes.
+    pub tail_ms: u64,
+    /// How many bytes have been read.
+    pub consumed: u64,
+}
+
+impl Body {
+    fn total(&self) -> u64 {
+        self.len + self.garbage
+    }
+
+    /// When the first `bytes` are there.
+    fn arrives_at(&self, bytes: u64) -> u64 {
+        self.begins_at + bytes.div_ceil(self.bytes_per_ms)
+    }
+
+    fn arrived(&self, now: u64) -> u64 {
+        self.total().min(now.saturating_sub(self.begins_at).saturating_mul(self.bytes_per_ms))
+    }
+
+    fn ends_at(&self) -> Option<u64> {
+        (self.end != BodyEnd::Stall).then(|| self.arrives_at(self.total()) + self.tail_ms)
+    }
+
+    /// When a read that begins now is answered; `None` for never.
+    pub fn read_done_at(&self, now: u64, up_to_bytes: u64, or_after_ms: u64) -> Option<u64> {
+        let full = Some(self.consumed + up_to_bytes).filter(|bytes| *bytes <= self.total());
+        let some = Some(self.consumed + 1).filter(|bytes| *bytes <= self.total());
+        let full = full.map(|bytes| self.arrives_at(bytes));
+        let some = some.map(|bytes| self.arrives_at(bytes).max(now + or_after_ms));
+        [full, some, self.ends_at()].into_iter().flatten().min().map(|at| at.max(now))
+    }
+
+    /// Takes what is there, but hardly more than `up_to_bytes`. Returns the end as well, if nothing is left before it.
+    pub fn read(&mut self, now: u64, up_to_bytes: u64, last_part: u64) -> (Chunk, u64, Option<BodyEnd>) {
+        let first = self.consumed;
+        let last = self.arrived(now).min(first + up_to_bytes + last_part).max(first);
+        self.consumed = last;
+        let mut chunk = Vec::new();
+        let good = first..last.min(self.len);
+        if !good.is_empty() {
+            chunk.push(Piece { version: self.version, range: self.start + good.start..self.start + good.end });
+        }
+        let bad = first.max(self.len)..last;
+        if !bad.is_empty() {
+            chunk.push(Piece { version: NO_VERSION, range: self.start + bad.start..self.start + bad.end });
+        }
+        let is_over = last == self.total() && self.ends_at().is_some_and(|at| at <= now);
+        (chunk, last - first, is_over.then_some(self.end))
+    }
+
+    /// The connection breaks now.
+    pub fn cut(&mut self, now: u64, online: bool) {
+        let arrived = self.arrived(now).max(self.consumed);
+        self.garbage = arrived.saturating_sub(self.len);
+        self.len = self.len.min(arrived);
+        self.end = BodyEnd::Cut { online };
+        self.tail_ms = 0;
+    }
+}
