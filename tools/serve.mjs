@@ -98,7 +98,7 @@ function randomBytes(seed, start, end) {
 const clamp = (value, { min, max }) => Math.min(max, Math.max(min, value));
 const asked = (text, otherwise) => (/^\d+$/.test(text ?? '') ? Number(text) : otherwise);
 
-/** The sample of this name (any `.bin` will do), varied by `?size=` (random bytes only) and `?rate=`; undefined if there is none. */
+/** The sample of this name, if there is one (any `.bin` is), varied by `?size=` (random bytes only) and `?rate=`. */
 function findSample(samples, name, query) {
   const known = Object.hasOwn(samples, name) ? samples[name] : /^[\w-]+\.bin$/.test(name) && samples['sample.bin'];
   if (!known) return undefined;

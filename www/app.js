@@ -57,7 +57,7 @@ function showRole({ isDelegate }) {
 async function start() {
   form.elements.url.value = new URL('./sample/sample.bin', location.href);
   if (!('serviceWorker' in navigator)) {
-    return refuse('This browser offers no service worker here. It needs HTTPS or localhost, and no private window in some browsers.');
+    return refuse('No service worker can run here. It takes HTTPS or localhost, and in some browsers no private window.');
   }
   const presence = await startPresence();
   const events = createEventLog(presence);

@@ -46,8 +46,8 @@ export function createEventLog(presence) {
   function greet(events) {
     const missed = events.filter(({ at }) => presence.wasJustAway(at));
     welcome.hidden = missed.length === 0;
-    const [first, ...rest] = missed.map((event) => `${nameInTaskId(event.taskId)} ${sentence(event)}`).reverse();
-    welcome.textContent = `While no page was open: ${first}${rest.map((text) => `; ${text}`).join('')}.`;
+    const sentences = missed.map((event) => `${nameInTaskId(event.taskId)} ${sentence(event)}`).reverse();
+    welcome.textContent = `While no page was open: ${sentences.join('; ')}`;
   }
 
   return { add, greet };

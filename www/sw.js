@@ -7,6 +7,7 @@ const SHELL = [
   './',
   './index.html',
   './style.css',
+  './promise.css',
   './tasks.css',
   './app.js',
   './tasks.js',

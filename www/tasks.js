@@ -135,7 +135,10 @@ class Row {
   }
 }
 
-/** Shows a session's tasks, newest first, as they change. `say` is told of changes of state, `fail` of calls that went wrong. */
+/**
+ * Shows a session's tasks, newest first, as they change.
+ * `say` is told of changes of state, `fail` of calls that went wrong.
+ */
 export function createTaskList(session, { say, fail }) {
   const list = document.querySelector('#tasks');
   const rows = new Map();

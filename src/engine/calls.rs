@@ -100,7 +100,7 @@ impl Engine {
     /// Puts a call into its task's queue; a task that is not in memory is looked up first.
     fn enqueue(&mut self, key: TaskKey, call: CallId, queued: Queued) {
         let is_new = !self.slots.contains_key(&key);
-        let slot = self.slots.entry(key.clone()).or_default();
+        let slot = self.slots.get_or_insert_with(key.clone(), Slot::default);
         slot.queue.push_back((call, queued));
         if is_new {
             self.load_task(&key);

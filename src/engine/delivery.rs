@@ -1,13 +1,12 @@
 //! Delivery: every event reaches its session's delegate at least once and in order, and leaves the outbox only when
 //! the delegate has handled it. Other pages watch.
 
-use std::collections::BTreeSet;
-
 use super::id::{ClientId, SessionId};
 use super::input::{CommitOutcome, Loaded, StoreFailure};
 use super::outbox::{Outbox, WINDOW};
 use super::output::{Change, Output, Query};
 use super::session::SessionRecord;
+use super::sorted_map::SortedMap;
 use super::task::TaskEvent;
 use super::time::Timestamp;
 use super::{Engine, Purpose, STORE_PAUSE_MS, SessionSnapshot};
@@ -31,7 +30,7 @@ pub struct Session {
     pub outbox: Outbox,
     /// When to try storage again, after it failed.
     pub retry_at: Option<Timestamp>,
-    clients: BTreeSet<ClientId>,
+    clients: SortedMap<ClientId, ()>,
     delegate: Option<Delegate>,
     loading: bool,
     deleting: bool,
@@ -49,7 +48,7 @@ impl Session {
             record: snapshot.record,
             outbox: Outbox::restore(snapshot.outbox, snapshot.more_events, snapshot.last_seq),
             retry_at: None,
-            clients: BTreeSet::new(),
+            clients: SortedMap::default(),
             delegate: None,
             loading: false,
             deleting: false,
@@ -58,12 +57,12 @@ impl Session {
 
     /// The pages that are attached.
     pub fn clients(&self) -> impl Iterator<Item = &ClientId> {
-        self.clients.iter()
+        self.clients.keys()
     }
 
     fn observers(&self) -> impl Iterator<Item = &ClientId> {
         let delegate = self.delegate.as_ref().map(|delegate| &delegate.client);
-        self.clients.iter().filter(move |client| Some(*client) != delegate)
+        self.clients.keys().filter(move |client| Some(*client) != delegate)
     }
 }
 
@@ -75,7 +74,7 @@ impl Engine {
             let backlog = Some(session.outbox.last_seq());
             session.delegate = Some(Delegate { client: client.clone(), sent: 0, backlog });
         }
-        session.clients.insert(client);
+        session.clients.insert(client, ());
     }
 
     pub(super) fn handle_bye(&mut self, client: &ClientId, id: Option<&SessionId>) {

@@ -1,21 +1,20 @@
 //! What is in flight: every effect's owner and deadline. A completion that is not in this table is late (its task
 //! was paused, its attempt aborted, its deadline passed) and ends here.
 
-use std::collections::BTreeMap;
-
 use super::id::EffectId;
+use super::sorted_map::SortedMap;
 use super::time::Timestamp;
 
 /// Effects in flight, each with the purpose `P` that its completion serves.
 #[derive(Debug)]
 pub struct Effects<P> {
     last: u64,
-    in_flight: BTreeMap<EffectId, (P, Timestamp)>,
+    in_flight: SortedMap<EffectId, (P, Timestamp)>,
 }
 
 impl<P> Default for Effects<P> {
     fn default() -> Self {
-        Self { last: 0, in_flight: BTreeMap::new() }
+        Self { last: 0, in_flight: SortedMap::default() }
     }
 }
 

@@ -21,13 +21,14 @@ mod retry;
 mod schedule;
 pub mod session;
 mod slot;
+pub mod sorted_map;
 mod sweep;
 pub mod task;
 pub mod time;
 mod transfer;
 mod wake;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use delivery::Session;
 use effects::Effects;
@@ -40,6 +41,7 @@ use random::Random;
 pub use range_set::RangeSet;
 use session::SessionRecord;
 use slot::{Slot, Staged};
+use sorted_map::SortedMap;
 use task::{Task, TaskEvent, TaskState};
 use time::Timestamp;
 use wake::Wakes;
@@ -103,8 +105,8 @@ pub struct Engine {
     random: Random,
     outputs: VecDeque<Output>,
     effects: Effects<Purpose>,
-    sessions: BTreeMap<SessionId, Session>,
-    slots: BTreeMap<TaskKey, Slot>,
+    sessions: SortedMap<SessionId, Session>,
+    slots: SortedMap<TaskKey, Slot>,
     wakes: Wakes,
     /// Active tasks that are not resident: when to load them, if there are any.
     refill_at: Option<Timestamp>,
@@ -121,8 +123,8 @@ impl Engine {
             random: Random::new(seed),
             outputs: VecDeque::new(),
             effects: Effects::default(),
-            sessions: BTreeMap::new(),
-            slots: BTreeMap::new(),
+            sessions: SortedMap::default(),
+            slots: SortedMap::default(),
             wakes: Wakes::default(),
             refill_at: snapshot.more_due.then_some(now),
             sweep_at: Some(now),
@@ -296,7 +298,7 @@ impl Engine {
             // A clock that was set back must not make it wait for ever.
             *not_before = (*not_before).min(self.now.after(retry::MAX_WAIT_MS));
         }
-        self.slots.entry(task.record.key.clone()).or_insert_with(|| Slot::resident(task));
+        self.slots.get_or_insert_with(task.record.key.clone(), || Slot::resident(task));
     }
 
     fn has_work(&self) -> bool {

@@ -1,7 +1,6 @@
 //! One session's events that its delegate has not acknowledged. Only the head of a long outbox is held in memory.
 
-use std::collections::{BTreeMap, BTreeSet};
-
+use super::sorted_map::SortedMap;
 use super::task::TaskEvent;
 
 /// How many events one load brings, and how many may be with the delegate unacknowledged.
@@ -10,12 +9,12 @@ pub const WINDOW: usize = 64;
 /// Events awaiting their acknowledgement, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    resident: BTreeMap<u64, TaskEvent>,
+    resident: SortedMap<u64, TaskEvent>,
     /// Whether storage holds events behind the resident ones.
     more: bool,
     /// Events whose commit is not answered. Nothing behind the first of them is delivered, so that an event whose
     /// commit turns out late is never handed out after a younger one.
-    uncommitted: BTreeSet<u64>,
+    uncommitted: SortedMap<u64, ()>,
     last_seq: u64,
     acked: u64,
     deleted: u64,
@@ -24,14 +23,15 @@ pub struct Outbox {
 impl Outbox {
     /// What a boot found: the head of the outbox, whether there is more, and the last number ever given.
     pub fn restore(head: Vec<TaskEvent>, more: bool, last_seq: u64) -> Self {
-        let resident = head.into_iter().map(|event| (event.seq, event)).collect();
-        Self { resident, more, last_seq, ..Self::default() }
+        let mut outbox = Self { more, last_seq, ..Self::default() };
+        outbox.keep(head);
+        outbox
     }
 
     /// Gives the number for a new event that is about to be committed.
     pub fn allot(&mut self) -> u64 {
         self.last_seq += 1;
-        self.uncommitted.insert(self.last_seq);
+        self.uncommitted.insert(self.last_seq, ());
         self.last_seq
     }
 
@@ -52,19 +52,15 @@ impl Outbox {
 
     /// The events to deliver next, behind `sent`; at most a window of them unacknowledged.
     pub fn to_deliver(&self, sent: u64) -> Vec<TaskEvent> {
-        let gate = self.uncommitted.first().copied().unwrap_or(u64::MAX);
-        self.resident
-            .range(self.acked + 1..gate.max(self.acked + 1))
-            .take(WINDOW)
-            .filter(|(seq, _)| **seq > sent)
-            .map(|(_, event)| event.clone())
-            .collect()
+        let gate = self.uncommitted.keys().next().copied().unwrap_or(u64::MAX);
+        let open = self.resident.values().filter(|event| event.seq > self.acked && event.seq < gate);
+        open.take(WINDOW).filter(|event| event.seq > sent).cloned().collect()
     }
 
     /// The delegate has handled everything up to `seq`. False if that is old news.
     pub fn ack(&mut self, seq: u64) -> bool {
         let seq = seq.min(self.last_seq);
-        let news = seq > self.acked && self.resident.range(self.acked + 1..=seq).next().is_some();
+        let news = seq > self.acked && self.resident.keys().any(|held| (self.acked + 1..=seq).contains(held));
         if news {
             self.acked = seq;
         }
@@ -73,13 +69,13 @@ impl Outbox {
 
     /// The last acknowledged event that is still stored, if any.
     pub fn acked_and_stored(&self) -> Option<u64> {
-        self.resident.range(..=self.acked).next_back().map(|(seq, _)| *seq)
+        self.resident.keys().rfind(|seq| **seq <= self.acked).copied()
     }
 
     /// The acknowledged events up to `through` were deleted from storage.
     pub fn deleted(&mut self, through: u64) {
         self.deleted = through;
-        self.resident = self.resident.split_off(&(through + 1));
+        self.resident.retain(|seq, _| *seq > through);
     }
 
     /// The number behind which to load, if the memory has run out of events and storage has not.
@@ -90,21 +86,27 @@ impl Outbox {
     /// Storage may hold what memory does not know: look again.
     pub fn forget_resident(&mut self) {
         self.more = true;
-        self.resident.clear();
+        self.resident = SortedMap::default();
     }
 
     /// What a load brought, and whether there is more.
     pub fn loaded(&mut self, events: Vec<TaskEvent>, more: bool) {
         self.more = more;
-        self.resident
-            .extend(events.into_iter().filter(|event| event.seq > self.deleted).map(|event| (event.seq, event)));
+        let deleted = self.deleted;
+        self.keep(events.into_iter().filter(|event| event.seq > deleted));
+    }
+
+    fn keep(&mut self, events: impl IntoIterator<Item = TaskEvent>) {
+        for event in events {
+            self.resident.insert(event.seq, event);
+        }
     }
 
     /// Whether nothing up to and including `seq` awaits its acknowledgement.
     pub fn is_drained_through(&self, seq: u64) -> bool {
         let first = self.resident.keys().next().copied().unwrap_or(u64::MAX);
         let unseen = self.more && self.resident.is_empty();
-        first > seq && !unseen && self.uncommitted.first().is_none_or(|pending| *pending > seq)
+        first > seq && !unseen && self.uncommitted.keys().next().is_none_or(|pending| *pending > seq)
     }
 
     /// The last number given.

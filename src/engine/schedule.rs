@@ -1,8 +1,7 @@
 //! Who runs next: the tasks that are due, oldest first, within the limits per host, per session and in all.
 
-use std::collections::BTreeMap;
-
 use super::id::{SessionId, TaskKey};
+use super::sorted_map::SortedMap;
 use super::time::Timestamp;
 
 /// Tasks fetched at the same time in the whole worker.
@@ -28,28 +27,28 @@ pub struct Candidate<'a> {
 #[derive(Debug, Default)]
 pub struct Load<'a> {
     total: u32,
-    by_host: BTreeMap<&'a str, u32>,
-    by_session: BTreeMap<&'a SessionId, u32>,
+    by_host: SortedMap<&'a str, u32>,
+    by_session: SortedMap<&'a SessionId, u32>,
 }
 
 impl<'a> Load<'a> {
     /// Counts one more running task.
     pub fn add(&mut self, session: &'a SessionId, host: &'a str) {
         self.total += 1;
-        *self.by_host.entry(host).or_default() += 1;
-        *self.by_session.entry(session).or_default() += 1;
+        *self.by_host.get_or_insert_with(host, || 0) += 1;
+        *self.by_session.get_or_insert_with(session, || 0) += 1;
     }
 
     fn has_room(&self, candidate: &Candidate<'_>) -> bool {
-        let of_host = self.by_host.get(candidate.host).copied().unwrap_or(0);
-        let of_session = self.by_session.get(&candidate.key.session).copied().unwrap_or(0);
+        let of_host = self.by_host.get(&candidate.host).copied().unwrap_or(0);
+        let of_session = self.by_session.get(&&candidate.key.session).copied().unwrap_or(0);
         self.total < MAX_RUNNING && of_host < MAX_RUNNING_PER_HOST && of_session < candidate.session_limit
     }
 }
 
 /// Chooses the tasks to start now, given those that run.
 pub fn choose<'a>(mut load: Load<'a>, mut candidates: Vec<Candidate<'a>>) -> Vec<TaskKey> {
-    candidates.sort_by_key(|candidate| (candidate.created_at, candidate.key));
+    candidates.sort_unstable_by_key(|candidate| (candidate.created_at, candidate.key));
     let mut chosen = Vec::new();
     for candidate in candidates {
         if load.has_room(&candidate) {

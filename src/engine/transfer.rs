@@ -24,7 +24,7 @@ impl Engine {
     pub(super) fn start_what_may_run(&mut self) {
         let mut load = Load::default();
         let mut candidates = Vec::new();
-        for (key, slot) in &self.slots {
+        for (key, slot) in self.slots.iter() {
             let (Some(task), Some(session)) = (&slot.task, self.sessions.get(&key.session)) else { continue };
             let host = task.record.spec.host.as_str();
             if slot.download.is_some() {

@@ -48,7 +48,7 @@ impl Engine {
         self.wakes.open(wake, ends_at);
         if kick {
             let now = self.now;
-            for slot in self.slots.values_mut() {
+            for (_, slot) in self.slots.iter_mut() {
                 end_wait(slot, now);
             }
         }

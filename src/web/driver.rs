@@ -2,7 +2,6 @@
 //! it asks for: mutate once, then drain.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use gloo_timers::callback::{Interval, Timeout};
@@ -23,6 +22,7 @@ use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{CallId, EffectId, SessionId, TaskKey};
 use crate::engine::input::{Completion, Input};
 use crate::engine::output::{Answer, Effect, FileLocation, Output};
+use crate::engine::sorted_map::SortedMap;
 use crate::store::Store;
 use crate::store::changes::to_writes;
 use crate::store::queries::load;
@@ -57,9 +57,9 @@ pub struct Driver {
     lease: RefCell<Option<Lease>>,
     has_stopped: Cell<bool>,
     engine: RefCell<Engine>,
-    attempts: RefCell<BTreeMap<EffectId, Attempt>>,
-    buffers: RefCell<BTreeMap<EffectId, JsValue>>,
-    forms: RefCell<BTreeMap<CallId, FileForm>>,
+    attempts: RefCell<SortedMap<EffectId, Attempt>>,
+    buffers: RefCell<SortedMap<EffectId, JsValue>>,
+    forms: RefCell<SortedMap<CallId, FileForm>>,
     timer: RefCell<Option<Timeout>>,
     ticker: RefCell<Option<Interval>>,
 }
@@ -118,7 +118,7 @@ impl Driver {
         if self.has_stopped.replace(true) {
             return;
         }
-        for (_, attempt) in self.attempts.take() {
+        for attempt in self.attempts.take().values() {
             attempt.controller.abort();
         }
         self.buffers.take();
@@ -276,14 +276,14 @@ impl Driver {
     }
 
     fn show_progress(&self) {
-        let mut by_session: BTreeMap<SessionId, Array> = BTreeMap::new();
+        let mut by_session: SortedMap<SessionId, Array> = SortedMap::default();
         for attempt in self.attempts.borrow().values() {
             if let Some(progress) = attempt.progress() {
-                by_session.entry(attempt.key.session.clone()).or_default().push(&progress.into());
+                by_session.get_or_insert_with(attempt.key.session.clone(), Array::new).push(&progress.into());
             }
         }
-        for (session, tasks) in by_session {
-            for client in self.engine.borrow().clients(&session) {
+        for (session, tasks) in by_session.iter() {
+            for client in self.engine.borrow().clients(session) {
                 let message =
                     Message::of_type("progress").with("session", session.as_str()).with("tasks", tasks.clone());
                 self.host.post(client.as_str(), message.into());

@@ -178,7 +178,8 @@ impl Resource {
                 head.content_length = None;
             }
             Fault::Busy => {
-                *answer = self.without_body(random, now, random_of(now, &[503, 429]), None);
+                let status = random.pick(&[503, 429]);
+                *answer = self.without_body(random, now, status, None);
                 if let Some(head) = &mut answer.head {
                     head.retry_after = match random.below(4) {
                         0 => None,
@@ -188,7 +189,10 @@ impl Resource {
                     };
                 }
             }
-            Fault::Refused => *answer = self.without_body(random, now, random_of(now, &[404, 403]), None),
+            Fault::Refused => {
+                let status = random.pick(&[404, 403]);
+                *answer = self.without_body(random, now, status, None);
+            }
             Fault::LengthUntold => {
                 head.content_length = None;
                 if let Some((range, _)) = head.content_range.as_deref().and_then(|range| range.split_once('/')) {
@@ -200,7 +204,7 @@ impl Resource {
             Fault::Cut | Fault::StalledBody => {
                 // Also in front of the first byte, and behind the last.
                 let len = answer.body.len;
-                answer.body.len = random.pick(&[0, random_of(now, &[len / 2, len / 3]), len]).min(len);
+                answer.body.len = random.pick(&[0, len / 2, len / 3, len]);
                 answer.body.end =
                     if fault == Fault::Cut { BodyEnd::Cut { online: true } } else { BodyEnd::Stall };
             }
@@ -208,12 +212,8 @@ impl Resource {
             Fault::Unreachable => answer.head = None,
         }
         self.met.statuses.extend(answer.head.as_ref().map(|head| head.status));
+        answer.fault = Some(fault);
     }
-}
-
-/// One of the choices, by the time.
-fn random_of<T: Copy>(now: u64, choices: &[T]) -> T {
-    choices[(now % choices.len() as u64) as usize]
 }
 
 /// A date as HTTP writes it (RFC 9110 section 5.6.7).

@@ -102,12 +102,13 @@ impl Store for IndexedDb {
     }
 
     async fn commit(&self, epoch: u64, writes: Vec<Write<JsValue>>) -> CommitOutcome {
-        let mut tables = vec![Table::Meta];
-        tables.extend(writes.iter().map(|write| match write {
-            Write::Put { table, .. } | Write::Delete { table, .. } => *table,
-        }));
-        tables.sort();
-        tables.dedup();
+        let touches = |table: Table| {
+            writes.iter().any(|write| match write {
+                Write::Put { table: to, .. } | Write::Delete { table: to, .. } => *to == table,
+            })
+        };
+        let tables: Vec<Table> =
+            Table::ALL.into_iter().filter(|table| *table == Table::Meta || touches(*table)).collect();
         match self.transaction(&tables, TransactionMode::ReadWrite).await {
             Ok(transaction) => write::commit(transaction, epoch, &writes).await,
             Err(failure) => CommitOutcome::Failed(failure),

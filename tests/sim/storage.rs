@@ -1,0 +1,188 @@
+//! Storage as a browser has it: operations in flight, decided strictly in the order of issue (an IndexedDB
+//! transaction that overlaps an older one waits for it), answered later in any order, sometimes never. What the rows
+//! mean and what a commit does is left to the real `MemoryStore`.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use longhaul::engine::Snapshot;
+use longhaul::engine::id::EffectId;
+use longhaul::engine::input::{Call, CommitOutcome, Completion, Loaded, StoreFailure};
+use longhaul::engine::output::{Change, Query};
+use longhaul::store::boot::boot;
+use longhaul::store::memory::MemoryStore;
+use longhaul::store::queries::load;
+use longhaul::store::{Write, changes};
+
+use super::climate::Climate;
+use super::network::Chunk;
+use super::random::Random;
+use super::worker::Worker;
+
+/// How long storage can stand still: longer than the engine waits.
+const STALL_MS: u64 = 70_000;
+
+/// What an operation does.
+#[derive(Debug)]
+pub enum Work {
+    Load(Query),
+    Commit {
+        changes: Vec<Change>,
+        writes: Vec<Write<Chunk>>,
+        /// The calls that the engine had not answered when it asked for the commit.
+        calls: Vec<Call>,
+    },
+}
+
+/// How an operation is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// So long after it is decided.
+    After(u64),
+    /// By "unknown", so long after it is decided.
+    Unknown(u64),
+    Never,
+}
+
+/// An operation in flight.
+#[derive(Debug)]
+pub struct Operation {
+    pub number: u64,
+    pub worker: u64,
+    pub epoch: u64,
+    pub effect: EffectId,
+    pub work: Work,
+    /// It fails, and nothing is read or written.
+    pub fails: Option<StoreFailure>,
+    /// It is not done at all, and nobody is told.
+    pub lost: bool,
+    pub answered: Answered,
+}
+
+/// The storage of an origin.
+#[derive(Debug, Default)]
+pub struct Storage {
+    pub store: MemoryStore<Chunk>,
+    /// The newest epoch.
+    pub epoch: u64,
+    operations: VecDeque<Operation>,
+    issued: u64,
+    last_decided_at: u64,
+    /// Whether anything has gone wrong, so that what follows from it can be explained.
+    pub has_failed: bool,
+    /// Whether the quota was said to be used up.
+    pub has_hit_quota: bool,
+}
+
+impl Storage {
+    /// Sends an operation on its way. Returns its number, and when it is decided.
+    pub fn issue(
+        &mut self,
+        random: &mut Random,
+        climate: &Climate,
+        now: u64,
+        calm: bool,
+        worker: &Worker,
+        effect: EffectId,
+        work: Work,
+    ) -> (u64, u64) {
+        self.issued += 1;
+        let mut at = now + random.delay_ms();
+        let mut answered = Answered::After(if climate.slow_answers { random.delay_ms() } else { 0 });
+        let mut fails = None;
+        let mut lost = false;
+        if !calm {
+            if random.one_in(climate.storage_stall_one_in) {
+                at += STALL_MS;
+                self.has_failed = true;
+            }
+            if random.per_mille(climate.lost_answers) {
+                lost = random.one_in(2);
+                answered = random.pick(&[Answered::Never, Answered::Unknown(random.delay_ms()), Answered::After(STALL_MS)]);
+                // What was lost cannot be answered as if it had happened.
+                if lost && matches!(answered, Answered::After(_)) {
+                    answered = Answered::Never;
+                }
+            } else if random.per_mille(climate.storage_faults) {
+                fails = Some(random.pick(&[StoreFailure::Quota, StoreFailure::Other]));
+            }
+        }
+        self.has_failed |= lost || fails.is_some() || !is_prompt(answered);
+        self.has_hit_quota |= fails == Some(StoreFailure::Quota);
+        self.last_decided_at = self.last_decided_at.max(at);
+        let (worker, epoch) = (worker.number, worker.epoch);
+        self.operations.push_back(Operation {
+            number: self.issued,
+            worker,
+            epoch,
+            effect,
+            work,
+            fails,
+            lost,
+            answered,
+        });
+        (self.issued, self.last_decided_at)
+    }
+
+    /// Takes the operation of this number, which must be the oldest; `None` if it died with its worker.
+    pub fn take(&mut self, number: u64) -> Option<Operation> {
+        let is_next = self.operations.front().is_some_and(|operation| operation.number == number);
+        if is_next { self.operations.pop_front() } else { None }
+    }
+
+    /// Takes the oldest operation.
+    pub fn take_oldest(&mut self) -> Option<Operation> {
+        self.operations.pop_front()
+    }
+
+    /// A worker is killed: what it had issued happens, or does not.
+    pub fn forget(&mut self, random: &mut Random, worker: u64) {
+        self.operations.retain(|operation| operation.worker != worker || random.one_in(2));
+    }
+
+    /// Does what a load asks for.
+    pub fn load(&self, operation: &Operation, query: &Query) -> Result<Loaded, StoreFailure> {
+        match operation.fails {
+            Some(failure) => Err(failure),
+            None if is_prompt(operation.answered) => ready(load(&self.store.view(), query)),
+            None => Err(StoreFailure::Other),
+        }
+    }
+
+    /// Does what a commit asks for. What the engine is told may differ.
+    pub fn commit(&mut self, operation: &Operation, writes: Vec<Write<Chunk>>) -> CommitOutcome {
+        match operation.fails {
+            Some(failure) => CommitOutcome::Failed(failure),
+            None if operation.lost => CommitOutcome::Unknown,
+            None => self.store.apply(operation.epoch, writes),
+        }
+    }
+
+    /// The rows of `changes`; the worker's buffers go with them.
+    pub fn writes(changes: &[Change], worker: &mut Worker) -> Vec<Write<Chunk>> {
+        changes::to_writes(changes, |buffer| {
+            let taken = worker.buffers.remove(&buffer);
+            assert!(taken.is_some(), "a commit names the buffer {buffer:?}, which the driver does not hold");
+            taken
+        })
+    }
+
+    /// Takes the lease and reads what an engine starts from.
+    pub fn boot(&mut self) -> Snapshot {
+        self.epoch = self.store.next_epoch();
+        ready(boot(&self.store.view())).expect("storage holds nothing that this version cannot read")
+    }
+}
+
+fn is_prompt(answered: Answered) -> bool {
+    matches!(answered, Answered::After(delay_ms) if delay_ms < STALL_MS)
+}
+
+/// Runs a future whose every await is ready at once, as those of the store in memory are.
+pub fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the store in memory never waits"),
+    }
+}

@@ -1,0 +1,110 @@
+//! One service worker as the driver keeps it: the engine, the attempts, buffers, calls and wakes in flight. All of
+//! it dies with the worker.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use longhaul::engine::Engine;
+use longhaul::engine::http::Head;
+use longhaul::engine::id::{CallId, EffectId, SessionId, TaskKey};
+use longhaul::engine::input::{Call, FetchFailure};
+use longhaul::engine::time::Timestamp;
+
+use super::network::{Body, Chunk};
+
+/// The time of day at which runs begin.
+pub const EPOCH_MS: u64 = 1_700_000_000_000;
+
+/// The most buffers of one attempt that the driver holds for the engine: one that is ready. Another may be on its way
+/// to storage, and a third being filled.
+pub const BUFFER_CREDIT: usize = 1;
+
+/// An attempt on its way.
+#[derive(Debug)]
+pub struct Attempt {
+    pub key: TaskKey,
+    pub url: String,
+    /// The head, until it is handed in.
+    pub head: Option<Result<Head, FetchFailure>>,
+    pub head_was_given: bool,
+    pub body: Body,
+    /// The read in flight, and the most bytes it wants.
+    pub read: Option<(EffectId, u64)>,
+    /// The engine has ended it, but a completion may still be under way.
+    pub is_aborted: bool,
+}
+
+/// A call that the engine has not answered.
+#[derive(Clone, Debug)]
+pub struct WaitingCall {
+    pub page: usize,
+    pub number: u64,
+    pub call: Call,
+}
+
+/// What the delegate of a session has been posted since it attached.
+#[derive(Clone, Debug)]
+pub struct Delegate {
+    pub page: usize,
+    pub posted: BTreeSet<u64>,
+    /// The last event that was durable when it attached.
+    pub backlog: u64,
+    /// Whether it was told that the backlog is handled.
+    pub told_all_delivered: bool,
+}
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    pub number: u64,
+    pub epoch: u64,
+    pub engine: Engine,
+    /// What this worker's clock shows when the run's clock shows zero.
+    pub clock_ms: u64,
+    pub attempts: BTreeMap<EffectId, Attempt>,
+    /// Bytes that were read and neither stored nor let go.
+    pub buffers: BTreeMap<EffectId, Chunk>,
+    pub calls: BTreeMap<CallId, WaitingCall>,
+    pub delegates: BTreeMap<SessionId, Delegate>,
+    /// Wakes that are not settled.
+    pub wakes: BTreeSet<u64>,
+    pub newest_wake: u64,
+    /// What the engine said last about having work.
+    pub is_working: bool,
+    /// Timeouts handed in without time passing in between.
+    pub timeouts_in_a_row: u32,
+}
+
+impl Worker {
+    /// A worker whose engine has just been restored.
+    pub fn new(number: u64, epoch: u64, clock_ms: u64, engine: Engine) -> Self {
+        Self {
+            number,
+            epoch,
+            engine,
+            clock_ms,
+            attempts: BTreeMap::new(),
+            buffers: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            delegates: BTreeMap::new(),
+            wakes: BTreeSet::new(),
+            newest_wake: 0,
+            is_working: false,
+            timeouts_in_a_row: 0,
+        }
+    }
+
+    /// What its clock shows.
+    pub fn time(&self, now: u64) -> Timestamp {
+        Timestamp(self.clock_ms + now)
+    }
+
+    /// When it wants to be woken by the clock.
+    pub fn timer(&self, now: u64) -> Option<u64> {
+        self.engine.poll_timeout().map(|at| at.0.saturating_sub(self.clock_ms).max(now))
+    }
+
+    /// The attempt of a task, unless the engine has ended it.
+    pub fn live_attempts(&self, key: &TaskKey) -> usize {
+        self.attempts.values().filter(|attempt| attempt.key == *key && !attempt.is_aborted).count()
+    }
+}
