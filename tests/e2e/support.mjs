@@ -1,0 +1,84 @@
+// What every end-to-end test needs: the built package served to a real Chromium by an origin of ours, and a look at
+// what is durable without waking the worker.
+import fs from 'node:fs';
+import path from 'node:path';
+import { launchChromium } from '../browser/chromium.mjs';
+import { startOrigin } from '../origin/server.mjs';
+import { root } from '../../tools/setup.mjs';
+
+/** Where the test page and the package are, by URL prefix. */
+export const staticDirs = { '/longhaul/': path.join(root, 'dist'), '/': path.join(root, 'tests/e2e/app') };
+
+/** 1 MiB. */
+export const MIB = 1 << 20;
+
+/** An origin and a browser, both ended when the test `t` (or a suite's `after`) ends. */
+export async function startWorld(after, options = {}) {
+  if (!fs.existsSync(path.join(root, 'dist/.built'))) throw new Error('dist/ is not built: run "npm run build"');
+  const origin = await startOrigin({ staticDirs });
+  const chromium = await launchChromium(options);
+  after(async () => {
+    await chromium.close();
+    await origin.close();
+  });
+  return { origin, chromium, open: (query = '') => openPage(chromium, origin.url, query) };
+}
+
+/** A page of the test app whose session is open, unless `?idle`. */
+export async function openPage(chromium, url, query = '') {
+  const page = await chromium.newPage(`${url}/${query}`);
+  await page.evaluate(() => window.ready);
+  return page;
+}
+
+/** Starts a download and returns once it is durable. */
+export const download = (page, url, options = {}) =>
+  page.evaluate(async (url, options) => (await session.download(url, options)).snapshot, url, options);
+
+/** Waits for the end of a task: `{ state, error?, sha256? }`, the digest of the Blob and of the stream compared. */
+export const outcome = (page, id) =>
+  page.evaluate(async (id) => {
+    const task = await session.task(id);
+    const failure = await errorOf(task.finished());
+    const { state, restarts, receivedBytes, resumability } = task.snapshot;
+    if (failure) return { state, restarts, code: failure.code, status: failure.status };
+    const [blob, stream] = [await task.blob(), await new Response(task.stream()).blob()];
+    const [fromBlob, fromStream] = [await sha256(blob), await sha256(stream)];
+    return { state, restarts, receivedBytes, resumability, size: blob.size, sha256: fromBlob === fromStream ? fromBlob : 'blob and stream differ' };
+  }, id);
+
+/**
+ * What is in the database, read by the page itself so that no worker wakes: the stored chunks of every body as
+ * `[offset, length]`, and how many rows each table has.
+ */
+export const stored = (page) =>
+  page.evaluate(async () => {
+    const settled = (request) =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const { scope } = await navigator.serviceWorker.ready;
+    const database = await settled(indexedDB.open(`longhaul:${scope}`));
+    const tables = [...database.objectStoreNames];
+    const transaction = database.transaction(tables);
+    const [keys, chunks] = await Promise.all([
+      settled(transaction.objectStore('chunks').getAllKeys()),
+      settled(transaction.objectStore('chunks').getAll()),
+    ]);
+    const counts = await Promise.all(tables.map((name) => settled(transaction.objectStore(name).count())));
+    database.close();
+    const bodies = {};
+    keys.forEach(([body, offset], at) => (bodies[body] ??= []).push([offset, chunks[at].size ?? chunks[at].byteLength]));
+    return { bodies, rows: Object.fromEntries(tables.map((name, at) => [name, counts[at]])) };
+  });
+
+/** The length of the one stored body, whose chunks must follow one another without a hole. */
+export function contiguousLength({ bodies }) {
+  const [chunks, ...others] = Object.values(bodies);
+  if (others.length > 0) throw new Error(`expected one body, found ${others.length + 1}`);
+  return (chunks ?? []).reduce((end, [offset, length]) => {
+    if (offset !== end) throw new Error(`a chunk begins at ${offset}, the one before ends at ${end}`);
+    return end + length;
+  }, 0);
+}
