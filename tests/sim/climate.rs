@@ -46,8 +46,9 @@ impl Climate {
     pub fn draw(random: &mut Random) -> Self {
         let bursts = random.one_in(40);
         Self {
-            kill_one_in: random.pick(&[0, 60, 150, 150, 400, 400, 1_000]),
-            kill_between_outputs_one_in: random.pick(&[0, 100, 400, 400, 2_000]),
+            // A burst of calls that is never answered is sent again and again.
+            kill_one_in: random.pick(&[0, 60, 150, 150, 400, 400, 1_000]) * if bursts { 20 } else { 1 },
+            kill_between_outputs_one_in: random.pick(&[0, 100, 400, 400, 2_000]) * if bursts { 20 } else { 1 },
             origin_faults: random.pick(&[0, 50, 150, 300, 500]),
             storage_faults: random.pick(&[0, 0, 10, 50, 200]),
             lost_answers: random.pick(&[0, 0, 5, 30, 80]),

@@ -168,7 +168,8 @@ impl Resource {
             }
             Fault::WrongTotal => {
                 let end = answer.body.start + answer.body.len;
-                *answer = self.part(random, now, answer.body.start, end, end, length + random.within(1..=3));
+                let told = length + random.within(1..=3);
+                *answer = self.part(random, now, answer.body.start, end, end, told);
             }
             Fault::Unsatisfiable => *answer = self.without_body(random, now, 416, Some(length)),
             Fault::UnsatisfiableBare => *answer = self.without_body(random, now, 416, None),

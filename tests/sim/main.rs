@@ -1,1 +1,169 @@
-fn main() {}
+//! The simulator: the real engine and the real store contract under a simulated clock, origin, network, storage and
+//! pages, all driven from one seed, with a kill at any point as an ordinary step.
+//!
+//! `cargo test --profile sim --test sim -- [--seeds N] [--from S] [--seed S [--trace]]`
+#![cfg(not(target_arch = "wasm32"))]
+
+mod calls;
+mod checks;
+mod climate;
+mod driver;
+mod faults;
+mod invariants;
+mod kept_seeds;
+mod life;
+mod model;
+mod network;
+mod origin;
+mod pages;
+mod random;
+mod stats;
+mod storage;
+mod trace;
+mod worker;
+mod world;
+
+use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use kept_seeds::KEPT_SEEDS;
+use stats::{Group, Stats};
+use trace::{Mode, Trace};
+use world::World;
+
+/// How many seeds are run if nothing is said: few enough for every `cargo test`.
+const DEFAULT_SEEDS: u64 = 300;
+const THREADS: usize = 2;
+/// Of how many seeds the trace is made twice, to see that it is the same.
+const REPEATED_SEEDS: usize = 5;
+/// How many failing seeds are shown.
+const SHOWN_FAILURES: usize = 3;
+
+thread_local! {
+    /// What the last panic of this thread said.
+    static PANIC: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// The command line.
+struct Options {
+    seeds: u64,
+    from: u64,
+    only: Option<u64>,
+    trace: bool,
+    list: bool,
+}
+
+impl Options {
+    /// Reads it. What test runners pass to every test, and is not known here, is ignored.
+    fn read() -> Self {
+        let mut options = Self { seeds: DEFAULT_SEEDS, from: 1, only: None, trace: false, list: false };
+        let mut words = std::env::args().skip(1);
+        while let Some(word) = words.next() {
+            let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number follows the option");
+            match word.as_str() {
+                "--seeds" => options.seeds = number(),
+                "--from" => options.from = number(),
+                "--seed" => options.only = Some(number()),
+                "--trace" => options.trace = true,
+                "--list" => options.list = true,
+                _ => {}
+            }
+        }
+        options
+    }
+}
+
+/// How a run went.
+struct Run {
+    stats: Stats,
+    steps: u64,
+    /// What was broken.
+    failure: Option<String>,
+    trace: Rc<RefCell<Trace>>,
+}
+
+fn run(seed: u64, mode: Mode) -> Run {
+    let trace = Rc::new(RefCell::new(Trace::new(mode)));
+    let mut world = World::new(seed, Rc::clone(&trace));
+    let failure = catch_unwind(AssertUnwindSafe(|| world.run())).err().map(|_| PANIC.take());
+    let mut stats = std::mem::take(&mut world.stats);
+    stats.count(Group::Run, "seeds");
+    if stats.get(Group::Run, "kills") > 0 {
+        stats.count(Group::Run, "seeds with a kill");
+    }
+    Run { stats, steps: world.steps, failure, trace }
+}
+
+/// Runs the seeds on all threads. Returns what they met, their steps, and the seeds that failed.
+fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<u64>) {
+    let next = AtomicUsize::new(0);
+    let total = Mutex::new((Stats::default(), 0, Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let run = run(*seed, Mode::Off);
+                    let mut total = total.lock().expect("no thread panics while it holds this");
+                    total.0.merge(run.stats);
+                    total.1 += run.steps;
+                    total.2.extend(run.failure.map(|_| *seed));
+                }
+            });
+        }
+    });
+    let (stats, steps, mut failed) = total.into_inner().expect("no thread panics while it holds this");
+    failed.sort_unstable();
+    (stats, steps, failed)
+}
+
+/// Runs a failing seed once more, and shows how it ends.
+fn show_failure(seed: u64) {
+    let run = run(seed, Mode::Keep);
+    println!("seed {seed} failed after {} steps: {}", run.steps, run.failure.unwrap_or_default());
+    run.trace.borrow().tail().for_each(|line| println!("    {line}"));
+}
+
+/// Whether a seed gives the same trace twice.
+fn is_repeatable(seed: u64) -> bool {
+    let [first, second] = [run(seed, Mode::Keep), run(seed, Mode::Keep)];
+    first.trace.borrow().hash() == second.trace.borrow().hash()
+}
+
+fn main() -> ExitCode {
+    let options = Options::read();
+    if options.list {
+        return ExitCode::SUCCESS;
+    }
+    set_hook(Box::new(|info| PANIC.set(info.to_string())));
+    if let Some(seed) = options.only {
+        let run = run(seed, if options.trace { Mode::Print } else { Mode::Off });
+        run.stats.print();
+        if let Some(failure) = run.failure {
+            println!("seed {seed} failed after {} steps: {failure}", run.steps);
+            return ExitCode::FAILURE;
+        }
+        println!("1 passed, 0 failed");
+        return ExitCode::SUCCESS;
+    }
+
+    let began = Instant::now();
+    let kept = KEPT_SEEDS.iter().map(|(seed, _)| *seed);
+    let seeds: Vec<u64> = kept.chain(options.from..options.from + options.seeds).collect();
+    let (stats, steps, mut failed) = run_all(&seeds);
+    for seed in failed.iter().take(SHOWN_FAILURES) {
+        show_failure(*seed);
+    }
+    for seed in seeds.iter().take(REPEATED_SEEDS).filter(|seed| !is_repeatable(**seed)) {
+        println!("seed {seed} does not give the same trace twice");
+        failed.push(*seed);
+    }
+    stats.print();
+    println!("{} seeds, {steps} steps, {:.1} s; failed: {failed:?}", seeds.len(), began.elapsed().as_secs_f64());
+    println!("{} passed, {} failed", seeds.len() - failed.len().min(seeds.len()), failed.len());
+    if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

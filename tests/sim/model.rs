@@ -126,16 +126,14 @@ impl Step<'_> {
     fn check(&self, origin: &mut Origin, storage: &Storage) {
         assert!(self.event.is_none_or(|event| event.task == *self.key), "an event of another task: {:?}", self.event);
         match (self.before, self.after) {
-            (Some(before), Some(after)) if before.record.created_at == after.record.created_at => {
-                assert_eq!(before.record.spec, after.record.spec, "a task's specification changed");
+            (Some(before), Some(after)) if before.record.spec.call_token == after.record.spec.call_token => {
+                let (old, new) = (&before.record, &after.record);
+                assert_eq!(old.created_at, new.created_at, "one call made its task twice: {:?}", self.key);
+                assert_eq!(old.spec, new.spec, "a task's specification changed");
                 self.check_state(before, after, origin, storage);
                 self.check_progress(before, after, origin);
             }
-            (Some(before), Some(after)) => {
-                let (old, new) = (&before.record.spec.call_token, &after.record.spec.call_token);
-                assert_ne!(old, new, "one call made its task twice: {:?}", self.key);
-                self.check_created(after);
-            }
+            (Some(_), Some(after)) => self.check_created(after),
             (None, Some(after)) => self.check_created(after),
             (Some(before), None) => {
                 assert!(before.record.state.has_ended(), "a task was deleted before it ended");

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use longhaul::engine::Snapshot;
 use longhaul::engine::id::EffectId;
-use longhaul::engine::input::{Call, CommitOutcome, Completion, Loaded, StoreFailure};
+use longhaul::engine::input::{Call, CommitOutcome, Loaded, StoreFailure};
 use longhaul::engine::output::{Change, Query};
 use longhaul::store::boot::boot;
 use longhaul::store::memory::MemoryStore;
@@ -99,7 +99,8 @@ impl Storage {
             }
             if random.per_mille(climate.lost_answers) {
                 lost = random.one_in(2);
-                answered = random.pick(&[Answered::Never, Answered::Unknown(random.delay_ms()), Answered::After(STALL_MS)]);
+                let unknown = Answered::Unknown(random.delay_ms());
+                answered = random.pick(&[Answered::Never, unknown, Answered::After(STALL_MS)]);
                 // What was lost cannot be answered as if it had happened.
                 if lost && matches!(answered, Answered::After(_)) {
                     answered = Answered::Never;
@@ -164,7 +165,7 @@ impl Storage {
         changes::to_writes(changes, |buffer| {
             let taken = worker.buffers.remove(&buffer);
             assert!(taken.is_some(), "a commit names the buffer {buffer:?}, which the driver does not hold");
-            taken
+            taken.map(|buffer| buffer.chunk)
         })
     }
 

@@ -14,9 +14,12 @@ use super::network::{Body, Chunk};
 /// The time of day at which runs begin.
 pub const EPOCH_MS: u64 = 1_700_000_000_000;
 
-/// The most buffers of one attempt that the driver holds for the engine: one that is ready. Another may be on its way
-/// to storage, and a third being filled.
-pub const BUFFER_CREDIT: usize = 1;
+/// Bytes that were read, and by which attempt.
+#[derive(Debug)]
+pub struct Buffer {
+    pub attempt: EffectId,
+    pub chunk: Chunk,
+}
 
 /// An attempt on its way.
 #[derive(Debug)]
@@ -25,7 +28,6 @@ pub struct Attempt {
     pub url: String,
     /// The head, until it is handed in.
     pub head: Option<Result<Head, FetchFailure>>,
-    pub head_was_given: bool,
     pub body: Body,
     /// The read in flight, and the most bytes it wants.
     pub read: Option<(EffectId, u64)>,
@@ -62,7 +64,7 @@ pub struct Worker {
     pub clock_ms: u64,
     pub attempts: BTreeMap<EffectId, Attempt>,
     /// Bytes that were read and neither stored nor let go.
-    pub buffers: BTreeMap<EffectId, Chunk>,
+    pub buffers: BTreeMap<EffectId, Buffer>,
     pub calls: BTreeMap<CallId, WaitingCall>,
     pub delegates: BTreeMap<SessionId, Delegate>,
     /// Wakes that are not settled.
@@ -70,8 +72,8 @@ pub struct Worker {
     pub newest_wake: u64,
     /// What the engine said last about having work.
     pub is_working: bool,
-    /// Timeouts handed in without time passing in between.
-    pub timeouts_in_a_row: u32,
+    /// When it was handed the last timeout, and how many there were at that time.
+    pub timeouts: (u64, u32),
 }
 
 impl Worker {
@@ -89,7 +91,7 @@ impl Worker {
             wakes: BTreeSet::new(),
             newest_wake: 0,
             is_working: false,
-            timeouts_in_a_row: 0,
+            timeouts: (0, 0),
         }
     }
 

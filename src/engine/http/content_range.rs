@@ -45,7 +45,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
     (value < 1 << 53).then_some(value)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use proptest::prelude::*;
 

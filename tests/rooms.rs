@@ -1,0 +1,99 @@
+//! The dependency rule, held against the sources: `engine ← store ← web ← js/worker`; the page's client knows the
+//! messages only, the demo the package only. And the engine's purity: nothing in it can look at a clock, roll dice,
+//! wait, or touch the browser.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// All files below `dir` with this extension, with their text.
+fn sources(dir: &str, extension: &str) -> Vec<(PathBuf, String)> {
+    fn walk(dir: &Path, extension: &str, found: &mut Vec<(PathBuf, String)>) {
+        let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+        for path in entries.map(|entry| entry.expect("the folder can be listed").path()) {
+            if path.is_dir() {
+                walk(&path, extension, found);
+            } else if path.extension().is_some_and(|found| found == extension) {
+                let text = fs::read_to_string(&path).expect("sources are UTF-8");
+                found.push((path, text));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(dir), extension, &mut found);
+    assert!(!found.is_empty(), "{dir} has no .{extension} files");
+    found
+}
+
+/// The text before the unit tests at the foot of a file, without comments.
+fn code(text: &str) -> String {
+    let body = text.split("\nmod tests {").next().unwrap_or_default();
+    body.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn forbid(dir: &str, extension: &str, words: &[&str]) {
+    for (path, text) in sources(dir, extension) {
+        let code = code(&text);
+        for word in words {
+            assert!(!code.contains(word), "{} must not contain {word:?}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_engine_uses_no_other_room_and_nothing_impure() {
+    let others = ["crate::store", "crate::web"];
+    let impure = [
+        "wasm_bindgen", "js_sys", "web_sys", "idb", "gloo", "std::time", "Instant", "SystemTime", "HashMap", "HashSet",
+        "async ", ".await", "thread", "static mut", "Cell<", "std::env", "std::fs", "println!",
+    ];
+    forbid("src/engine", "rs", &[others.as_slice(), impure.as_slice()].concat());
+}
+
+#[test]
+fn http_knows_nothing_of_tasks() {
+    forbid("src/engine/http", "rs", &["super::super::task", "super::super::download", "engine::task", "Engine"]);
+}
+
+#[test]
+fn the_store_uses_the_engine_only() {
+    forbid("src/store", "rs", &["crate::web", "wasm_bindgen", "js_sys", "web_sys", "idb::", "std::time", "HashMap"]);
+}
+
+#[test]
+fn the_simulator_uses_engine_and_store_only() {
+    forbid("tests/sim", "rs", &["longhaul::web", "std::time::SystemTime", "HashMap", "rand::"]);
+}
+
+/// The modules that a TypeScript or JavaScript file imports.
+fn imports(text: &str) -> Vec<String> {
+    let is_import = |line: &&str| line.starts_with("import ") || line.starts_with("export ") || line.starts_with("} from ");
+    let from = text.lines().filter(is_import).filter_map(|line| line.split_once("from ").map(|(_, module)| module));
+    from.map(|module| module.trim_matches(|mark: char| "'\";".contains(mark)).to_owned()).collect()
+}
+
+#[test]
+fn the_protocol_imports_nothing_and_the_client_only_its_own_room() {
+    for (path, text) in sources("js", "ts") {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a file has a name");
+        let allowed: &[&str] = match name {
+            "protocol.ts" => &[],
+            "worker.ts" => &["../pkg/longhaul.js", "./pings.js", "./protocol.js"],
+            "pings.ts" => &[],
+            _ => &["./client.js", "./connection.js", "./errors.js", "./protocol.js", "./session.js", "./task.js"],
+        };
+        for module in imports(&text) {
+            assert!(allowed.contains(&module.as_str()), "js/{name} must not import {module}");
+        }
+    }
+}
+
+#[test]
+fn the_demo_uses_the_package_and_itself() {
+    for (path, text) in sources("www", "js") {
+        for module in imports(&text) {
+            let own = module.starts_with("./") && !module.contains("longhaul/");
+            assert!(own || module == "longhaul", "{} must not import {module}", path.display());
+        }
+    }
+}

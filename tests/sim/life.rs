@@ -1,0 +1,222 @@
+//! How a run goes: it begins, workers live, die and overlap, things go wrong, and then all is calm and everything
+//! that was begun must come to its end.
+
+use longhaul::engine::Engine;
+use longhaul::engine::id::WakeId;
+use longhaul::engine::input::Input;
+use longhaul::engine::task::TaskState;
+
+use super::invariants::check_storage;
+use super::network::BodyEnd;
+use super::pages::ToPage;
+use super::stats::Group;
+use super::worker::{EPOCH_MS, Worker};
+use super::world::{Event, World, note};
+
+const HOUR_MS: u64 = 3_600_000;
+/// How long the calm may last: no wait that the engine believes in is longer than a day, but several may follow one
+/// another.
+const CALM_MS: u64 = 240 * HOUR_MS;
+/// More steps than this are no progress.
+const MAX_STEPS: u64 = 400_000;
+
+impl World {
+    pub(super) fn begin(&mut self) {
+        for _ in 0..self.climate.pages {
+            let delay_ms = self.random.delay_ms();
+            self.schedule(delay_ms, Event::OpenPage);
+        }
+        self.schedule(self.climate.busy_ms, Event::Calm);
+        self.schedule_again(30_000, Event::Sync);
+        self.schedule_again(self.climate.change_every_ms, Event::Change);
+        self.schedule_again(self.climate.offline_every_ms, Event::Online(false));
+        self.schedule_again(self.climate.overlap_every_ms, Event::Overlap);
+    }
+
+    /// Lets something happen after about `every_ms`; never if that is zero.
+    fn schedule_again(&mut self, every_ms: u64, event: Event) {
+        if every_ms > 0 && !self.is_calm {
+            let delay_ms = self.random.within(0..=every_ms * 2);
+            self.schedule(delay_ms, event);
+        }
+    }
+
+    /// Runs to the end. Panics with what was broken.
+    pub fn run(&mut self) {
+        while self.step() {
+            assert!(self.steps < MAX_STEPS, "the run does not come to an end");
+            assert!(self.now < self.climate.busy_ms + CALM_MS, "something is still going on after days of calm");
+        }
+        self.check_end();
+    }
+
+    /// A worker starts: it takes the lease and takes up what storage holds.
+    pub fn boot(&mut self) {
+        // The lease is taken by a write, and that waits for all that were issued before it.
+        while let Some(operation) = self.storage.take_oldest() {
+            self.decide(operation);
+        }
+        let snapshot = self.storage.boot();
+        check_storage(&self.storage, &self.model, &mut self.origin);
+        self.booted += 1;
+        self.stats.count(Group::Run, "boots");
+        // The user may have set the clock.
+        let clock_ms = match self.random.below(30) {
+            0 => EPOCH_MS - 30 * HOUR_MS,
+            1 => EPOCH_MS + 30 * HOUR_MS,
+            _ => EPOCH_MS,
+        };
+        let seed = (u128::from(self.random.next()) << 64) | u128::from(self.random.next());
+        let time = longhaul::engine::time::Timestamp(clock_ms + self.now);
+        note!(self, "w{} boots in epoch {}", self.booted, self.storage.epoch);
+        let engine = Engine::restore(time, seed, snapshot);
+        let worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine);
+        for page in 0..self.pages.len() {
+            self.post(page, ToPage::Booted(self.booted));
+        }
+        if let Some(worker) = self.drain(worker) {
+            self.workers.push(worker);
+        }
+    }
+
+    /// A worker is gone, and everything it had in flight.
+    pub fn bury(&mut self, worker: Worker) {
+        note!(self, "w{} is gone", worker.number);
+        self.storage.forget(&mut self.random, worker.number);
+        if self.is_newest(&worker) {
+            self.stats.count(Group::Run, "kills");
+            let delay_ms = self.random.delay_ms() * 50;
+            self.schedule(delay_ms, Event::Sync);
+        }
+    }
+
+    pub(super) fn kill_newest(&mut self) {
+        if let Some(worker) = self.workers.pop() {
+            self.bury(worker);
+        }
+    }
+
+    pub(super) fn kill(&mut self, number: u64) {
+        if let Some(at) = self.workers.iter().position(|worker| worker.number == number).filter(|_| !self.is_calm) {
+            let worker = self.workers.remove(at);
+            self.bury(worker);
+        }
+    }
+
+    /// The browser wakes the worker, and may set it an end.
+    pub(super) fn sync(&mut self) {
+        while self.workers.is_empty() {
+            self.boot();
+        }
+        let wake = self.name();
+        let ends = (!self.is_calm && self.random.one_in(3)).then(|| self.random.within(100..=30_000));
+        let kick = self.is_calm || self.random.one_in(3);
+        let now = self.now;
+        let worker = self.workers.last_mut().expect("booted above");
+        worker.wakes.insert(wake);
+        worker.newest_wake = wake;
+        let number = worker.number;
+        let ends_at = ends.map(|ends| worker.time(now).after(ends));
+        if let Some(ends) = ends.filter(|_| self.random.one_in(2)) {
+            self.schedule(ends, Event::Kill(number));
+        }
+        self.give(number, vec![Input::Wake { wake: WakeId(wake), ends_at, kick }]);
+        self.schedule_again(120_000, Event::Sync);
+    }
+
+    /// A second worker starts although the first is alive: the lease decides.
+    pub(super) fn overlap(&mut self) {
+        if !self.is_calm {
+            while self.workers.len() > 1 {
+                let oldest = self.workers.remove(0);
+                self.bury(oldest);
+            }
+            self.stats.count(Group::Run, "overlaps");
+            self.boot();
+            self.schedule_again(self.climate.overlap_every_ms, Event::Overlap);
+        }
+    }
+
+    pub(super) fn change_file(&mut self) {
+        if !self.is_calm {
+            let number = self.random.below(self.climate.resources) as usize;
+            self.origin.change(&mut self.random, number);
+            note!(self, "file{number} is now {:?}", self.origin.resources[number].version());
+            self.stats.count(Group::Origin, "files changed");
+            self.schedule_again(self.climate.change_every_ms, Event::Change);
+        }
+    }
+
+    /// Going offline breaks some connections, and leaves others alone.
+    pub(super) fn go_online(&mut self, is_online: bool) {
+        note!(self, "online: {is_online}");
+        self.is_online = is_online || self.is_calm;
+        if self.is_online {
+            return self.schedule_again(self.climate.offline_every_ms, Event::Online(false));
+        }
+        self.stats.count(Group::Origin, "offline periods");
+        let back_ms = self.random.pick(&[500, 20_000, 90_000]);
+        self.schedule(back_ms, Event::Online(true));
+        let mut workers = std::mem::take(&mut self.workers);
+        for worker in &mut workers {
+            for (id, attempt) in &mut worker.attempts {
+                if self.random.one_in(3) || attempt.body.end == BodyEnd::Stall {
+                    continue;
+                }
+                self.origin.find(&attempt.url).met.offline = true;
+                let online = self.says_online();
+                attempt.body.cut(self.now, online);
+                if let Some((read, _)) = attempt.read {
+                    self.schedule(0, Event::Read { worker: worker.number, attempt: *id, read });
+                }
+            }
+        }
+        self.workers = workers;
+    }
+
+    /// Nothing goes wrong from now on, and one more page is there to take all events.
+    pub(super) fn calm_down(&mut self) {
+        note!(self, "calm");
+        self.is_calm = true;
+        self.is_online = true;
+        while self.workers.len() > 1 {
+            let oldest = self.workers.remove(0);
+            self.bury(oldest);
+        }
+        self.open_page();
+        self.schedule(0, Event::Sync);
+    }
+
+    /// What must be true when nothing is left to do.
+    fn check_end(&mut self) {
+        check_storage(&self.storage, &self.model, &mut self.origin);
+        for task in self.model.tasks.values() {
+            let is_active = matches!(task.record.state, TaskState::Active { .. });
+            assert!(!is_active, "nothing is left to do, but a task has not ended: {task:?}");
+        }
+        for (session, outbox) in &self.model.outbox {
+            assert!(outbox.is_empty(), "{session:?} still has events: {:?}", outbox.keys());
+        }
+        for (seq, fate) in self.model.events.values().flatten() {
+            assert!(fate.is_handled && fate.is_acked, "nobody has handled event {seq}");
+        }
+        for page in self.pages.iter().filter(|page| page.is_open) {
+            assert!(page.calls.is_empty(), "{:?} waits for replies: {:?}", page.client, page.calls);
+        }
+        let [worker] = &self.workers[..] else { panic!("one worker is left, not {}", self.workers.len()) };
+        assert!(!worker.is_working && worker.wakes.is_empty(), "nothing is left to do, but the worker is held");
+        assert!(worker.attempts.is_empty(), "attempts go on: {:?}", worker.attempts);
+        assert!(worker.buffers.is_empty(), "buffers were never let go: {:?}", worker.buffers);
+        assert!(worker.calls.is_empty(), "calls were never answered: {:?}", worker.calls);
+        for (session, delegate) in &worker.delegates {
+            assert!(delegate.told_all_delivered, "the delegate of {session:?} was never told that all is delivered");
+        }
+        check_swept(self);
+    }
+}
+
+fn check_swept(world: &World) {
+    let bodies = world.storage.store.rows(longhaul::store::Table::Bodies).len();
+    let live = world.model.tasks.values().filter(|task| task.record.state != TaskState::Cancelled).count();
+    assert_eq!(bodies, live, "dead bodies were never swept");
+}

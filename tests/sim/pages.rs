@@ -1,0 +1,319 @@
+//! Pages, as the reference client behaves: they open sessions, say hello, take turns as the delegate, handle events
+//! in order and once each, acknowledge late, send unanswered calls again to a new worker, and close at any time.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use longhaul::engine::error::TaskError;
+use longhaul::engine::id::{CallId, ClientId, SessionId};
+use longhaul::engine::input::{Call, Input};
+use longhaul::engine::output::Answer;
+use longhaul::engine::task::TaskEvent;
+
+use super::stats::Group;
+use super::worker::{Delegate, WaitingCall};
+use super::world::{Event, World, note};
+
+/// What a page sends.
+#[derive(Clone, Debug)]
+pub enum ToWorker {
+    Call(u64, Call),
+    Hello { session: SessionId, delegate: bool },
+    Bye,
+    Ack(SessionId, u64),
+    /// Things may have changed for the better.
+    Kick,
+}
+
+/// What a page is sent.
+#[derive(Debug)]
+pub enum ToPage {
+    Reply(u64, Result<Answer, TaskError>),
+    Events(SessionId, Vec<TaskEvent>),
+    /// A new worker is at work.
+    Booted(u64),
+}
+
+/// A page.
+#[derive(Debug)]
+pub struct Page {
+    pub client: ClientId,
+    pub is_open: bool,
+    pub attached: BTreeMap<SessionId, Attached>,
+    /// Calls without a reply, and the worker that has them; `None` while the message is under way.
+    pub calls: BTreeMap<u64, (Call, Option<u64>)>,
+    pub calls_left: u64,
+    /// Messages do not overtake each other.
+    sent_at: u64,
+    posted_at: u64,
+}
+
+/// A page's part in a session.
+#[derive(Debug, Default)]
+pub struct Attached {
+    /// The session was opened, so hello can be said.
+    is_opened: bool,
+    /// It holds the session's lock, so it is the delegate.
+    is_delegate: bool,
+    /// The last event that it has taken, and the last that it has handled.
+    taken: u64,
+    handled: u64,
+    waiting: VecDeque<u64>,
+}
+
+/// A session's lock, which makes a page the delegate.
+#[derive(Debug, Default)]
+pub struct Lock {
+    pub holder: Option<usize>,
+    pub waiting: VecDeque<usize>,
+}
+
+impl World {
+    /// The page of that name.
+    pub fn page_of(&self, client: &ClientId) -> usize {
+        self.pages.iter().position(|page| page.client == *client).expect("the engine knows only pages that are there")
+    }
+
+    /// A page is opened, attaches to every session, and waits for its turn as the delegate.
+    pub fn open_page(&mut self) {
+        let number = self.pages.len();
+        self.stats.count(Group::Page, "pages");
+        self.pages.push(Page {
+            client: ClientId::new(&format!("page{number}")),
+            is_open: true,
+            attached: BTreeMap::new(),
+            calls: BTreeMap::new(),
+            calls_left: if self.is_calm { 0 } else { self.climate.calls_per_page },
+            sent_at: 0,
+            posted_at: 0,
+        });
+        for (session, _) in self.sessions.clone() {
+            self.pages[number].attached.insert(session.clone(), Attached::default());
+            let lock = self.locks.entry(session.clone()).or_default();
+            lock.waiting.push_back(number);
+            if lock.holder.is_none() {
+                self.schedule(0, Event::Grant(session.clone()));
+            }
+            let call = self.open_call(&session);
+            self.call(number, call);
+        }
+        let delay_ms = self.random.delay_ms();
+        self.schedule(delay_ms, Event::Act(number));
+    }
+
+    /// The lock goes to the page that has waited longest.
+    pub fn grant(&mut self, session: &SessionId) {
+        let lock = self.locks.get_mut(session).expect("a page waits for it");
+        if lock.holder.is_some() {
+            return;
+        }
+        lock.holder = lock.waiting.pop_front();
+        if let Some(page) = lock.holder {
+            self.attached(page, session).is_delegate = true;
+            self.say_hello(page, session);
+        }
+    }
+
+    fn attached(&mut self, page: usize, session: &SessionId) -> &mut Attached {
+        self.pages[page].attached.get_mut(session).expect("pages attach to every session")
+    }
+
+    fn say_hello(&mut self, page: usize, session: &SessionId) {
+        let attached = self.attached(page, session);
+        if attached.is_opened {
+            let delegate = attached.is_delegate;
+            self.send_message(page, ToWorker::Hello { session: session.clone(), delegate });
+        }
+    }
+
+    /// A page closes; sometimes it gets to say so.
+    pub fn close(&mut self, number: usize) {
+        if !self.pages[number].is_open {
+            return;
+        }
+        note!(self, "page{number} closes");
+        self.stats.count(Group::Page, "pages closed");
+        if self.random.one_in(2) {
+            self.send_message(number, ToWorker::Bye);
+        }
+        self.pages[number].is_open = false;
+        self.pages[number].calls.clear();
+        let mut freed = Vec::new();
+        for (session, lock) in &mut self.locks {
+            lock.waiting.retain(|page| *page != number);
+            if lock.holder == Some(number) {
+                lock.holder = None;
+                freed.push(session.clone());
+            }
+        }
+        for session in freed {
+            let delay_ms = self.random.delay_ms();
+            self.schedule(delay_ms, Event::Grant(session));
+        }
+        if !self.is_calm {
+            let delay_ms = self.random.delay_ms() * 10;
+            self.schedule(delay_ms, Event::OpenPage);
+        }
+    }
+
+    /// A page makes a call.
+    pub fn call(&mut self, page: usize, call: Call) {
+        let number = self.name();
+        self.pages[page].calls.insert(number, (call.clone(), None));
+        self.send_message(page, ToWorker::Call(number, call));
+    }
+
+    /// A page sends a message.
+    pub fn send_message(&mut self, page: usize, message: ToWorker) {
+        let at = (self.now + self.random.delay_ms()).max(self.pages[page].sent_at);
+        self.pages[page].sent_at = at;
+        self.schedule_at(at, Event::Receive(page, message));
+    }
+
+    /// A worker sends a message.
+    pub fn post(&mut self, page: usize, message: ToPage) {
+        let at = (self.now + self.random.delay_ms()).max(self.pages[page].posted_at);
+        self.pages[page].posted_at = at;
+        self.schedule_at(at, Event::Post(page, message));
+    }
+
+    /// A message reaches the newest worker, which the browser starts for it if there is none.
+    pub fn receive(&mut self, page: usize, message: ToWorker) {
+        while self.workers.is_empty() {
+            self.boot();
+        }
+        let wake = self.name();
+        let client = self.pages[page].client.clone();
+        let events = &self.model.events;
+        let worker = self.workers.last_mut().expect("booted above");
+        worker.wakes.insert(wake);
+        worker.newest_wake = wake;
+        let kick = matches!(message, ToWorker::Kick);
+        let input = match message {
+            ToWorker::Call(number, call) => {
+                if let Some((_, given_to)) = self.pages[page].calls.get_mut(&number) {
+                    *given_to = Some(worker.number);
+                }
+                let id = CallId(wake);
+                worker.calls.insert(id, WaitingCall { page, number, call: call.clone() });
+                Some(Input::Call(id, call))
+            }
+            ToWorker::Hello { session, delegate } => {
+                if delegate {
+                    let backlog = events.get(&session).and_then(|all| all.keys().next_back().copied()).unwrap_or(0);
+                    let delegate =
+                        Delegate { page, posted: Default::default(), backlog, told_all_delivered: false };
+                    worker.delegates.insert(session.clone(), delegate);
+                }
+                Some(Input::Hello { client, session, delegate })
+            }
+            ToWorker::Bye => {
+                worker.delegates.retain(|_, delegate| delegate.page != page);
+                Some(Input::Bye { client, session: None })
+            }
+            ToWorker::Ack(session, seq) => Some(Input::Ack { client, session, seq }),
+            ToWorker::Kick => None,
+        };
+        let number = worker.number;
+        let wake = Input::Wake { wake: longhaul::engine::id::WakeId(wake), ends_at: None, kick };
+        self.give(number, std::iter::once(wake).chain(input).collect());
+    }
+
+    /// A message reaches a page.
+    pub fn take_post(&mut self, page: usize, message: ToPage) {
+        if !self.pages[page].is_open {
+            return;
+        }
+        match message {
+            ToPage::Reply(number, result) => self.take_reply(page, number, result),
+            ToPage::Events(session, events) => self.take_events(page, &session, &events),
+            ToPage::Booted(worker) => {
+                for session in self.sessions.clone().into_iter().map(|(session, _)| session) {
+                    self.say_hello(page, &session);
+                }
+                let is_lost = |given_to: &Option<u64>| given_to.is_some_and(|given_to| given_to != worker);
+                let calls = &mut self.pages[page].calls;
+                let lost: Vec<_> = calls.iter_mut().filter(|(_, (_, given_to))| is_lost(given_to)).collect();
+                let mut again = Vec::new();
+                for (number, (call, given_to)) in lost {
+                    *given_to = None;
+                    again.push(ToWorker::Call(*number, call.clone()));
+                }
+                for message in again {
+                    self.stats.count(Group::Page, "calls sent again");
+                    self.send_message(page, message);
+                }
+            }
+        }
+    }
+
+    fn take_reply(&mut self, page: usize, number: u64, result: Result<Answer, TaskError>) {
+        // An old and a new worker may both answer.
+        let Some((call, _)) = self.pages[page].calls.remove(&number) else { return };
+        if let Call::Open(record) = call {
+            match result {
+                Ok(_) => {
+                    self.attached(page, &record.id).is_opened = true;
+                    self.say_hello(page, &record.id);
+                }
+                Err(_) if !self.attached(page, &record.id).is_opened => {
+                    let call = self.open_call(&record.id);
+                    self.call(page, call);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn take_events(&mut self, page: usize, session: &SessionId, events: &[TaskEvent]) {
+        let attached = self.attached(page, session);
+        let was_idle = attached.waiting.is_empty();
+        for event in events {
+            if event.seq > attached.taken {
+                attached.taken = event.seq;
+                attached.waiting.push_back(event.seq);
+            }
+        }
+        if !attached.waiting.is_empty() && was_idle {
+            let delay_ms = self.random.delay_ms();
+            self.schedule(delay_ms, Event::Handled(page, session.clone()));
+        } else if attached.waiting.is_empty() {
+            // All of it was handled before, and its acknowledgement may be lost.
+            self.schedule(0, Event::Acknowledge(page, session.clone()));
+        }
+    }
+
+    /// The handler's promise is resolved. The page may be gone before it can say so.
+    pub fn event_handled(&mut self, page: usize, session: &SessionId) {
+        if !self.pages[page].is_open {
+            return;
+        }
+        let attached = self.attached(page, session);
+        let seq = attached.waiting.pop_front().expect("an event is being handled");
+        assert!(seq > attached.handled, "page{page} handles event {seq} after event {}", attached.handled);
+        attached.handled = seq;
+        let is_last = attached.waiting.is_empty();
+        self.model.handled(session, seq);
+        self.stats.count(Group::Page, "events handled");
+        if !self.is_calm && self.random.one_in(15) {
+            self.stats.count(Group::Page, "pages closed before an ack");
+            return self.close(page);
+        }
+        if is_last || self.random.one_in(3) {
+            let delay_ms = self.random.delay_ms();
+            self.schedule(delay_ms, Event::Acknowledge(page, session.clone()));
+        }
+        if !is_last {
+            let delay_ms = self.random.delay_ms();
+            self.schedule(delay_ms, Event::Handled(page, session.clone()));
+        }
+    }
+
+    /// A page acknowledges what it has handled by now.
+    pub fn acknowledge(&mut self, page: usize, session: &SessionId) {
+        let through = self.attached(page, session).handled;
+        if self.pages[page].is_open {
+            self.model.acked(session, through);
+            self.send_message(page, ToWorker::Ack(session.clone(), through));
+        }
+    }
+}

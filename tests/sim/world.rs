@@ -1,0 +1,264 @@
+//! The world of one run: a clock, a queue of what is going to happen, and all who take part. One seed decides
+//! everything; each step hands one thing to one of them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use longhaul::engine::id::{EffectId, SessionId};
+use longhaul::engine::input::{Completion, Input};
+
+use super::climate::Climate;
+use super::invariants::{check_storage, stored_task};
+use super::model::{Model, tasks_of};
+use super::origin::Origin;
+use super::pages::{Lock, Page, ToPage, ToWorker};
+use super::random::Random;
+use super::stats::{Group, Stats};
+use super::storage::{Answered, Operation, Storage, Work};
+use super::trace::Trace;
+use super::worker::Worker;
+
+use longhaul::engine::input::CommitOutcome;
+
+/// Something that is going to happen.
+#[derive(Debug)]
+pub enum Event {
+    /// Storage decides its oldest operation.
+    Decide(u64),
+    /// A worker's storage operation is answered.
+    Answer { worker: u64, effect: EffectId, completion: Completion },
+    /// The head of an attempt comes, or its failure.
+    Head { worker: u64, attempt: EffectId },
+    /// A read may be done.
+    Read { worker: u64, attempt: EffectId, read: EffectId },
+    /// A page's message reaches the newest worker.
+    Receive(usize, ToWorker),
+    /// A worker's message reaches a page.
+    Post(usize, ToPage),
+    /// A page makes its next call.
+    Act(usize),
+    /// A page's handler is done with the first event that waits.
+    Handled(usize, SessionId),
+    /// A page acknowledges what it has handled.
+    Acknowledge(usize, SessionId),
+    /// A page is closed.
+    Close(usize),
+    /// The session's lock goes to the next page.
+    Grant(SessionId),
+    /// A new page is opened.
+    OpenPage,
+    /// The browser wakes the worker by itself.
+    Sync,
+    /// A second worker starts while the first is alive.
+    Overlap,
+    /// A worker is killed.
+    Kill(u64),
+    /// A file on the server changes.
+    Change,
+    /// The browser goes online or offline.
+    Online(bool),
+    /// Nothing goes wrong from now on.
+    Calm,
+}
+
+/// All of it.
+#[derive(Debug)]
+pub struct World {
+    pub random: Random,
+    pub climate: Climate,
+    pub trace: Rc<RefCell<Trace>>,
+    pub stats: Stats,
+    pub now: u64,
+    queue: BTreeMap<(u64, u64), Event>,
+    scheduled: u64,
+    pub steps: u64,
+    pub origin: Origin,
+    pub storage: Storage,
+    pub model: Model,
+    /// The workers that are alive, the newest last.
+    pub workers: Vec<Worker>,
+    /// How many workers there have been.
+    pub booted: u64,
+    pub pages: Vec<Page>,
+    pub locks: BTreeMap<SessionId, Lock>,
+    /// The sessions' identifiers, each with the highest version that a page has asked for.
+    pub sessions: Vec<(SessionId, u32)>,
+    pub is_online: bool,
+    /// Whether faults, kills and new calls are over.
+    pub is_calm: bool,
+    /// Names for calls, wakes and tokens.
+    pub named: u64,
+}
+
+/// Adds a line to the trace, if lines are wanted.
+macro_rules! note {
+    ($world:expr, $($text:tt)*) => {
+        if $world.trace.borrow().is_on() {
+            let line = format!("{:>9} {}", $world.now, format_args!($($text)*));
+            $world.trace.borrow_mut().add(line);
+        }
+    };
+}
+pub(super) use note;
+
+impl World {
+    /// The world of a seed.
+    pub fn new(seed: u64, trace: Rc<RefCell<Trace>>) -> Self {
+        let mut random = Random::new(seed);
+        let climate = Climate::draw(&mut random);
+        let origin = Origin::new(&mut random, climate.resources, climate.bursts);
+        let sessions = (0..climate.sessions).map(|n| (SessionId::new(&format!("session{n}")), 1)).collect();
+        let mut world = Self {
+            random,
+            climate,
+            trace,
+            stats: Stats::default(),
+            now: 0,
+            queue: BTreeMap::new(),
+            scheduled: 0,
+            steps: 0,
+            origin,
+            storage: Storage::default(),
+            model: Model::default(),
+            workers: Vec::new(),
+            booted: 0,
+            pages: Vec::new(),
+            locks: BTreeMap::new(),
+            sessions,
+            is_online: true,
+            is_calm: false,
+            named: 0,
+        };
+        world.begin();
+        world
+    }
+
+    /// Lets something happen later.
+    pub fn schedule(&mut self, after_ms: u64, event: Event) {
+        self.schedule_at(self.now + after_ms, event);
+    }
+
+    /// Lets something happen at a time.
+    pub fn schedule_at(&mut self, at: u64, event: Event) {
+        self.scheduled += 1;
+        self.queue.insert((at.max(self.now), self.scheduled), event);
+    }
+
+    /// A number that nothing else has.
+    pub fn name(&mut self) -> u64 {
+        self.named += 1;
+        self.named
+    }
+
+    /// Takes the next step; false if nothing is left to happen.
+    pub fn step(&mut self) -> bool {
+        let now = self.now;
+        let timer = self.workers.iter().filter_map(|worker| Some((worker.timer(now)?, worker.number))).min();
+        let queued = self.queue.first_key_value().map(|((at, _), _)| *at);
+        self.steps += 1;
+        match (timer, queued) {
+            (Some((at, worker)), queued) if queued.is_none_or(|queued| at < queued) => {
+                self.now = at;
+                self.time_out(worker);
+            }
+            (_, Some(at)) => {
+                self.now = at;
+                let event = self.queue.pop_first().map(|(_, event)| event).expect("seen above");
+                self.handle(event);
+            }
+            _ => return false,
+        }
+        if !self.is_calm && self.random.one_in(self.climate.kill_one_in) {
+            self.kill_newest();
+        }
+        true
+    }
+
+    fn time_out(&mut self, number: u64) {
+        let now = self.now;
+        if let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) {
+            let (at, count) = worker.timeouts;
+            worker.timeouts = if at == now { (at, count + 1) } else { (now, 1) };
+            assert!(worker.timeouts.1 < 50, "the engine's timer stands still: it is always due");
+        }
+        self.give(number, vec![Input::Timeout]);
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Decide(number) => {
+                if let Some(operation) = self.storage.take(number) {
+                    self.decide(operation);
+                }
+            }
+            Event::Answer { worker, effect, completion } => {
+                self.give(worker, vec![Input::Completed(effect, completion)]);
+            }
+            Event::Head { worker, attempt } => self.head_comes(worker, attempt),
+            Event::Read { worker, attempt, read } => self.read_is_done(worker, attempt, read),
+            Event::Receive(page, message) => self.receive(page, message),
+            Event::Post(page, message) => self.take_post(page, message),
+            Event::Act(page) => self.act(page),
+            Event::Handled(page, session) => self.event_handled(page, &session),
+            Event::Acknowledge(page, session) => self.acknowledge(page, &session),
+            Event::Close(page) => self.close(page),
+            Event::Grant(session) => self.grant(&session),
+            Event::OpenPage => self.open_page(),
+            Event::Sync => self.sync(),
+            Event::Overlap => self.overlap(),
+            Event::Kill(worker) => self.kill(worker),
+            Event::Change => self.change_file(),
+            Event::Online(is_online) => self.go_online(is_online),
+            Event::Calm => self.calm_down(),
+        }
+    }
+
+    /// Storage decides an operation, and answers it in its own time.
+    pub fn decide(&mut self, mut operation: Operation) {
+        let completion = match &mut operation.work {
+            Work::Load(query) => {
+                let query = query.clone();
+                Completion::Loaded(self.storage.load(&operation, &query))
+            }
+            Work::Commit { writes, .. } => {
+                let writes = std::mem::take(writes);
+                let outcome = self.storage.commit(&operation, writes);
+                self.check_outcome(&operation, outcome);
+                Completion::Committed(outcome)
+            }
+        };
+        note!(self, "storage decides {:?} of w{}: {completion:?}", operation.effect, operation.worker);
+        let Operation { worker, effect, answered, .. } = operation;
+        let completion = match (answered, completion) {
+            (Answered::Unknown(_), Completion::Committed(_)) => Completion::Committed(CommitOutcome::Unknown),
+            (_, completion) => completion,
+        };
+        if let Answered::After(delay_ms) | Answered::Unknown(delay_ms) = answered {
+            self.schedule(delay_ms, Event::Answer { worker, effect, completion });
+        }
+    }
+
+    fn check_outcome(&mut self, operation: &Operation, outcome: CommitOutcome) {
+        let Work::Commit { changes, calls, .. } = &operation.work else { return };
+        self.stats.count(
+            Group::Storage,
+            match outcome {
+                CommitOutcome::Committed => "committed",
+                CommitOutcome::Fenced => "fenced",
+                CommitOutcome::Failed(_) => "failed",
+                CommitOutcome::Unknown => "lost",
+            },
+        );
+        if outcome == CommitOutcome::Committed {
+            let (epoch, newest) = (operation.epoch, self.storage.epoch);
+            assert_eq!(epoch, newest, "an engine wrote although a newer one has the lease");
+            let after = tasks_of(changes).into_iter().map(|key| (key.clone(), stored_task(&self.storage, &key)));
+            self.model.commit(changes, calls, after.collect(), &mut self.origin, &self.storage);
+            // A hundred tasks would make this dear after every commit.
+            if !self.climate.bursts || self.steps % 16 == 0 {
+                check_storage(&self.storage, &self.model, &mut self.origin);
+            }
+        }
+    }
+}

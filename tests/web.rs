@@ -1,0 +1,93 @@
+//! The store on a real IndexedDB, in a real service worker: the same contract suite that the store in memory keeps,
+//! and what only a browser can show. Run by `wasm-pack test` (see tools/test.mjs).
+#![cfg(target_arch = "wasm32")]
+
+use js_sys::{Array, Uint8Array};
+use longhaul::engine::id::{BodyId, EffectId};
+use longhaul::engine::input::CommitOutcome;
+use longhaul::engine::output::Change;
+use longhaul::store::changes::to_writes;
+use longhaul::store::{Key, Reader, Store, Table, Value, Write, contract};
+use longhaul::web::indexeddb::{ChunkKind, IndexedDb};
+use wasm_bindgen::JsValue;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+use web_sys::Blob;
+
+wasm_bindgen_test_configure!(run_in_service_worker);
+
+fn blob(len: usize) -> JsValue {
+    let parts = Array::of1(&Uint8Array::new_with_length(len as u32));
+    Blob::new_with_u8_array_sequence(&parts).expect("blobs can be made").into()
+}
+
+fn buffer(len: usize) -> JsValue {
+    Uint8Array::new_with_length(len as u32).buffer().into()
+}
+
+async fn open(name: &str) -> IndexedDb {
+    let unique = format!("longhaul test {name} {}", js_sys::Math::random());
+    IndexedDb::open(&unique).await.expect("the database opens")
+}
+
+#[wasm_bindgen_test]
+async fn indexeddb_keeps_the_contract_with_blobs() {
+    contract::all(&open("blobs").await, blob).await;
+}
+
+#[wasm_bindgen_test]
+async fn indexeddb_keeps_the_contract_with_array_buffers() {
+    contract::all(&open("buffers").await, buffer).await;
+}
+
+#[wasm_bindgen_test]
+async fn the_probe_finds_blobs_and_leaves_nothing_behind() {
+    let store = open("probe").await;
+    assert_eq!(store.chunk_kind(), ChunkKind::Blob);
+    let everything = longhaul::store::KeyRange::between(Key(vec![]), Key::text("\u{ffff}"));
+    let reader = store.reader().await.expect("the store opens");
+    assert!(reader.scan_keys(Table::Chunks, &everything, 10).await.expect("the store answers").is_empty());
+}
+
+/// A value that cannot be stored throws in the middle of a commit; what was queued before it must not stay.
+#[wasm_bindgen_test]
+async fn a_commit_that_throws_leaves_no_row() {
+    let store = open("throws").await;
+    let epoch = store.advance_epoch().await.expect("the epoch advances");
+    let body = BodyId(5);
+    let unstorable: JsValue = js_sys::Function::new_no_args("").into();
+    let changes = [
+        Change::PutBody(body),
+        Change::Append { body, offset: 0, len: 8, buffer: EffectId(1) },
+        Change::Append { body, offset: 8, len: 8, buffer: EffectId(2) },
+    ];
+    let writes = to_writes(&changes, |id| Some(if id == EffectId(1) { buffer(8) } else { unstorable.clone() }));
+    assert!(matches!(store.commit(epoch, writes).await, CommitOutcome::Failed(_)));
+    let reader = store.reader().await.expect("the store opens");
+    assert!(reader.get(Table::Bodies, &Key::body(body)).await.expect("the store answers").is_none());
+    assert!(reader.get(Table::Chunks, &Key::chunk(body, 0)).await.expect("the store answers").is_none());
+}
+
+/// Records leave the wasm memory as small buffers of their own, not as views that would store all of it.
+#[wasm_bindgen_test]
+async fn a_record_is_stored_as_its_own_bytes() {
+    let store = open("own bytes").await;
+    let epoch = store.advance_epoch().await.expect("the epoch advances");
+    let value = Value::Bytes(vec![1, 2, 3]);
+    let write = Write::Put { table: Table::Sessions, key: Key::text("s"), value: value.clone(), index: None };
+    assert_eq!(store.commit(epoch, vec![write]).await, CommitOutcome::Committed);
+    let reader = store.reader().await.expect("the store opens");
+    let row = reader.get(Table::Sessions, &Key::text("s")).await.expect("the store answers");
+    assert!(matches!(row, Some(Value::Bytes(bytes)) if bytes == [1, 2, 3]));
+}
+
+/// A second connection under a newer epoch fences the first, as two live workers would meet.
+#[wasm_bindgen_test]
+async fn two_connections_are_fenced_by_the_epoch() {
+    let name = format!("longhaul test two {}", js_sys::Math::random());
+    let (old, new) = (IndexedDb::open(&name).await.expect("opens"), IndexedDb::open(&name).await.expect("opens"));
+    let old_epoch = old.advance_epoch().await.expect("the epoch advances");
+    let new_epoch = new.advance_epoch().await.expect("the epoch advances");
+    let change = to_writes(&[Change::PutBody(BodyId(1))], |_| None);
+    assert_eq!(old.commit(old_epoch, change.clone()).await, CommitOutcome::Fenced);
+    assert_eq!(new.commit(new_epoch, change).await, CommitOutcome::Committed);
+}
