@@ -3,6 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { launchChromium } from '../browser/chromium.mjs';
+export { contiguousLength, stored } from '../browser/storage.mjs';
 import { startOrigin } from '../origin/server.mjs';
 import { root } from '../../tools/setup.mjs';
 
@@ -46,39 +47,3 @@ export const outcome = (page, id) =>
     const [fromBlob, fromStream] = [await sha256(blob), await sha256(stream)];
     return { state, restarts, receivedBytes, resumability, size: blob.size, sha256: fromBlob === fromStream ? fromBlob : 'blob and stream differ' };
   }, id);
-
-/**
- * What is in the database, read by the page itself so that no worker wakes: the stored chunks of every body as
- * `[offset, length]`, and how many rows each table has.
- */
-export const stored = (page) =>
-  page.evaluate(async () => {
-    const settled = (request) =>
-      new Promise((resolve, reject) => {
-        request.onsuccess = () => resolve(request.result);
-        request.onerror = () => reject(request.error);
-      });
-    const { scope } = await navigator.serviceWorker.ready;
-    const database = await settled(indexedDB.open(`longhaul:${scope}`));
-    const tables = [...database.objectStoreNames];
-    const transaction = database.transaction(tables);
-    const [keys, chunks] = await Promise.all([
-      settled(transaction.objectStore('chunks').getAllKeys()),
-      settled(transaction.objectStore('chunks').getAll()),
-    ]);
-    const counts = await Promise.all(tables.map((name) => settled(transaction.objectStore(name).count())));
-    database.close();
-    const bodies = {};
-    keys.forEach(([body, offset], at) => (bodies[body] ??= []).push([offset, chunks[at].size ?? chunks[at].byteLength]));
-    return { bodies, rows: Object.fromEntries(tables.map((name, at) => [name, counts[at]])) };
-  });
-
-/** The length of the one stored body, whose chunks must follow one another without a hole. */
-export function contiguousLength({ bodies }) {
-  const [chunks, ...others] = Object.values(bodies);
-  if (others.length > 0) throw new Error(`expected one body, found ${others.length + 1}`);
-  return (chunks ?? []).reduce((end, [offset, length]) => {
-    if (offset !== end) throw new Error(`a chunk begins at ${offset}, the one before ends at ${end}`);
-    return end + length;
-  }, 0);
-}

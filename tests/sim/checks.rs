@@ -113,18 +113,20 @@ impl World {
     }
 
     /// A call is answered with what is durable, and refused only for a reason.
-    pub(super) fn check_reply(&mut self, call: &Call, result: &Result<Answer, TaskError>) {
+    pub(super) fn check_reply(&mut self, worker: &mut Worker, call: &Call, result: &Result<Answer, TaskError>) {
         let answer = match result {
             Ok(answer) => answer,
             Err(error) => {
                 self.stats.count(Group::Page, error.code.as_str());
-                return self.check_refusal(call, error);
+                return self.check_refusal(worker, call, error);
             }
         };
         self.stats.count(Group::Page, "answered");
         match (call, answer) {
             (Call::Open(record), Answer::Opened(version)) => {
-                assert_eq!(self.model.sessions.get(&record.id), Some(version), "a session is open that is not stored");
+                let stored = self.model.sessions.get(&record.id);
+                assert!(stored >= Some(version), "a session is open with version {version}, but stored is {stored:?}");
+                worker.sessions.insert(record.id.clone());
             }
             (Call::Download { key, spec, if_exists }, Answer::Download(snapshot, created)) => {
                 self.check_snapshot(snapshot);
@@ -170,7 +172,7 @@ impl World {
         }
     }
 
-    fn check_refusal(&self, call: &Call, error: &TaskError) {
+    fn check_refusal(&self, worker: &Worker, call: &Call, error: &TaskError) {
         let storage = &self.storage;
         let is_right = match (call, error.code) {
             (_, ErrorCode::Storage) => storage.has_failed,
@@ -185,7 +187,7 @@ impl World {
                 | Call::Tasks { session, .. }
                 | Call::History { session, .. },
                 ErrorCode::SessionNotOpen,
-            ) => !self.model.sessions.contains_key(session) || storage.has_failed,
+            ) => !worker.sessions.contains(session),
             (Call::Download { key, spec, if_exists }, code) => {
                 let stored = self.model.tasks.get(key).map(|task| &task.record.spec);
                 let is_other = stored.is_some_and(|stored| stored.call_token != spec.call_token);

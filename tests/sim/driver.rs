@@ -91,7 +91,7 @@ impl World {
             Output::Reply(id, result) => {
                 let waiting = worker.calls.remove(&id).expect("a call was answered that is not waiting");
                 if self.is_newest(worker) {
-                    self.check_reply(&waiting.call, &result);
+                    self.check_reply(worker, &waiting.call, &result);
                 }
                 self.post(waiting.page, ToPage::Reply(waiting.number, result));
             }

@@ -70,7 +70,8 @@ impl World {
         let time = longhaul::engine::time::Timestamp(clock_ms + self.now);
         note!(self, "w{} boots in epoch {}", self.booted, self.storage.epoch);
         let engine = Engine::restore(time, seed, snapshot);
-        let worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine);
+        let sessions = self.model.sessions.keys().cloned().collect();
+        let worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine, sessions);
         for page in 0..self.pages.len() {
             self.post(page, ToPage::Booted(self.booted));
         }

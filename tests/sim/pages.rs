@@ -198,7 +198,8 @@ impl World {
                 Some(Input::Call(id, call))
             }
             ToWorker::Hello { session, delegate } => {
-                if delegate {
+                // A delegate that says hello again has what it was sent.
+                if delegate && worker.delegates.get(&session).is_none_or(|delegate| delegate.page != page) {
                     let backlog = events.get(&session).and_then(|all| all.keys().next_back().copied()).unwrap_or(0);
                     let delegate =
                         Delegate { page, posted: Default::default(), backlog, told_all_delivered: false };

@@ -67,6 +67,8 @@ pub struct Worker {
     pub buffers: BTreeMap<EffectId, Buffer>,
     pub calls: BTreeMap<CallId, WaitingCall>,
     pub delegates: BTreeMap<SessionId, Delegate>,
+    /// Sessions that it has found at its boot, or has said to be open.
+    pub sessions: BTreeSet<SessionId>,
     /// Wakes that are not settled.
     pub wakes: BTreeSet<u64>,
     pub newest_wake: u64,
@@ -78,7 +80,7 @@ pub struct Worker {
 
 impl Worker {
     /// A worker whose engine has just been restored.
-    pub fn new(number: u64, epoch: u64, clock_ms: u64, engine: Engine) -> Self {
+    pub fn new(number: u64, epoch: u64, clock_ms: u64, engine: Engine, sessions: BTreeSet<SessionId>) -> Self {
         Self {
             number,
             epoch,
@@ -88,6 +90,7 @@ impl Worker {
             buffers: BTreeMap::new(),
             calls: BTreeMap::new(),
             delegates: BTreeMap::new(),
+            sessions,
             wakes: BTreeSet::new(),
             newest_wake: 0,
             is_working: false,

@@ -42,8 +42,6 @@ pub enum Event {
     Handled(usize, SessionId),
     /// A page acknowledges what it has handled.
     Acknowledge(usize, SessionId),
-    /// A page is closed.
-    Close(usize),
     /// The session's lock goes to the next page.
     Grant(SessionId),
     /// A new page is opened.
@@ -202,7 +200,6 @@ impl World {
             Event::Act(page) => self.act(page),
             Event::Handled(page, session) => self.event_handled(page, &session),
             Event::Acknowledge(page, session) => self.acknowledge(page, &session),
-            Event::Close(page) => self.close(page),
             Event::Grant(session) => self.grant(&session),
             Event::OpenPage => self.open_page(),
             Event::Sync => self.sync(),
