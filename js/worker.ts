@@ -1,6 +1,6 @@
 // What a service worker uses: registers its listeners at once, starts the wasm when the first message asks for it,
 // and owns every promise and port, so that none hangs should the component crash.
-import init, { Component } from '../pkg/longhaul.js';
+import init, { beginInstance, Component, retireInstance } from '../pkg/longhaul.js';
 import { Pings } from './pings.js';
 import type { ErrorCode, PageMessage, Reply, WorkerMessage } from './protocol.js';
 
@@ -30,6 +30,8 @@ class WorkerHost {
   #component: Promise<Component> | undefined;
   #boot: Unversioned<WorkerMessage> | undefined;
   #isWorking = false;
+  #life = new AbortController();
+  #releases: (() => void)[] = [];
 
   constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
     this.#scope = scope;
@@ -95,18 +97,28 @@ class WorkerHost {
   }
 
   #crashedIf(error: unknown): void {
-    if (this.#component && error instanceof WebAssembly.RuntimeError) this.#retire('component-failed', String(error));
+    if (!this.#component || !(error instanceof WebAssembly.RuntimeError)) return;
+    retireInstance();
+    beginInstance();
+    this.#retire('component-failed', String(error));
   }
 
-  /** The component is gone. Nothing that waited for it may hang. */
+  /**
+   * The component is gone. Nothing that waited for it may hang, and its locks are free: pages that know of work see
+   * that, and wake the next one.
+   */
   #retire(code: ErrorCode, detail: string): void {
     this.#component = undefined;
     this.#boot = undefined;
+    this.#life.abort();
+    this.#life = new AbortController();
+    for (const release of this.#releases.splice(0)) release();
     for (const port of this.#calls.values()) reply(port, { ok: false, error: { code, detail } });
     this.#calls.clear();
     for (const settle of this.#wakes.values()) settle();
     this.#wakes.clear();
-    this.working(false);
+    this.#isWorking = false;
+    this.#pings.stop();
   }
 
   #refuse(event: ExtendableMessageEvent, page: Client): void {
@@ -130,6 +142,22 @@ class WorkerHost {
   }
 
   // What follows is called by the component; see `src/web/host.rs`.
+
+  get signal(): AbortSignal {
+    return this.#life.signal;
+  }
+
+  lock(name: string, ifAvailable: boolean): Promise<boolean> {
+    const { signal } = this.#life;
+    return new Promise((resolve, reject) => {
+      const hold = (lock: Lock | null) => {
+        const granted = lock !== null && !signal.aborted;
+        resolve(granted);
+        return granted ? new Promise<void>((release) => this.#releases.push(release)) : undefined;
+      };
+      navigator.locks.request(name, { ifAvailable }, hold).catch(reject);
+    });
+  }
 
   started(boot: string, lock: string): void {
     this.#boot = { type: 'boot', boot, lock };

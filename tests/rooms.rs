@@ -2,6 +2,7 @@
 //! messages only, the demo the package only. And the engine's purity: nothing in it can look at a clock, roll dice,
 //! wait, or touch the browser.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers: panicking is how they report")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,8 +45,24 @@ fn forbid(dir: &str, extension: &str, words: &[&str]) {
 fn the_engine_uses_no_other_room_and_nothing_impure() {
     let others = ["crate::store", "crate::web"];
     let impure = [
-        "wasm_bindgen", "js_sys", "web_sys", "idb", "gloo", "std::time", "Instant", "SystemTime", "HashMap", "HashSet",
-        "async ", ".await", "thread", "static mut", "Cell<", "std::env", "std::fs", "println!",
+        "wasm_bindgen",
+        "js_sys",
+        "web_sys",
+        "idb",
+        "gloo",
+        "std::time",
+        "Instant",
+        "SystemTime",
+        "HashMap",
+        "HashSet",
+        "async ",
+        ".await",
+        "thread",
+        "static mut",
+        "Cell<",
+        "std::env",
+        "std::fs",
+        "println!",
     ];
     forbid("src/engine", "rs", &[others.as_slice(), impure.as_slice()].concat());
 }
@@ -67,7 +84,8 @@ fn the_simulator_uses_engine_and_store_only() {
 
 /// The modules that a TypeScript or JavaScript file imports.
 fn imports(text: &str) -> Vec<String> {
-    let is_import = |line: &&str| line.starts_with("import ") || line.starts_with("export ") || line.starts_with("} from ");
+    let is_import =
+        |line: &&str| line.starts_with("import ") || line.starts_with("export ") || line.starts_with("} from ");
     let from = text.lines().filter(is_import).filter_map(|line| line.split_once("from ").map(|(_, module)| module));
     from.map(|module| module.trim_matches(|mark: char| "'\";".contains(mark)).to_owned()).collect()
 }

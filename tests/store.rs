@@ -1,5 +1,6 @@
 //! The store's contract suite, run against the store in memory. `tests/web.rs` runs the same on IndexedDB.
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::panic, reason = "a test's helper: panicking is how it reports")]
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -1,6 +1,7 @@
 //! The store on a real IndexedDB, in a real service worker: the same contract suite that the store in memory keeps,
 //! and what only a browser can show. Run by `wasm-pack test` (see tools/test.mjs).
 #![cfg(target_arch = "wasm32")]
+#![allow(clippy::expect_used, reason = "a test's helpers: panicking is how they report")]
 
 use js_sys::{Array, Uint8Array};
 use longhaul::engine::id::{BodyId, EffectId};

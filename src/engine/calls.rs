@@ -26,8 +26,8 @@ impl Engine {
         }
         match call {
             Call::Open(_) => unreachable!("answered above"),
-            Call::Download { key, spec, if_exists } => self.enqueue(key, id, Queued::Download(spec, if_exists)),
-            Call::Task(key, call) => self.enqueue(key, id, Queued::Task(call)),
+            Call::Download { key, spec, if_exists } => self.enqueue(&key, id, Queued::Download(spec, if_exists)),
+            Call::Task(key, call) => self.enqueue(&key, id, Queued::Task(call)),
             Call::Tasks { session, after, limit } => {
                 let limit = limit.clamp(1, MAX_PAGE);
                 let query = Query::Tasks { session, after, limit };
@@ -43,6 +43,10 @@ impl Engine {
     }
 
     fn open_session(&mut self, call: CallId, record: SessionRecord) {
+        // One at a time, or the lower of two new versions could be stored over the higher.
+        if let Some(waiting) = self.opening.get_mut(&record.id) {
+            return waiting.push((call, record));
+        }
         let version = record.configuration.version;
         match self.sessions.get(&record.id).map(|session| session.record.configuration.version) {
             Some(stored) if version < stored => {
@@ -50,6 +54,7 @@ impl Engine {
             }
             Some(stored) if version == stored => self.reply(call, Ok(Answer::Opened(version))),
             _ => {
+                self.opening.insert(record.id.clone(), Vec::new());
                 let change = Change::PutSession(record.clone());
                 self.commit(Purpose::CommitSession(call, record), vec![change]);
             }
@@ -57,17 +62,22 @@ impl Engine {
     }
 
     pub(super) fn handle_session_committed(&mut self, call: CallId, record: SessionRecord, outcome: CommitOutcome) {
-        if outcome != CommitOutcome::Committed {
-            return self.reply(call, Err(storage_error(outcome)));
-        }
+        let waiting = self.opening.remove(&record.id).unwrap_or_default();
         let version = record.configuration.version;
-        match self.sessions.get_mut(&record.id) {
-            Some(session) => session.record = record,
-            None => {
-                self.sessions.insert(record.id.clone(), Session::new(record));
+        let result = match outcome {
+            CommitOutcome::Committed => Ok(Answer::Opened(version)),
+            _ => Err(storage_error(outcome)),
+        };
+        if result.is_ok() {
+            match self.sessions.get_mut(&record.id) {
+                Some(session) => session.record = record,
+                None => self.sessions.insert(record.id.clone(), Session::new(record)),
             }
         }
-        self.reply(call, Ok(Answer::Opened(version)));
+        self.reply(call, result);
+        for (call, record) in waiting {
+            self.open_session(call, record);
+        }
     }
 
     pub(super) fn reply_tasks(&mut self, call: CallId, limit: u32, loaded: Result<Loaded, StoreFailure>) {
@@ -98,14 +108,14 @@ impl Engine {
     }
 
     /// Puts a call into its task's queue; a task that is not in memory is looked up first.
-    fn enqueue(&mut self, key: TaskKey, call: CallId, queued: Queued) {
-        let is_new = !self.slots.contains_key(&key);
+    fn enqueue(&mut self, key: &TaskKey, call: CallId, queued: Queued) {
+        let is_new = !self.slots.contains_key(key);
         let slot = self.slots.get_or_insert_with(key.clone(), Slot::default);
         slot.queue.push_back((call, queued));
         if is_new {
-            self.load_task(&key);
+            self.load_task(key);
         } else {
-            self.serve_queue(&key);
+            self.serve_queue(key);
         }
     }
 
@@ -127,7 +137,7 @@ impl Engine {
             }
             // Nothing is known of it now: let it go and find it again among the tasks that are due.
             _ => {
-                let queue = self.slots.remove(key).map(|slot| slot.queue).unwrap_or_default();
+                let queue = self.let_go(key).map(|slot| slot.queue).unwrap_or_default();
                 for (call, _) in queue {
                     self.reply(call, Err(TaskError::new(ErrorCode::Storage)));
                 }
@@ -153,7 +163,7 @@ impl Engine {
             let refusal = match if_exists {
                 // The same call once more: its first reply was lost.
                 _ if task.record.spec.call_token == spec.call_token => None,
-                IfExists::Replace => return self.create(key, call, spec, if_exists, existing),
+                IfExists::Replace => return self.create(key, call, spec, if_exists, Some(task)),
                 IfExists::Error => Some(ErrorCode::TaskExists),
                 IfExists::Keep if task.record.spec.url != spec.url => Some(ErrorCode::IdInUse),
                 IfExists::Keep => None,
@@ -168,7 +178,7 @@ impl Engine {
         self.create(key, call, spec, if_exists, None);
     }
 
-    fn create(&mut self, key: &TaskKey, call: CallId, spec: TaskSpec, if_exists: IfExists, old: Option<Task>) {
+    fn create(&mut self, key: &TaskKey, call: CallId, spec: TaskSpec, if_exists: IfExists, old: Option<&Task>) {
         self.drop_attempt(key);
         let body = BodyId(self.random.next_wide());
         let record = TaskRecord {
@@ -184,7 +194,7 @@ impl Engine {
             Change::PutTask(task.record.clone()),
             Change::PutProgress(key.clone(), task.progress.clone()),
         ];
-        let old_body = old.as_ref().and_then(live_body);
+        let old_body = old.and_then(live_body);
         changes.extend(old_body.map(Change::KillBody));
         let staged = Staged {
             task: Some(task),
@@ -311,6 +321,9 @@ impl Engine {
                 if let Some(session) = self.abandon_event(key, &staged) {
                     session.outbox.forget_resident();
                 }
+                if staged.leaves_dead_body {
+                    self.sweep_at = Some(self.now);
+                }
                 self.drop_attempt(key);
                 if let (Some(slot), Some(call)) = (self.slots.get_mut(key), staged.call) {
                     slot.queue.push_front(call);
@@ -354,7 +367,7 @@ impl Engine {
         if crowded
             && self.slots.get(key).is_some_and(|slot| !slot.busy && slot.queue.is_empty() && slot.download.is_none())
         {
-            self.slots.remove(key);
+            self.let_go(key);
             self.refill_at = self.refill_at.or(Some(self.now));
         }
     }

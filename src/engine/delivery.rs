@@ -147,7 +147,7 @@ impl Engine {
         if session.loading || session.delegate.is_none() {
             return;
         }
-        if let Some(after) = session.outbox.wants_load() {
+        if let Some(after) = session.outbox.begin_load() {
             session.loading = true;
             let query = Query::Outbox { session: id.clone(), after, limit: WINDOW as u32 };
             self.load(Purpose::LoadOutbox(id.clone()), query);

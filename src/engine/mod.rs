@@ -108,8 +108,12 @@ pub struct Engine {
     sessions: SortedMap<SessionId, Session>,
     slots: SortedMap<TaskKey, Slot>,
     wakes: Wakes,
+    /// Sessions whose record is on its way to storage, each with the calls that wait for that.
+    opening: SortedMap<SessionId, Vec<(CallId, SessionRecord)>>,
     /// Active tasks that are not resident: when to load them, if there are any.
     refill_at: Option<Timestamp>,
+    /// While such a load is in flight: the tasks that have left memory since. It may bring what they were before.
+    left_since_refill: Option<Vec<TaskKey>>,
     /// Dead bodies: when to look for the next, if there may be any.
     sweep_at: Option<Timestamp>,
     fenced: bool,
@@ -126,7 +130,9 @@ impl Engine {
             sessions: SortedMap::default(),
             slots: SortedMap::default(),
             wakes: Wakes::default(),
+            opening: SortedMap::default(),
             refill_at: snapshot.more_due.then_some(now),
+            left_since_refill: None,
             sweep_at: Some(now),
             fenced: false,
         };
@@ -174,6 +180,7 @@ impl Engine {
         let dues = self.slots.values().filter(|slot| !slot.busy).filter_map(Slot::due).filter(|due| *due > self.now);
         let sessions = self.sessions.values().filter_map(|session| session.retry_at);
         let refill_at = self.refill_at.filter(|at| *at > self.now || self.wants_refill());
+        let refill_at = refill_at.filter(|_| self.left_since_refill.is_none());
         let loads = [self.effects.next_deadline(), refill_at, self.sweep_at];
         dues.chain(sessions).chain(loads.into_iter().flatten()).min()
     }
@@ -245,7 +252,7 @@ impl Engine {
             (Purpose::LoadTask(key), Completion::Loaded(loaded)) => self.handle_task_loaded(&key, loaded),
             (Purpose::Refill, Completion::Loaded(loaded)) => self.handle_refill(loaded),
             (Purpose::LoadOutbox(session), Completion::Loaded(loaded)) => self.handle_outbox(&session, loaded),
-            (Purpose::FindDeadBody, Completion::Loaded(loaded)) => self.handle_dead_body(loaded),
+            (Purpose::FindDeadBody, Completion::Loaded(loaded)) => self.handle_dead_body(&loaded),
             (Purpose::LoadTasks(call, limit), Completion::Loaded(loaded)) => self.reply_tasks(call, limit, loaded),
             (Purpose::LoadHistory(call), Completion::Loaded(loaded)) => self.reply_history(call, loaded),
             _ => unreachable!("an effect is answered with its own kind of completion"),
@@ -261,7 +268,21 @@ impl Engine {
         self.sweep();
         self.start_what_may_run();
         self.tend_sessions();
-        self.slots.retain(|_, slot| !slot.is_idle());
+        let left = &mut self.left_since_refill;
+        self.slots.retain(|key, slot| {
+            if let Some(left) = left.as_mut().filter(|_| slot.is_idle()) {
+                left.push(key.clone());
+            }
+            !slot.is_idle()
+        });
+    }
+
+    /// Takes a task out of memory.
+    fn let_go(&mut self, key: &TaskKey) -> Option<Slot> {
+        if let Some(left) = &mut self.left_since_refill {
+            left.push(key.clone());
+        }
+        self.slots.remove(key)
     }
 
     /// Whether few of the tasks in memory could run now. Those that wait do not count: others may be due before them.
@@ -272,22 +293,26 @@ impl Engine {
 
     /// Loads active tasks from storage when few are left in memory.
     fn refill(&mut self) {
-        if self.wants_refill() && self.refill_at.is_some_and(|at| at <= self.now) {
+        let is_due = self.left_since_refill.is_none() && self.refill_at.is_some_and(|at| at <= self.now);
+        if is_due && self.wants_refill() {
             self.refill_at = None;
+            self.left_since_refill = Some(Vec::new());
             self.load(Purpose::Refill, Query::Due { limit: RESIDENT_TASKS });
         }
     }
 
     fn handle_refill(&mut self, loaded: Result<Loaded, StoreFailure>) {
+        let left = self.left_since_refill.take().unwrap_or_default();
         let Ok(Loaded::Tasks(tasks)) = loaded else {
             self.refill_at = Some(self.now.after(STORE_PAUSE_MS));
             return;
         };
         if tasks.len() >= RESIDENT_TASKS as usize {
             // The rest is due no earlier than the last of these.
-            self.refill_at = tasks.last().and_then(|task| task.record.due()).map(|due| due.max(self.now));
+            let next = tasks.last().and_then(|task| task.record.due()).map(|due| due.max(self.now));
+            self.refill_at = self.refill_at.into_iter().chain(next).min();
         }
-        for task in tasks {
+        for task in tasks.into_iter().filter(|task| !left.contains(&task.record.key)) {
             self.admit(task);
         }
     }

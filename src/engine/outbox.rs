@@ -12,6 +12,8 @@ pub struct Outbox {
     resident: SortedMap<u64, TaskEvent>,
     /// Whether storage holds events behind the resident ones.
     more: bool,
+    /// Whether storage has taken in events that a load in flight may not bring.
+    overtaken: bool,
     /// Events whose commit is not answered. Nothing behind the first of them is delivered, so that an event whose
     /// commit turns out late is never handed out after a younger one.
     uncommitted: SortedMap<u64, ()>,
@@ -38,8 +40,11 @@ impl Outbox {
     /// The event's commit succeeded.
     pub fn committed(&mut self, event: TaskEvent) {
         self.uncommitted.remove(&event.seq);
-        if self.more || self.resident.len() >= WINDOW {
+        // Behind what is held it may wait in storage; before that it would be passed over.
+        let is_behind = self.resident.keys().next_back().is_none_or(|last| *last < event.seq);
+        if is_behind && (self.more || self.resident.len() >= WINDOW) {
             self.more = true;
+            self.overtaken = true;
         } else {
             self.resident.insert(event.seq, event);
         }
@@ -79,19 +84,22 @@ impl Outbox {
     }
 
     /// The number behind which to load, if the memory has run out of events and storage has not.
-    pub fn wants_load(&self) -> Option<u64> {
-        (self.more && self.resident.is_empty()).then_some(self.deleted)
+    pub fn begin_load(&mut self) -> Option<u64> {
+        let wanted = self.more && self.resident.is_empty();
+        self.overtaken &= !wanted;
+        wanted.then_some(self.deleted)
     }
 
     /// Storage may hold what memory does not know: look again.
     pub fn forget_resident(&mut self) {
         self.more = true;
+        self.overtaken = true;
         self.resident = SortedMap::default();
     }
 
     /// What a load brought, and whether there is more.
     pub fn loaded(&mut self, events: Vec<TaskEvent>, more: bool) {
-        self.more = more;
+        self.more = more || self.overtaken;
         let deleted = self.deleted;
         self.keep(events.into_iter().filter(|event| event.seq > deleted));
     }
@@ -176,10 +184,10 @@ mod tests {
             outbox.committed(event(seq));
         }
         assert_eq!(outbox.to_deliver(0).len(), WINDOW);
-        assert_eq!(outbox.wants_load(), None);
+        assert_eq!(outbox.begin_load(), None);
         assert!(outbox.ack(WINDOW as u64));
         outbox.deleted(WINDOW as u64);
-        assert_eq!(outbox.wants_load(), Some(WINDOW as u64));
+        assert_eq!(outbox.begin_load(), Some(WINDOW as u64));
         assert!(!outbox.is_drained_through(total));
         outbox.loaded((WINDOW as u64 + 1..=total).map(event).collect(), false);
         assert_eq!(outbox.to_deliver(0).len(), 10);

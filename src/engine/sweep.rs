@@ -16,7 +16,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn handle_dead_body(&mut self, loaded: Result<Loaded, StoreFailure>) {
+    pub(super) fn handle_dead_body(&mut self, loaded: &Result<Loaded, StoreFailure>) {
         match loaded {
             Ok(Loaded::DeadBody(Some(dead))) => {
                 let chunks = dead.through.map(|through| Change::DeleteChunks { body: dead.body, through });

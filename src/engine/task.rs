@@ -135,6 +135,12 @@ impl Progress {
         }
     }
 
+    /// Whether nothing is missing of a file whose length is known.
+    pub fn has_every_byte(&self) -> bool {
+        let length = self.representation.as_ref().and_then(|known| known.complete_length);
+        length.is_some_and(|length| self.received.is_exactly(length))
+    }
+
     /// Nothing received any more: what a restart leaves.
     pub fn restarted(&self, body: BodyId) -> Self {
         Self {

@@ -43,6 +43,10 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let resumable = slot.kept_is_resumable();
         let Some(task) = slot.task.clone() else { return };
+        if task.progress.has_every_byte() {
+            // The last attempt ended between the last byte and the end of its body.
+            return self.complete_task(key, task, Vec::new());
+        }
         if !task.progress.received.is_empty() && !resumable {
             return self.restart(key, task, RestartReason::NotResumable, None);
         }

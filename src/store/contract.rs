@@ -1,5 +1,6 @@
 //! What every store must hold. One suite: native tests run it against the store in memory, browser tests against
 //! IndexedDB in a service worker. Each function panics with what was broken.
+#![allow(clippy::expect_used, clippy::missing_panics_doc, reason = "a test suite: panicking is how it reports")]
 
 use std::collections::BTreeSet;
 

@@ -50,6 +50,17 @@ struct ConfigurationMessage {
     max_concurrent_tasks: Option<u32>,
 }
 
+/// The instance has crashed: the next use of any export begins with a new one.
+#[wasm_bindgen(js_name = retireInstance)]
+pub fn retire_instance() {
+    wasm_bindgen::handler::schedule_reinit();
+}
+
+/// To be called right after [`retire_instance`]. It does nothing itself; being called is what makes the new instance,
+/// before any callback of the old one can be the first use and reach the new one with its old pointers.
+#[wasm_bindgen(js_name = beginInstance)]
+pub fn begin_instance() {}
+
 /// One instance of the component.
 #[wasm_bindgen]
 pub struct Component {

@@ -8,7 +8,7 @@ use gloo_timers::callback::{Interval, Timeout};
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::AbortController;
+use web_sys::{AbortController, AbortSignal};
 
 use super::body::Body;
 use super::clock::Clock;
@@ -191,7 +191,8 @@ impl Driver {
             Effect::Fetch { key, url, range_start, if_range } => {
                 // Without this the browser could not be told to stop; it exists wherever service workers do.
                 let Ok(controller) = AbortController::new() else { return };
-                let signal = controller.signal();
+                let either = Array::of2(&controller.signal(), &self.host.signal());
+                let signal = AbortSignal::any(&either);
                 let attempt = Attempt { key, controller, body: None, shown: Cell::new(None) };
                 self.attempts.borrow_mut().insert(id, attempt);
                 spawn_local(async move {

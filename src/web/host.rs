@@ -1,14 +1,25 @@
-//! What `worker.ts` does for the component. It owns every promise and every port, so that none hangs should the
+//! What `worker.ts` does for the component. It owns every promise, port and lock, so that none hangs should the
 //! component crash; the component names them by number.
 
+use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
+use web_sys::AbortSignal;
 
 #[wasm_bindgen]
 extern "C" {
     /// The object that `worker.ts` hands to `start`.
     #[derive(Clone)]
     pub type Host;
+
+    /// Takes a Web Lock and keeps it for the component's life. The promise tells whether it was granted: it waits,
+    /// unless `if_available` and another holds it.
+    #[wasm_bindgen(method)]
+    pub fn lock(this: &Host, name: &str, if_available: bool) -> Promise;
+
+    /// Aborted when the component's life is over, whatever ended it.
+    #[wasm_bindgen(method, getter)]
+    pub fn signal(this: &Host) -> AbortSignal;
 
     /// The component is at work, and holds the lock of this name while it lives.
     #[wasm_bindgen(method)]

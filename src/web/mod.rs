@@ -8,7 +8,8 @@
 //! | `driver` | the loop; the only owner of the engine |
 //! | `fetch`, `body` | one request; its bytes, collected into buffers |
 //! | `files` | finished files as Blobs and chunks |
-//! | `clock`, `locks` | time, Web Locks |
+//! | `clock` | time |
+//! | `host` | what `worker.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |
 
 mod body;
@@ -20,6 +21,5 @@ mod fetch;
 mod files;
 mod host;
 pub mod indexeddb;
-mod locks;
 mod messages;
 mod start;

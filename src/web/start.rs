@@ -6,13 +6,13 @@ use std::rc::Rc;
 use js_sys::Uint8Array;
 use wasm_bindgen::JsCast;
 use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen_futures::JsFuture;
 use web_sys::{BroadcastChannel, MessageEvent};
 
 use super::clock::Clock;
 use super::driver::Driver;
 use super::host::Host;
 use super::indexeddb::IndexedDb;
-use super::locks::{self, Lock};
 use crate::engine::Engine;
 use crate::engine::input::StoreFailure;
 use crate::store::Store;
@@ -27,17 +27,15 @@ extern "C" {
     fn fill_with_random(bytes: &Uint8Array);
 }
 
-/// The right to drive the database, for as long as it is kept.
+/// Listens for a newer worker that asks for the right to drive; the lock itself is the host's.
 pub struct Lease {
     channel: BroadcastChannel,
     _on_yield: Closure<dyn FnMut(MessageEvent)>,
-    _driving: Lock,
-    _living: Lock,
 }
 
 impl Lease {
-    /// The lease of `driver`, who lets go of it when a newer worker asks.
-    fn new(driving: Lock, living: Lock, channel: BroadcastChannel, driver: &Rc<Driver>) -> Self {
+    /// The lease of `driver`, who stops when a newer worker asks.
+    fn new(channel: BroadcastChannel, driver: &Rc<Driver>) -> Self {
         let driver = Rc::downgrade(driver);
         let on_yield = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
             if let Some(driver) = driver.upgrade().filter(|_| event.data() == YIELD) {
@@ -45,7 +43,7 @@ impl Lease {
             }
         });
         channel.set_onmessage(Some(on_yield.as_ref().unchecked_ref()));
-        Self { channel, _on_yield: on_yield, _driving: driving, _living: living }
+        Self { channel, _on_yield: on_yield }
     }
 }
 
@@ -77,17 +75,18 @@ impl From<StoreFailure> for StartFailure {
 pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> {
     let name = ["longhaul:", scope].concat();
     let channel = BroadcastChannel::new(&name).map_err(|_| StartFailure::Locks)?;
-    let driving = match locks::try_take(&name).await {
-        Some(lock) => lock,
+    if !take_lock(&host, &name, true).await {
         // An older version of the worker is at work: ask it to yield, and wait until it has, or has died.
-        None => {
-            channel.post_message(&YIELD.into()).map_err(|_| StartFailure::Locks)?;
-            locks::take(&name).await.ok_or(StartFailure::Locks)?
+        channel.post_message(&YIELD.into()).map_err(|_| StartFailure::Locks)?;
+        if !take_lock(&host, &name, false).await {
+            return Err(StartFailure::Locks);
         }
-    };
+    }
     let boot_id = random().to_string();
     let living_name = [&name, ":", &boot_id].concat();
-    let living = locks::take(&living_name).await.ok_or(StartFailure::Locks)?;
+    if !take_lock(&host, &living_name, false).await {
+        return Err(StartFailure::Locks);
+    }
 
     let store = IndexedDb::open(&name).await?;
     let epoch = store.advance_epoch().await?;
@@ -97,9 +96,13 @@ pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> 
     let engine = Engine::restore(clock.now(), seed, snapshot);
 
     let driver = Driver::new(host.clone(), clock, store, epoch, engine);
-    driver.hold(Lease::new(driving, living, channel, &driver));
+    driver.hold(Lease::new(channel, &driver));
     host.started(&boot_id, &living_name);
     Ok(driver)
+}
+
+async fn take_lock(host: &Host, name: &str, if_available: bool) -> bool {
+    JsFuture::from(host.lock(name, if_available)).await.is_ok_and(|granted| granted.is_truthy())
 }
 
 fn random() -> u64 {

@@ -88,7 +88,8 @@ impl World {
     /// Many calls at a time: all of a map's tiles, or all of them cancelled.
     fn burst(&mut self, page: usize) {
         let (session, _) = self.random.pick(&self.sessions);
-        let what = self.random.pick(&[None, None, Some(TaskCall::Cancel), Some(TaskCall::Pause), Some(TaskCall::Resume)]);
+        let what =
+            self.random.pick(&[None, None, Some(TaskCall::Cancel), Some(TaskCall::Pause), Some(TaskCall::Resume)]);
         for number in 0..self.climate.tasks {
             let key = TaskKey { session: session.clone(), task: TaskId::new(&format!("task{number}")) };
             let call = match what {

@@ -108,7 +108,10 @@ impl World {
         assert!(is_visible, "{key:?} was shown as {:?} before that was durable", snapshot.record.state);
         if stored.progress.body == snapshot.progress.body {
             let (shown, durable) = (&snapshot.progress.received, &stored.progress.received);
-            assert!(is_subset(shown, durable), "{key:?} was shown with {shown:?}, of which only {durable:?} is durable");
+            assert!(
+                is_subset(shown, durable),
+                "{key:?} was shown with {shown:?}, of which only {durable:?} is durable"
+            );
         }
     }
 
@@ -127,6 +130,8 @@ impl World {
                 let stored = self.model.sessions.get(&record.id);
                 assert!(stored >= Some(version), "a session is open with version {version}, but stored is {stored:?}");
                 worker.sessions.insert(record.id.clone());
+                let told = self.model.told_versions.entry(record.id.clone()).or_default();
+                *told = (*told).max(*version);
             }
             (Call::Download { key, spec, if_exists }, Answer::Download(snapshot, created)) => {
                 self.check_snapshot(snapshot);

@@ -160,7 +160,9 @@ impl World {
         let writes = Storage::writes(&changes, worker);
         let keys = tasks_of(&changes);
         let concerns = |call: &Call| match call {
-            Call::Open(record) => changes.iter().any(|change| matches!(change, Change::PutSession(put) if put == record)),
+            Call::Open(record) => {
+                changes.iter().any(|change| matches!(change, Change::PutSession(put) if put == record))
+            }
             Call::Download { key, .. } | Call::Task(key, _) => keys.contains(key),
             Call::Tasks { .. } | Call::History { .. } => false,
         };
@@ -175,12 +177,7 @@ impl World {
     }
 
     /// Sends a request. Returns the attempt, and when its head comes; `None` for never.
-    fn send(
-        &mut self,
-        key: longhaul::engine::id::TaskKey,
-        url: String,
-        wanted: Wanted<'_>,
-    ) -> (Attempt, Option<u64>) {
+    fn send(&mut self, key: longhaul::engine::id::TaskKey, url: String, wanted: Wanted<'_>) -> (Attempt, Option<u64>) {
         let is_faulty = !self.is_calm && self.random.per_mille(self.climate.origin_faults);
         let fault = is_faulty.then(|| self.random.pick(&FAULTS));
         let resource = self.origin.find(&url);
@@ -195,10 +192,7 @@ impl World {
         self.stats.count(Group::Origin, "attempts");
         note!(self, "origin: {:?} {:?} {:?}", answer.fault, answer.head, answer.body);
         let head = answer.head.ok_or_else(|| self.network_failure());
-        (
-            Attempt { key, url, head: Some(head), body: answer.body, read: None, is_aborted: false },
-            answer.after_ms,
-        )
+        (Attempt { key, url, head: Some(head), body: answer.body, read: None, is_aborted: false }, answer.after_ms)
     }
 
     fn network_failure(&mut self) -> FetchFailure {

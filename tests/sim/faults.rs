@@ -206,8 +206,7 @@ impl Resource {
                 // Also in front of the first byte, and behind the last.
                 let len = answer.body.len;
                 answer.body.len = random.pick(&[0, len / 2, len / 3, len]);
-                answer.body.end =
-                    if fault == Fault::Cut { BodyEnd::Cut { online: true } } else { BodyEnd::Stall };
+                answer.body.end = if fault == Fault::Cut { BodyEnd::Cut { online: true } } else { BodyEnd::Stall };
             }
             Fault::StalledHead => answer.after_ms = None,
             Fault::Unreachable => answer.head = None,

@@ -80,6 +80,13 @@ impl World {
         }
     }
 
+    /// Starts a worker if the newest one is not alive. An older one is never handed anything again.
+    pub fn start_worker(&mut self) {
+        while self.workers.last().is_none_or(|worker| !self.is_newest(worker)) {
+            self.boot();
+        }
+    }
+
     /// A worker is gone, and everything it had in flight.
     pub fn bury(&mut self, worker: Worker) {
         note!(self, "w{} is gone", worker.number);
@@ -106,9 +113,7 @@ impl World {
 
     /// The browser wakes the worker, and may set it an end.
     pub(super) fn sync(&mut self) {
-        while self.workers.is_empty() {
-            self.boot();
-        }
+        self.start_worker();
         let wake = self.name();
         let ends = (!self.is_calm && self.random.one_in(3)).then(|| self.random.within(100..=30_000));
         let kick = self.is_calm || self.random.one_in(3);
@@ -180,10 +185,9 @@ impl World {
         note!(self, "calm");
         self.is_calm = true;
         self.is_online = true;
-        while self.workers.len() > 1 {
-            let oldest = self.workers.remove(0);
-            self.bury(oldest);
-        }
+        let (newest, old) = std::mem::take(&mut self.workers).into_iter().partition(|worker| self.is_newest(worker));
+        self.workers = newest;
+        let _: () = Vec::into_iter(old).for_each(|worker| self.bury(worker));
         self.open_page();
         self.schedule(0, Event::Sync);
     }
@@ -206,7 +210,8 @@ impl World {
         }
         let [worker] = &self.workers[..] else { panic!("one worker is left, not {}", self.workers.len()) };
         assert!(!worker.is_working && worker.wakes.is_empty(), "nothing is left to do, but the worker is held");
-        assert!(worker.attempts.is_empty(), "attempts go on: {:?}", worker.attempts);
+        let live = worker.attempts.values().find(|attempt| !attempt.is_aborted);
+        assert!(live.is_none(), "an attempt goes on: {live:?}");
         assert!(worker.buffers.is_empty(), "buffers were never let go: {:?}", worker.buffers);
         assert!(worker.calls.is_empty(), "calls were never answered: {:?}", worker.calls);
         for (session, delegate) in &worker.delegates {

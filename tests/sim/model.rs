@@ -29,6 +29,8 @@ pub struct Model {
     pub tasks: BTreeMap<TaskKey, Task>,
     /// The version of each session's configuration.
     pub sessions: BTreeMap<SessionId, u32>,
+    /// The highest version that a page was told of.
+    pub told_versions: BTreeMap<SessionId, u32>,
     pub outbox: BTreeMap<SessionId, BTreeMap<u64, TaskEvent>>,
     /// Every event there ever was.
     pub events: BTreeMap<SessionId, BTreeMap<u64, Fate>>,
@@ -63,8 +65,9 @@ impl Model {
             match change {
                 Change::PutSession(record) => {
                     let version = record.configuration.version;
-                    let stored = self.sessions.insert(record.id.clone(), version);
-                    assert!(stored.is_none_or(|stored| stored <= version), "a session's version fell to {version}");
+                    self.sessions.insert(record.id.clone(), version);
+                    let told = self.told_versions.get(&record.id).copied().unwrap_or(0);
+                    assert!(told <= version, "a session's version fell from {told} to {version}");
                     let is_asked = calls.iter().any(|call| matches!(call, Call::Open(asked) if asked == record));
                     assert!(is_asked, "a session was stored that no call asked for");
                 }

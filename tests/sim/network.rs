@@ -18,7 +18,9 @@ pub type Chunk = Vec<Piece>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BodyEnd {
     Eof,
-    Cut { online: bool },
+    Cut {
+        online: bool,
+    },
     /// Nothing, ever.
     Stall,
 }

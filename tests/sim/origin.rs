@@ -215,15 +215,7 @@ impl Resource {
     }
 
     /// 206 with the bytes from `start` to `end`, of which the head says that they run to `told_end` of `told_length`.
-    pub fn part(
-        &self,
-        random: &mut Random,
-        now: u64,
-        start: u64,
-        end: u64,
-        told_end: u64,
-        told_length: u64,
-    ) -> Answer {
+    pub fn part(&self, random: &mut Random, now: u64, start: u64, end: u64, told_end: u64, told_length: u64) -> Answer {
         let total = if self.tells_length { told_length.to_string() } else { "*".into() };
         let head = Head {
             content_range: Some(format!("bytes {start}-{}/{total}", told_end - 1)),

@@ -17,7 +17,10 @@ use super::world::{Event, World, note};
 #[derive(Clone, Debug)]
 pub enum ToWorker {
     Call(u64, Call),
-    Hello { session: SessionId, delegate: bool },
+    Hello {
+        session: SessionId,
+        delegate: bool,
+    },
     Bye,
     Ack(SessionId, u64),
     /// Things may have changed for the better.
@@ -145,9 +148,11 @@ impl World {
                 freed.push(session.clone());
             }
         }
+        // What the page had sent is there before what the next delegate sends.
+        let sent_at = self.pages[number].sent_at;
         for session in freed {
-            let delay_ms = self.random.delay_ms();
-            self.schedule(delay_ms, Event::Grant(session));
+            let at = (self.now + self.random.delay_ms()).max(sent_at + 1);
+            self.schedule_at(at, Event::Grant(session));
         }
         if !self.is_calm {
             let delay_ms = self.random.delay_ms() * 10;
@@ -178,9 +183,7 @@ impl World {
 
     /// A message reaches the newest worker, which the browser starts for it if there is none.
     pub fn receive(&mut self, page: usize, message: ToWorker) {
-        while self.workers.is_empty() {
-            self.boot();
-        }
+        self.start_worker();
         let wake = self.name();
         let client = self.pages[page].client.clone();
         let events = &self.model.events;
@@ -201,8 +204,7 @@ impl World {
                 // A delegate that says hello again has what it was sent.
                 if delegate && worker.delegates.get(&session).is_none_or(|delegate| delegate.page != page) {
                     let backlog = events.get(&session).and_then(|all| all.keys().next_back().copied()).unwrap_or(0);
-                    let delegate =
-                        Delegate { page, posted: Default::default(), backlog, told_all_delivered: false };
+                    let delegate = Delegate { page, posted: Default::default(), backlog, told_all_delivered: false };
                     worker.delegates.insert(session.clone(), delegate);
                 }
                 Some(Input::Hello { client, session, delegate })

@@ -121,7 +121,13 @@ fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
             Verdict::Body { representation: kept.clone(), start, end: range_end, restart: None }
         }
         _ => {
-            let representation = describe(head, complete_length, resumability(head, complete_length));
+            let resumability = resumability(head, complete_length);
+            // A part of the file, or of who knows how much, is of no use if nothing can continue it.
+            if resumability == Resumability::RestartOnly && (complete_length.is_none() || range_end != complete_length)
+            {
+                return without_ranges(start);
+            }
+            let representation = describe(head, complete_length, resumability);
             Verdict::Body { representation, start, end: range_end, restart: None }
         }
     }

@@ -59,7 +59,7 @@ impl IndexedDb {
         }
         let mut request =
             Factory::new().and_then(|factory| factory.open(&self.0.name, Some(schema::VERSION))).map_err(failure)?;
-        request.on_upgrade_needed(schema::upgrade);
+        request.on_upgrade_needed(|event| schema::upgrade(&event));
         let mut database = request.await.map_err(failure)?;
         let forget = |inner: &Rc<Inner>| {
             let inner = Rc::downgrade(inner);

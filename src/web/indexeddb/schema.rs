@@ -11,7 +11,7 @@ pub const VERSION: u32 = 1;
 pub const INDEX: &str = "i";
 
 /// Brings an opened database up to [`VERSION`]. A step that fails aborts the upgrade, and with it the opening.
-pub fn upgrade(event: VersionChangeEvent) {
+pub fn upgrade(event: &VersionChangeEvent) {
     let steps = || -> Result<(), idb::Error> {
         let from = event.old_version()?;
         let database = event.database()?;

@@ -1,0 +1,89 @@
+// A page in memory: what `js/client.ts` finds in a browser, all of it the page's own, and the client itself, bundled
+// from its source. Timers, Date, MessageChannel, CustomEvent and crypto are Node's, so mock timers drive them.
+import path from 'node:path';
+import { compileFunction } from 'node:vm';
+import { build } from 'esbuild';
+import { root } from '../../../tools/setup.mjs';
+
+const { outputFiles } = await build({
+  entryPoints: [path.join(root, 'js/client.ts')],
+  bundle: true,
+  write: false,
+  format: 'iife',
+  globalName: 'client',
+  target: 'es2022',
+  sourcemap: 'inline',
+});
+const GLOBALS = ['navigator', 'location', 'addEventListener', 'setInterval', 'reportError'];
+const evaluate = compileFunction(`${outputFiles[0].text}\nreturn client;`, GLOBALS, { filename: 'client.js' });
+
+/** `navigator.serviceWorker`: holds messages back until `startMessages`, as a browser does. */
+class Container extends EventTarget {
+  #early = [];
+
+  constructor(findRegistration) {
+    super();
+    this.getRegistration = async () => findRegistration();
+  }
+
+  startMessages() {
+    const early = this.#early ?? [];
+    this.#early = undefined;
+    for (const message of early) this.dispatchEvent(message);
+  }
+
+  deliver(data, source) {
+    const message = Object.assign(new Event('message'), { data, source });
+    if (this.#early) this.#early.push(message);
+    else this.dispatchEvent(message);
+  }
+}
+
+export class Page {
+  /** What went to `reportError`. */
+  reported = [];
+  /** The page's window, for events such as `online`. */
+  window = new EventTarget();
+  #locks;
+  #timers = [];
+  #onReport = () => {};
+
+  constructor(worker, locks) {
+    this.#locks = locks;
+    /** Its own view of the worker's registration; a test may change it. */
+    this.registration = worker.registrationFor(this);
+    this.container = new Container(() => this.registration);
+    this.client = evaluate(
+      { serviceWorker: this.container, locks: locks.of(this) },
+      new URL('app/index.html', worker.scope),
+      this.window.addEventListener.bind(this.window),
+      (...args) => this.#timers.push(setInterval(...args)),
+      (error) => {
+        this.reported.push(error);
+        this.#onReport();
+      },
+    );
+  }
+
+  /** Opens the session of this name. */
+  open(identifier = 'podcasts', options = {}) {
+    return this.client.openSession(identifier, { serviceWorker: this.registration, ...options });
+  }
+
+  /** A message arrives from a service worker. */
+  deliver(data, source = this.registration.active) {
+    setImmediate(() => !this.isClosed && this.container.deliver(data, source));
+  }
+
+  /** Resolves when this many errors were reported. */
+  async untilReported(count) {
+    while (this.reported.length < count) await new Promise((resolve) => (this.#onReport = resolve));
+  }
+
+  /** The tab is closed, or crashes: nothing is said to anybody. */
+  close() {
+    this.isClosed = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#locks.drop(this);
+  }
+}

@@ -1,0 +1,133 @@
+// A service worker in memory that speaks the protocol and does no work. A test swallows its calls, kills it, lets it
+// boot again, has it post messages, and looks at what it received. Its living lock goes when it dies, and with it
+// every port that was not answered.
+import { EventEmitter } from 'node:events';
+
+/** As an answer: the worker received the call and never answers. */
+export const SWALLOW = Symbol('swallow');
+const PROTOCOL = 1;
+
+export class FakeWorker extends EventEmitter {
+  scope = 'https://app.example/';
+  /** Every message that a worker received: `{ page, boot, message }`. */
+  received = [];
+  /** Tasks by id, for the answers. */
+  tasks = new Map();
+  /** Whether a message starts the worker when it does not run. If not, the message is lost. */
+  starts = true;
+  boot = undefined;
+  isWorking = false;
+  #locks;
+  #pages = new Set();
+  #ports = new Set();
+  #boots = 0;
+  #inbox = Promise.resolve();
+  #answers = new Map();
+
+  constructor(locks) {
+    super();
+    this.setMaxListeners(0);
+    this.#locks = locks;
+  }
+
+  registrationFor(page) {
+    this.#pages.add(page);
+    const postMessage = (message, transfer = []) => {
+      const copy = structuredClone(message);
+      setImmediate(() => (this.#inbox = this.#inbox.then(() => this.#take(page, copy, transfer[0]))));
+    };
+    return { scope: this.scope, active: { postMessage, state: 'activated' }, waiting: null, installing: null };
+  }
+
+  /** Answers this type of call with `answer(call)`: an answer, `{ code }` for an error, or `SWALLOW`. */
+  answer(type, answer) {
+    this.#answers.set(type, answer);
+  }
+
+  /** Starts, takes its living lock, and announces itself to all pages, known or not. */
+  async start() {
+    this.boot = `boot-${++this.#boots}`;
+    await this.#locks.take(this.#announcement.lock, this.boot);
+    for (const page of this.#pages) this.post(page, this.#announcement);
+  }
+
+  /** The browser ends the worker: its locks are free, its ports dead. */
+  kill() {
+    const died = this.boot;
+    this.boot = undefined;
+    for (const port of this.#ports) port.close();
+    this.#ports.clear();
+    this.#locks.drop(died);
+  }
+
+  post(page, message) {
+    page.deliver(structuredClone({ longhaul: PROTOCOL, ...message }));
+  }
+
+  /** Tells the page whether there is work, as the real worker tells every page it knows. */
+  setWorking(working) {
+    this.isWorking = working;
+    for (const page of this.#pages) this.post(page, { type: 'working', working });
+  }
+
+  /** Everything received that fits: `type` of the message or of its call, and `page` if given. */
+  all(type, page) {
+    return this.received.filter((entry) => {
+      const { message } = entry;
+      return [message.type, message.call?.type].includes(type) && (!page || entry.page === page);
+    });
+  }
+
+  /** The `count`th of `all(type, page)`, once it has been received. */
+  async next(type, { count = 1, page } = {}) {
+    while (this.all(type, page).length < count) await new Promise((resolve) => this.once('received', resolve));
+    return this.all(type, page)[count - 1];
+  }
+
+  /** Resolves when the page has taken in everything that was posted to it, and its own messages have arrived here. */
+  async settled(page) {
+    const before = this.all('pong', page).length;
+    this.post(page, { type: 'ping' });
+    await this.next('pong', { count: before + 1, page });
+  }
+
+  get #announcement() {
+    return { type: 'boot', boot: this.boot, lock: `longhaul:${this.scope}:${this.boot}` };
+  }
+
+  async #take(page, message, port) {
+    // The pong is the harness' own barrier; waking a dead worker with it would hide what the page does by itself.
+    if (!this.boot && message.type !== 'pong') {
+      if (!this.starts) return this.emit('lost');
+      await this.start();
+    }
+    this.received.push({ page, boot: this.boot, message });
+    if (message.type === 'hello') {
+      this.post(page, this.#announcement);
+      this.post(page, { type: 'working', working: this.isWorking });
+    }
+    if (message.type === 'call') this.#reply(message.call, port);
+    this.emit('received');
+  }
+
+  #reply(call, port) {
+    const answer = (this.#answers.get(call.type) ?? this.#usual)(call);
+    if (answer === SWALLOW) this.#ports.add(port);
+    else port.postMessage(answer.code ? { ok: false, error: answer } : { ok: true, answer });
+    if (answer !== SWALLOW) setImmediate(() => port.close());
+  }
+
+  #usual = (call) => {
+    if (call.type === 'open') return { version: 1 };
+    if (call.type === 'download' && !this.tasks.has(call.id)) this.tasks.set(call.id, snapshot(call));
+    const task = this.tasks.get(call.id);
+    return task ? { task, created: true } : { code: 'task-not-found' };
+  };
+}
+
+/** A task as the worker would tell it. */
+export function snapshot({ id, url = 'https://app.example/f.bin', ...rest }) {
+  const { description, metadata, state = 'running', receivedBytes = 0 } = rest;
+  const more = { ...rest.completeLength && { completeLength: rest.completeLength }, ...rest.error && { error: rest.error } };
+  return { id, url, state, receivedBytes, resumability: 'unknown', createdAt: 1, restarts: 0, description, metadata, ...more };
+}

@@ -1,0 +1,87 @@
+// `npm test`: sets up, builds, and runs every layer; says how many tests ran. `npm test -- LAYER …` runs some of them.
+import { spawn } from 'node:child_process';
+import fs from 'node:fs';
+import path from 'node:path';
+import { build } from './build.mjs';
+import { findChromedriver, findChromium, main, root, setup } from './setup.mjs';
+
+const CHROMIUM_FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+/** Seeds of the simulator in the everyday run; `npm run sim` takes more. */
+const SEEDS = 2_000;
+
+/** All `*.test.mjs` files below a folder of tests/. */
+function testFiles(folder) {
+  const entries = fs.readdirSync(path.join(root, 'tests', folder), { recursive: true });
+  return entries.filter((name) => name.endsWith('.test.mjs')).sort().map((name) => path.join('tests', folder, name));
+}
+
+const node = (...folders) => [process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...folders.flatMap(testFiles)]];
+
+/** The layers, from the innermost; a command that counts nothing only has to succeed. */
+const layers = {
+  format: { what: 'formatting', command: ['cargo', ['fmt', '--check']] },
+  lint: { what: 'lints', command: [process.execPath, ['tools/lint.mjs']] },
+  pure: { what: 'engine and store, native', command: ['cargo', ['test', '--quiet']] },
+  sim: { what: `simulator, ${SEEDS} seeds`, command: [process.execPath, ['tools/sim.mjs', '--seeds', String(SEEDS)]] },
+  web: { what: 'IndexedDB in a service worker', command: ['wasm-pack', () => ['test', '--mode', 'no-install', '--headless', '--chrome', '--chromedriver', findChromedriver(), '--', '--test', 'web']] },
+  tools: { what: 'the tests\' own origin and browser', command: node('origin', 'browser') },
+  client: { what: 'client against a fake worker', command: node('client') },
+  e2e: { what: 'end to end in Chromium', command: node('e2e') },
+  package: { what: 'the package as installed', command: node('package') },
+};
+
+/** Counts in the closing lines of cargo test, wasm-bindgen-test, node --test and the simulator. */
+function count(output) {
+  const sum = (...patterns) => patterns.flatMap((pattern) => [...output.matchAll(pattern)]).reduce((all, [, n]) => all + Number(n), 0);
+  return {
+    passed: sum(/test result: \w+\. (\d+) passed/g, /^ℹ pass (\d+)/gm, /^(\d+) passed, \d+ failed$/gm),
+    failed: sum(/test result: \w+\. \d+ passed; (\d+) failed/g, /^ℹ fail (\d+)/gm, /^\d+ passed, (\d+) failed$/gm),
+  };
+}
+
+function run([command, args], env) {
+  return new Promise((resolve) => {
+    const list = typeof args === 'function' ? args() : args;
+    const child = spawn(command, list, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (data) => {
+        output += data;
+        process.stdout.write(data);
+      });
+    }
+    child.on('error', (error) => resolve({ ok: false, output: String(error) }));
+    child.on('close', (code) => resolve({ ok: code === 0, output }));
+  });
+}
+
+await main(async () => {
+  const wanted = process.argv.slice(2);
+  const unknown = wanted.filter((name) => !(name in layers));
+  if (unknown.length) throw new Error(`no layer ${unknown.join(', ')}; there are ${Object.keys(layers).join(', ')}`);
+  const env = await setup({ tests: true });
+  await build(env);
+  const webdriver = { 'goog:chromeOptions': { binary: findChromium(), args: CHROMIUM_FLAGS } };
+  fs.writeFileSync(path.join(root, 'webdriver.json'), JSON.stringify(webdriver));
+
+  const rows = [];
+  for (const [name, { what, command }] of Object.entries(layers)) {
+    if (wanted.length && !wanted.includes(name)) continue;
+    console.log(`\n=== ${name}: ${what}`);
+    const started = Date.now();
+    const { ok, output } = await run(command, env);
+    const { passed, failed } = count(output);
+    const counts = !['format', 'lint'].includes(name);
+    // A layer that ran nothing, or ended badly without naming a test, has failed all the same.
+    const unnamed = (!ok && failed === 0) || (counts && passed + failed === 0) ? 1 : 0;
+    rows.push({ name, what, passed, failed: failed + unnamed, seconds: Math.round((Date.now() - started) / 1000) });
+  }
+
+  console.log('');
+  for (const { name, what, passed, failed, seconds } of rows) {
+    console.log(`${failed ? '✖' : '✔'} ${name.padEnd(8)} ${what.padEnd(36)} ${String(passed).padStart(5)} passed ${String(failed).padStart(3)} failed ${String(seconds).padStart(4)} s`);
+  }
+  const total = (field) => rows.reduce((sum, row) => sum + row[field], 0);
+  console.log(`\n${total('passed')} passed, ${total('failed')} failed`);
+  if (total('failed')) process.exitCode = 1;
+});
