@@ -1,8 +1,7 @@
 // Calls: each is answered once, however often the worker dies meanwhile.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { test } from 'node:test';
-import { rejectsWith, startWorld, SWALLOW } from './support.mjs';
+import { rejectsWith, startWorld, SWALLOW, test } from './support.mjs';
 
 test('a call in flight when the worker dies is asked again of the next, with the same token', async (t) => {
   const { worker, newPage } = startWorld(t, { timers: true });

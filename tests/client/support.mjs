@@ -1,10 +1,14 @@
 // A small world in memory for the client: one fake worker, its locks, and pages that close when the test ends.
 import assert from 'node:assert/strict';
+import { test as nodeTest } from 'node:test';
 import { FakeLocks } from './fakes/locks.mjs';
 import { Page } from './fakes/page.mjs';
 import { FakeWorker } from './fakes/worker.mjs';
 
 export { snapshot, SWALLOW } from './fakes/worker.mjs';
+
+/** A test that fails rather than hangs when a promise of the client is never settled. */
+export const test = (name, body) => nodeTest(name, { timeout: 10_000 }, body);
 
 /** `timers: true` puts the page's timers and its clock into the test's hands (`t.mock.timers.tick`). */
 export function startWorld(t, { timers = false } = {}) {

@@ -37,6 +37,8 @@ pub struct Climate {
     pub change_every_ms: u64,
     /// Milliseconds between two offline periods, about; 0 for never.
     pub offline_every_ms: u64,
+    /// Milliseconds between two times when storage is full or out of order, about; 0 for never.
+    pub outage_every_ms: u64,
     /// Milliseconds between two starts of a second worker, about; 0 for never.
     pub overlap_every_ms: u64,
 }
@@ -55,15 +57,16 @@ impl Climate {
             storage_stall_one_in: random.pick(&[0, 0, 0, 200, 60]),
             slow_answers: random.one_in(2),
             sessions: random.within(1..=2),
-            tasks: if bursts { 150 } else { random.within(1..=6) },
+            tasks: if bursts { 150 } else { random.within(1..=10) },
             resources: random.within(1..=5),
             pages: random.within(1..=3),
-            calls_per_page: random.within(2..=14),
+            calls_per_page: random.within(4..=40),
             bursts,
-            busy_ms: random.pick(&[20_000, 120_000, 600_000, 1_800_000]),
+            busy_ms: random.pick(&[20_000, 120_000, 600_000, 1_800_000]) / if bursts { 10 } else { 1 },
             change_every_ms: random.pick(&[0, 0, 2_000, 10_000, 60_000]),
             offline_every_ms: random.pick(&[0, 0, 0, 30_000, 120_000]),
-            overlap_every_ms: random.pick(&[0, 0, 0, 20_000, 120_000]),
+            outage_every_ms: random.pick(&[0, 0, 0, 20_000, 100_000]),
+            overlap_every_ms: random.pick(&[0, 0, 0, 20_000, 120_000, 600_000]),
         }
     }
 }

@@ -13,6 +13,9 @@ use super::stats::Group;
 use super::worker::{Delegate, WaitingCall};
 use super::world::{Event, World, note};
 
+/// How many pages are opened in one run.
+const MOST_PAGES: usize = 20;
+
 /// What a page sends.
 #[derive(Clone, Debug)]
 pub enum ToWorker {
@@ -68,6 +71,8 @@ pub struct Attached {
 pub struct Lock {
     pub holder: Option<usize>,
     pub waiting: VecDeque<usize>,
+    /// When all that its last holder has sent is there. The next holder's hello comes behind that.
+    free_at: u64,
 }
 
 impl World {
@@ -106,7 +111,7 @@ impl World {
     /// The lock goes to the page that has waited longest.
     pub fn grant(&mut self, session: &SessionId) {
         let lock = self.locks.get_mut(session).expect("a page waits for it");
-        if lock.holder.is_some() {
+        if lock.holder.is_some() || self.now < lock.free_at {
             return;
         }
         lock.holder = lock.waiting.pop_front();
@@ -145,16 +150,15 @@ impl World {
             lock.waiting.retain(|page| *page != number);
             if lock.holder == Some(number) {
                 lock.holder = None;
-                freed.push(session.clone());
+                lock.free_at = self.pages[number].sent_at + 1;
+                freed.push((session.clone(), lock.free_at));
             }
         }
-        // What the page had sent is there before what the next delegate sends.
-        let sent_at = self.pages[number].sent_at;
-        for session in freed {
-            let at = (self.now + self.random.delay_ms()).max(sent_at + 1);
+        for (session, free_at) in freed {
+            let at = (self.now + self.random.delay_ms()).max(free_at);
             self.schedule_at(at, Event::Grant(session));
         }
-        if !self.is_calm {
+        if !self.is_calm && self.pages.len() < MOST_PAGES {
             let delay_ms = self.random.delay_ms() * 10;
             self.schedule(delay_ms, Event::OpenPage);
         }

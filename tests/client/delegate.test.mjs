@@ -1,0 +1,116 @@
+// The delegate: one session handles and acknowledges, all others watch, and the next in line takes over.
+import assert from 'node:assert/strict';
+import { event, startWorld, test } from './support.mjs';
+
+/** A session with a handler, in this page or a new one. */
+async function open(world, page = world.newPage()) {
+  const handled = [];
+  const seen = [];
+  const session = await page.open('podcasts', { onEvent: ({ seq }) => void handled.push(seq) });
+  session.addEventListener('event', ({ detail }) => seen.push(detail.seq));
+  await world.worker.settled(page);
+  return { page, session, handled, seen };
+}
+
+const becomesDelegate = (session) => new Promise((resolve) => session.addEventListener('delegate', resolve, { once: true }));
+const events = (...seqs) => ({ type: 'events', session: 'podcasts', events: seqs.map((seq) => event(seq)) });
+const hellos = ({ worker }, page) => worker.all('hello', page).map(({ message }) => message.delegate);
+
+test('the second page only watches, and takes over when the first lets go', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const [first, second] = [await open(world), await open(world)];
+  assert.deepEqual([first.session.isDelegate, second.session.isDelegate], [true, false]);
+  assert.deepEqual([hellos(world, first.page), hellos(world, second.page)], [[false, true], [false]]);
+  worker.post(second.page, { type: 'observed', session: 'podcasts', event: event(1) });
+  await worker.settled(second.page);
+  assert.deepEqual([second.seen, second.handled], [[1], []]);
+  assert.equal(worker.all('ack').length, 0);
+
+  const delegated = becomesDelegate(second.session);
+  first.session.detach();
+  await delegated;
+  await worker.settled(second.page);
+  const order = worker.received.filter(({ message }) => ['hello', 'bye'].includes(message.type));
+  assert.deepEqual(order.slice(-2).map(({ page, message }) => [page === second.page, message.type]), [[false, 'bye'], [true, 'hello']]);
+  assert.deepEqual(hellos(world, second.page), [false, true]);
+  worker.post(second.page, events(1));
+  assert.equal((await worker.next('ack', { page: second.page })).message.seq, 1);
+  assert.deepEqual(second.handled, [1], 'what it has only seen, it now handles');
+});
+
+test('the next page takes over when the delegate\'s page is gone without a word', async (t) => {
+  const world = startWorld(t);
+  const [first, second] = [await open(world), await open(world)];
+  const delegated = becomesDelegate(second.session);
+  first.page.close();
+  await delegated;
+  assert.equal(second.session.isDelegate, true);
+});
+
+test('a session that let go while it waited in line is passed over', async (t) => {
+  const world = startWorld(t);
+  const [first, second, third] = [await open(world), await open(world), await open(world)];
+  second.session.detach();
+  const delegated = becomesDelegate(third.session);
+  first.session.detach();
+  await delegated;
+  assert.equal(second.session.isDelegate, false);
+});
+
+test('after a boot the delegate says so again', async (t) => {
+  const world = startWorld(t, { timers: true });
+  const { page } = await open(world);
+  world.worker.kill();
+  await world.worker.start();
+  await world.worker.settled(page);
+  assert.deepEqual(hellos(world, page), [false, true, true]);
+});
+
+test('a page without a handler never asks for the lock', async (t) => {
+  const world = startWorld(t);
+  const page = world.newPage();
+  const session = await page.open();
+  await world.worker.settled(page);
+  assert.equal(world.locks.count('longhaul:https://app.example/:podcasts'), 0);
+  assert.equal(session.isDelegate, false);
+});
+
+test('of two sessions in one page one handles, the other watches, and takes over with all that is unacknowledged', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const first = await open(world);
+  const second = await open(world, first.page);
+  worker.post(first.page, events(1, 2));
+  await worker.next('ack', { count: 2 });
+  await worker.settled(first.page);
+  assert.deepEqual([first.handled, second.handled], [[1, 2], []]);
+  assert.deepEqual([first.seen, second.seen], [[1, 2], [1, 2]]);
+  assert.equal(worker.all('ack').length, 2);
+
+  const delegated = becomesDelegate(second.session);
+  first.session.detach();
+  await delegated;
+  await worker.settled(first.page);
+  // The worker knows pages: only after a bye does it deliver again what it has sent to this page.
+  const said = worker.received.map(({ message }) => message).filter(({ type }) => ['hello', 'bye'].includes(type));
+  const afterBye = said.slice(said.findIndex(({ type }) => type === 'bye') + 1);
+  assert.equal(afterBye.at(-1).delegate, true);
+  worker.post(first.page, events(3));
+  await worker.next('ack', { count: 3 });
+  assert.deepEqual([first.handled, second.handled], [[1, 2], [3]]);
+});
+
+test('a session that lets go takes no other session of its page along', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const delegate = await open(world);
+  const other = await open(world, delegate.page);
+  other.session.detach();
+  await worker.settled(delegate.page);
+  const said = worker.received.map(({ message }) => message).filter(({ type }) => ['hello', 'bye'].includes(type));
+  assert.deepEqual(said.at(-1), { longhaul: 1, type: 'hello', session: 'podcasts', delegate: true });
+  worker.post(delegate.page, events(1));
+  await worker.next('ack');
+  assert.deepEqual([delegate.handled, other.handled, other.seen], [[1], [], []]);
+});

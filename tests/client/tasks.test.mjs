@@ -1,0 +1,138 @@
+// A task as the page holds it: follows the worker's messages, ends its waits, and forgets old news.
+import assert from 'node:assert/strict';
+import { rejectsWith, snapshot, startWorld, test } from './support.mjs';
+
+async function openTask(t, options = {}) {
+  const world = startWorld(t);
+  const page = world.newPage();
+  const session = await page.open();
+  const task = await session.download('/f.bin', { id: 'one', ...options });
+  const tell = (fields) => world.worker.post(page, { type: 'task', session: 'podcasts', task: snapshot({ id: 'one', ...fields }) });
+  return { ...world, page, session, task, tell };
+}
+
+test('a download is sent as the browser parsed it', async (t) => {
+  const { worker, task } = await openTask(t, { description: 'A file', metadata: { a: [1] }, ifExists: 'replace' });
+  const { token, ...call } = (await worker.next('download')).message.call;
+  assert.deepEqual(call, {
+    type: 'download',
+    session: 'podcasts',
+    id: 'one',
+    url: 'https://app.example/f.bin',
+    host: 'app.example',
+    sameOrigin: true,
+    ifExists: 'replace',
+    description: 'A file',
+    metadata: '{"a":[1]}',
+  });
+  assert.match(token, /^[0-9a-f-]{36}$/);
+  assert.deepEqual([task.metadata, task.description], [{ a: [1] }, 'A file']);
+});
+
+test('without an id one is made, relative URLs count from the page, a fragment is dropped, ports belong to the host', async (t) => {
+  const { worker, session } = await openTask(t);
+  await session.download('g.bin#part');
+  await session.download(new URL('http://files.example:8080/h.bin'));
+  const [, relative, foreign] = worker.all('download').map(({ message }) => message.call);
+  assert.equal(relative.url, 'https://app.example/app/g.bin');
+  assert.match(relative.id, /^[0-9a-f-]{36}$/);
+  assert.notEqual(relative.id, foreign.id);
+  assert.deepEqual([foreign.host, foreign.sameOrigin], ['files.example:8080', false]);
+});
+
+test('finished resolves once the file is there, for those who waited and those who come later', async (t) => {
+  const { task, tell } = await openTask(t);
+  const waits = [task.finished(), task.finished()];
+  tell({ state: 'waiting' });
+  tell({ state: 'completed', receivedBytes: 5 });
+  assert.deepEqual(await Promise.all(waits), [task, task]);
+  assert.equal(await task.finished(), task);
+  assert.equal(task.receivedBytes, 5);
+});
+
+test('finished rejects when the task fails, with why, and when it is cancelled', async (t) => {
+  const { page, task, tell } = await openTask(t);
+  const failed = task.finished();
+  tell({ state: 'failed', error: { code: 'http-status', status: 410 } });
+  assert.equal((await rejectsWith(page, failed, 'http-status')).status, 410);
+  await rejectsWith(page, task.finished(), 'http-status');
+  assert.equal(task.error.code, 'http-status');
+
+  tell({ state: 'running' });
+  const cancelled = task.finished();
+  tell({ state: 'cancelled' });
+  await rejectsWith(page, cancelled, 'aborted');
+});
+
+test('a signal ends the waiting only', async (t) => {
+  const { page, task, tell } = await openTask(t);
+  await rejectsWith(page, task.finished({ signal: AbortSignal.abort() }), 'aborted');
+  const controller = new AbortController();
+  const aborted = task.finished({ signal: controller.signal });
+  const other = task.finished();
+  controller.abort();
+  await rejectsWith(page, aborted, 'aborted');
+  tell({ state: 'completed' });
+  assert.equal(await other, task);
+});
+
+test('progress moves a running task, gets its known length, and is dropped after the end', async (t) => {
+  const { worker, page, session, task, tell } = await openTask(t);
+  const seen = [];
+  session.addEventListener('progress', ({ detail }) => seen.push(...detail));
+  const progress = (id, receivedBytes) =>
+    worker.post(page, { type: 'progress', session: 'podcasts', tasks: [{ id, receivedBytes, bytesPerSecond: 1 }] });
+  tell({ state: 'running', completeLength: 100 });
+  progress('one', 40);
+  progress('of another page', 7);
+  tell({ state: 'completed', receivedBytes: 100, completeLength: 100 });
+  progress('one', 60);
+  await worker.settled(page);
+  assert.deepEqual(seen.map(({ id, receivedBytes, completeLength }) => [id, receivedBytes, completeLength]), [
+    ['one', 40, 100],
+    ['of another page', 7, undefined],
+  ]);
+  assert.equal(task.receivedBytes, 100);
+});
+
+test('one Task per id: calls and messages bring the same object up to date, until it is released', async (t) => {
+  const { worker, page, session, task, tell } = await openTask(t);
+  worker.tasks.set('one', snapshot({ id: 'one', state: 'paused' }));
+  assert.equal(await session.task('one'), task);
+  assert.equal(task.state, 'paused');
+  assert.equal(await session.task('nobody'), undefined);
+  assert.equal(await task.resume(), task);
+  tell({ state: 'completed' });
+  const released = [];
+  session.addEventListener('released', ({ detail }) => released.push(detail));
+  worker.post(page, { type: 'released', session: 'podcasts', id: 'one' });
+  await worker.settled(page);
+  assert.deepEqual(released, ['one']);
+  assert.notEqual(await session.task('one'), task);
+});
+
+test('tasks() asks page by page', async (t) => {
+  const { worker, session, task } = await openTask(t);
+  const pages = { start: { tasks: [snapshot({ id: 'one' })], next: 'one' }, one: { tasks: [snapshot({ id: 'two' })] } };
+  worker.answer('tasks', ({ after = 'start' }) => pages[after]);
+  const all = await session.tasks();
+  assert.deepEqual(all.map(({ id }) => id), ['one', 'two']);
+  assert.equal(all[0], task);
+});
+
+test('a finished file is read as a Blob, and as a stream of its stored chunks, Blobs or buffers', async (t) => {
+  const { worker, page, task } = await openTask(t);
+  const chunks = new Map([[0, new Blob(['abc'])], [3, new TextEncoder().encode('de').buffer]]);
+  worker.answer('chunk', ({ offset }) => {
+    const chunk = chunks.get(offset);
+    return chunk ? { chunk, length: chunk.size ?? chunk.byteLength } : { length: 0 };
+  });
+  worker.answer('blob', () => ({ blob: new Blob(['abcde']) }));
+  const stream = task.stream();
+  await worker.settled(page);
+  assert.equal(worker.all('chunk').length, 0, 'nothing is read before it is wanted');
+  assert.equal(await new Response(stream).text(), 'abcde');
+  assert.equal(await (await task.blob()).text(), 'abcde');
+  worker.answer('chunk', () => ({ code: 'not-finished' }));
+  await rejectsWith(page, new Response(task.stream()).text(), 'not-finished');
+});
