@@ -87,8 +87,11 @@ class WorkerHost {
 
   /** Does something with the component, which is started if need be; in the order of the calls. */
   #use(action: (component: Component) => void): void {
-    this.#component ??= this.#start();
-    this.#component.then(action).catch((error: unknown) => this.#retire('component-failed', String(error)));
+    const component = (this.#component ??= this.#start());
+    component.then(action).catch((error: unknown) => {
+      // An instance that was replaced meanwhile has been answered for already.
+      if (this.#component === component) this.#fail(error);
+    });
   }
 
   async #start(): Promise<Component> {
@@ -97,9 +100,14 @@ class WorkerHost {
   }
 
   #crashedIf(error: unknown): void {
-    if (!this.#component || !(error instanceof WebAssembly.RuntimeError)) return;
-    retireInstance();
-    beginInstance();
+    if (this.#component && error instanceof WebAssembly.RuntimeError) this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    if (error instanceof WebAssembly.RuntimeError) {
+      retireInstance();
+      beginInstance();
+    }
     this.#retire('component-failed', String(error));
   }
 

@@ -47,7 +47,11 @@ async function step(what, about, action) {
   return value;
 }
 
-const tail = (log) => log.trim().split('\n').slice(-15).join('\n');
+/** What a failed step said, shortened: the cause often stands at the beginning, sometimes at the end. */
+function tail(log) {
+  const lines = log.trim().split('\n');
+  return lines.length <= 20 ? lines.join('\n') : [...lines.slice(0, 8), '…', ...lines.slice(-10)].join('\n');
+}
 
 // ---------------------------------------------------------------- Debian packages
 

@@ -191,19 +191,13 @@ impl Engine {
     }
 
     fn handle_timeout(&mut self) {
-        while let Some((id, purpose)) = self.effects.take_overdue(self.now) {
+        while let Some(purpose) = self.effects.take_overdue(self.now) {
             match purpose {
                 Purpose::Fetch(key) => {
-                    self.outputs.push_back(Output::Abort(id));
                     let error = TaskError::new(error::ErrorCode::Network);
                     self.handle_head(&key, Err(FetchFailure { error, online: true }));
                 }
-                Purpose::Read(key) => {
-                    let attempt =
-                        self.slots.get(&key).and_then(|slot| slot.download.as_ref()).map(|download| download.attempt);
-                    self.outputs.extend(attempt.map(Output::Abort));
-                    self.handle_read(&key, 0, ReadEnd::Cut { online: true });
-                }
+                Purpose::Read(key) => self.handle_read(&key, 0, ReadEnd::Cut { online: true }),
                 purpose => {
                     let lost = match purpose {
                         Purpose::CommitTask(..)
@@ -307,14 +301,17 @@ impl Engine {
             self.refill_at = Some(self.now.after(STORE_PAUSE_MS));
             return;
         };
-        if tasks.len() >= RESIDENT_TASKS as usize {
-            // The rest is due no earlier than the last of these.
-            let next = tasks.last().and_then(|task| task.record.due()).map(|due| due.max(self.now));
-            self.refill_at = self.refill_at.into_iter().chain(next).min();
-        }
+        let held = self.slots.len();
+        // If there are more, they are due no earlier than the last of these.
+        let more = tasks.len() >= RESIDENT_TASKS as usize;
+        let next = tasks.last().and_then(|task| task.record.due()).filter(|_| more);
         for task in tasks.into_iter().filter(|task| !left.contains(&task.record.key)) {
             self.admit(task);
         }
+        // All of them may be here already, waiting for what storage does not know of: it would say the same at once.
+        let pause_ms = if self.slots.len() > held { 0 } else { STORE_PAUSE_MS };
+        let next = next.map(|due| due.max(self.now.after(pause_ms)));
+        self.refill_at = self.refill_at.into_iter().chain(next).min();
     }
 
     /// Takes an active task into memory. What is in memory already is younger than any load.

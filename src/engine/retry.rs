@@ -1,9 +1,12 @@
 //! When to try again: exponential back-off with full jitter, and how often.
 
+use super::error::{ErrorCode, TaskError};
 use super::random::Random;
 
 /// Attempts in a row without a committed byte after which a task fails.
 pub const FAILURE_BUDGET: u32 = 10;
+/// The same for servers that cannot be reached at all: a bad link may last for hours.
+const UNREACHABLE_BUDGET: u32 = 40;
 /// The longest back-off that is chosen here; a server may ask for longer.
 pub const MAX_BACKOFF_MS: u64 = 5 * 60_000;
 /// The longest time a server's `Retry-After` or a stored time is believed.
@@ -22,6 +25,11 @@ pub fn backoff_ms(failures: u32, random: &mut Random) -> u64 {
     }
     let doubled = FIRST_BACKOFF_MS.checked_shl(failures - 1).unwrap_or(MAX_BACKOFF_MS);
     random.below(doubled.min(MAX_BACKOFF_MS)).max(AFTER_PROGRESS_MS)
+}
+
+/// How many attempts in a row may end in `error` before the task does.
+pub fn budget(error: &TaskError) -> u32 {
+    if error.code == ErrorCode::Network { UNREACHABLE_BUDGET } else { FAILURE_BUDGET }
 }
 
 #[cfg(test)]

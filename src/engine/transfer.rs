@@ -7,7 +7,7 @@ use super::http::{Head, Representation, RestartReason, Verdict};
 use super::id::{BodyId, TaskKey};
 use super::input::{FetchFailure, ReadEnd, StoreFailure};
 use super::output::{Change, Effect, Output};
-use super::retry::{FAILURE_BUDGET, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
+use super::retry::{FAILURE_BUDGET, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms, budget};
 use super::schedule::{Candidate, Load, choose};
 use super::slot::Staged;
 use super::task::{EventKind, Task, TaskState, WaitReason};
@@ -69,7 +69,7 @@ impl Engine {
         let head = match head {
             Ok(head) => head,
             Err(failure) => {
-                slot.download = None;
+                self.drop_attempt(key);
                 return self.try_again(key, task, Vec::new(), failure.error, Wait::after_network(failure.online));
             }
         };
@@ -239,7 +239,7 @@ impl Engine {
         if !advanced && wait != Wait::Offline {
             task.progress.failures += 1;
         }
-        if task.progress.failures >= FAILURE_BUDGET {
+        if task.progress.failures >= budget(&error) {
             return self.fail(key, task, changes, error);
         }
         let failures = task.progress.failures;
