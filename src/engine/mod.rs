@@ -6,6 +6,7 @@
 
 mod calls;
 pub mod codec;
+mod commits;
 mod delivery;
 mod download;
 mod effects;

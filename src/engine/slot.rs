@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::download::Download;
+use super::http::Representation;
 use super::id::CallId;
 use super::input::{IfExists, TaskCall};
 use super::output::Activity;
@@ -41,6 +42,12 @@ impl Slot {
     /// When the task's next attempt is due, if it is active and not running.
     pub fn due(&self) -> Option<Timestamp> {
         self.task.as_ref().filter(|_| self.download.is_none()).and_then(|task| task.record.due())
+    }
+
+    /// Whether what is kept can be continued.
+    pub fn kept_is_resumable(&self) -> bool {
+        let kept = self.task.as_ref().and_then(|task| task.progress.representation.as_ref());
+        kept.is_some_and(Representation::is_resumable)
     }
 
     /// Whether there is no reason to keep it in memory.

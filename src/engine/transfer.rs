@@ -95,8 +95,11 @@ impl Engine {
             }
             Verdict::AskAgain { without_range, restart } => {
                 self.drop_attempt(key);
+                // That ranges are of no use is learnt once. All else could go on for ever.
+                if !without_range || task.progress.without_range {
+                    task.progress.failures += 1;
+                }
                 task.progress.without_range |= without_range;
-                task.progress.failures += 1;
                 let spent = task.progress.failures >= FAILURE_BUDGET;
                 match restart {
                     _ if spent => self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::BadContentRange)),

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `boundary` | the exports; JS values become types here and nowhere else |
 //! | `messages` | types become JS values |
-//! | `start` | lease, epoch, snapshot: from nothing to a running driver |
+//! | `start`, `lease` | lease, epoch, snapshot: from nothing to a running driver |
 //! | `driver` | the loop; the only owner of the engine |
 //! | `fetch`, `body` | one request; its bytes, collected into buffers |
 //! | `files` | finished files as Blobs and chunks |
@@ -21,5 +21,6 @@ mod fetch;
 mod files;
 mod host;
 pub mod indexeddb;
+mod lease;
 mod messages;
 mod start;

@@ -4,54 +4,24 @@
 use std::rc::Rc;
 
 use js_sys::Uint8Array;
-use wasm_bindgen::JsCast;
-use wasm_bindgen::prelude::{Closure, wasm_bindgen};
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{BroadcastChannel, MessageEvent};
+use web_sys::BroadcastChannel;
 
 use super::clock::Clock;
 use super::driver::Driver;
 use super::host::Host;
 use super::indexeddb::IndexedDb;
+use super::lease::{self, Lease};
 use crate::engine::Engine;
 use crate::engine::input::StoreFailure;
 use crate::store::Store;
 use crate::store::boot::boot;
 
-/// The one word said on the lease's channel: whoever holds the lease, let go.
-const YIELD: &str = "yield";
-
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_namespace = crypto, js_name = getRandomValues)]
     fn fill_with_random(bytes: &Uint8Array);
-}
-
-/// Listens for a newer worker that asks for the right to drive; the lock itself is the host's.
-pub struct Lease {
-    channel: BroadcastChannel,
-    _on_yield: Closure<dyn FnMut(MessageEvent)>,
-}
-
-impl Lease {
-    /// The lease of `driver`, who stops when a newer worker asks.
-    fn new(channel: BroadcastChannel, driver: &Rc<Driver>) -> Self {
-        let driver = Rc::downgrade(driver);
-        let on_yield = Closure::<dyn FnMut(MessageEvent)>::new(move |event: MessageEvent| {
-            if let Some(driver) = driver.upgrade().filter(|_| event.data() == YIELD) {
-                driver.stop("yielded");
-            }
-        });
-        channel.set_onmessage(Some(on_yield.as_ref().unchecked_ref()));
-        Self { channel, _on_yield: on_yield }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        self.channel.set_onmessage(None);
-        self.channel.close();
-    }
 }
 
 /// Why no driver could be started.
@@ -77,7 +47,7 @@ pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> 
     let channel = BroadcastChannel::new(&name).map_err(|_| StartFailure::Locks)?;
     if !take_lock(&host, &name, true).await {
         // An older version of the worker is at work: ask it to yield, and wait until it has, or has died.
-        channel.post_message(&YIELD.into()).map_err(|_| StartFailure::Locks)?;
+        lease::ask_to_yield(&channel).map_err(|_| StartFailure::Locks)?;
         if !take_lock(&host, &name, false).await {
             return Err(StartFailure::Locks);
         }
@@ -96,7 +66,12 @@ pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> 
     let engine = Engine::restore(clock.now(), seed, snapshot);
 
     let driver = Driver::new(host.clone(), clock, store, epoch, engine);
-    driver.hold(Lease::new(channel, &driver));
+    let held = Rc::downgrade(&driver);
+    driver.hold(Lease::new(channel, move || {
+        if let Some(driver) = held.upgrade() {
+            driver.stop("yielded");
+        }
+    }));
     host.started(&boot_id, &living_name);
     Ok(driver)
 }
