@@ -15,7 +15,9 @@ export type {
   TaskSnapshot,
   TaskState,
 } from './protocol.js';
-export { type DownloadOptions, type EventHandler, Session } from './session.js';
+export type { DownloadOptions } from './download.js';
+export { type EventHandler, Session } from './session.js';
+export type { SessionEventMap } from './session-events.js';
 export { Task } from './task.js';
 
 export interface OpenSessionOptions {
@@ -34,7 +36,7 @@ export interface OpenSessionOptions {
  */
 export async function openSession(identifier: string, options: OpenSessionOptions = {}): Promise<Session> {
   const registration = await (options.serviceWorker ?? findRegistration());
-  await activeWorker(registration);
+  await activeWorker(registration, options.signal);
   const session = new Session(connect(registration), identifier, options.onEvent);
   await session.open(options.configuration ?? {}, options.signal);
   return session;
@@ -47,13 +49,17 @@ async function findRegistration(): Promise<ServiceWorkerRegistration> {
 }
 
 /** Waits until the registration has a worker that may be woken; on a first visit it is still being installed. */
-async function activeWorker(registration: ServiceWorkerRegistration): Promise<void> {
+async function activeWorker(registration: ServiceWorkerRegistration, signal?: AbortSignal): Promise<void> {
+  if (registration.active) return;
   const coming = registration.installing ?? registration.waiting;
-  if (registration.active || !coming) return;
   await new Promise<void>((resolve, reject) => {
-    coming.addEventListener('statechange', () => {
-      if (registration.active) resolve();
-      else if (coming.state === 'redundant') reject(new LonghaulError({ code: 'no-service-worker' }));
-    });
+    const look = () => {
+      if (signal?.aborted) reject(new LonghaulError({ code: 'aborted' }));
+      else if (registration.active) resolve();
+      else if (!coming || coming.state === 'redundant') reject(new LonghaulError({ code: 'no-service-worker' }));
+    };
+    coming?.addEventListener('statechange', look);
+    signal?.addEventListener('abort', look);
+    look();
   });
 }

@@ -4,7 +4,7 @@ import { LonghaulError } from './errors.js';
 import type { Answers, Call, PageMessage, Reply, WorkerMessage } from './protocol.js';
 
 const PROTOCOL = 1;
-/** An unanswered call is sent again after this time if no worker is known to live. */
+/** An unanswered call is sent again after this time, unless it was sent to the worker that is known to live. */
 const RESEND_MS = 5_000;
 /** A worker at work is heard at least this often. */
 const SILENCE_MS = 25_000;
@@ -16,6 +16,8 @@ export type Incoming = WorkerMessage;
 
 interface Pending {
   call: Call;
+  /** The worker that was known to live when it was sent, if one was. */
+  boot: string;
   resolve(answer: unknown): void;
   reject(error: LonghaulError): void;
 }
@@ -23,6 +25,8 @@ interface Pending {
 /** What a session does when something happens on the line. */
 export interface Listener {
   readonly identifier: string;
+  /** Attach to the worker. */
+  hello(): void;
   /** A worker has started: attach to it. */
   attach(): void;
   handle(message: Incoming & { session: string }): void;
@@ -32,6 +36,7 @@ export class Connection {
   readonly #registration: ServiceWorkerRegistration;
   readonly #pending = new Set<Pending>();
   readonly #listeners = new Set<Listener>();
+  /** The worker that is known to live, or ''. */
   #boot = '';
   #working = false;
   #lastHeard = 0;
@@ -56,8 +61,11 @@ export class Connection {
     this.#listeners.add(listener);
   }
 
+  /** The worker knows pages, not sessions: another one of this page with the same name attaches anew. */
   remove(listener: Listener): void {
-    this.#listeners.delete(listener);
+    if (!this.#listeners.delete(listener)) return;
+    this.post({ type: 'bye', session: listener.identifier });
+    for (const other of this.#listeners) if (other.identifier === listener.identifier) other.hello();
   }
 
   /** Asks the worker. `signal` ends the call, never what the call began. */
@@ -69,6 +77,7 @@ export class Connection {
       };
       const pending: Pending = {
         call,
+        boot: '',
         resolve: (answer) => {
           signal?.removeEventListener('abort', abort);
           resolve(answer as Answers[T]);
@@ -92,6 +101,7 @@ export class Connection {
   }
 
   #send(pending: Pending): void {
+    pending.boot = this.#boot;
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = ({ data }: MessageEvent<Reply>) => {
       port1.close();
@@ -99,7 +109,13 @@ export class Connection {
       if (data.ok) pending.resolve(data.answer);
       else pending.reject(new LonghaulError(data.error));
     };
-    this.post({ type: 'call', call: pending.call }, [port2]);
+    try {
+      this.post({ type: 'call', call: pending.call }, [port2]);
+    } catch (error) {
+      // Something in it cannot be cloned.
+      this.#pending.delete(pending);
+      pending.reject(new LonghaulError({ code: 'bad-argument', detail: String(error) }));
+    }
   }
 
   #receive({ data, source }: MessageEvent): void {
@@ -114,7 +130,8 @@ export class Connection {
         this.#working = message.working;
         break;
       case 'boot':
-        if (message.boot !== this.#boot) this.#meet(message.boot, message.lock);
+        // Workers announce themselves to the whole origin, which may have other registrations.
+        if (message.boot !== this.#boot && message.lock.startsWith(`longhaul:${this.scope}:`)) this.#meet(message.boot, message.lock);
         break;
       case 'protocol-mismatch':
         break;
@@ -127,14 +144,15 @@ export class Connection {
 
   /** A worker has started: attach to it, ask again what its predecessor left unanswered, and watch its lock. */
   #meet(boot: string, lock: string): void {
-    const isFirst = this.#boot === '';
     this.#boot = boot;
+    // What was sent while no worker was known is most likely what started this one; if not, `#watch` sees to it.
+    const unanswered = [...this.#pending].filter((pending) => pending.boot !== '');
     for (const listener of this.#listeners) listener.attach();
-    if (!isFirst) for (const pending of this.#pending) this.#send(pending);
+    for (const pending of unanswered) this.#send(pending);
     // The worker holds this lock for life. Being granted it means that the worker is dead.
     void navigator.locks.request(lock, { mode: 'shared' }, () => {
       if (this.#boot !== boot) return;
-      this.#boot = 'none';
+      this.#boot = '';
       this.#revive();
     });
   }
@@ -146,9 +164,10 @@ export class Connection {
   }
 
   #watch(): void {
+    if (this.#boot === '') return this.#revive();
+    for (const pending of this.#pending) if (pending.boot !== this.#boot) this.#send(pending);
     const isSilent = Date.now() - this.#lastHeard > SILENCE_MS;
-    if (this.#boot === '' || this.#boot === 'none') this.#revive();
-    else if (this.#working && isSilent && this.#listeners.size > 0) this.post({ type: 'wake' });
+    if (this.#working && isSilent && this.#listeners.size > 0) this.post({ type: 'wake' });
   }
 }
 

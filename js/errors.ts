@@ -33,6 +33,9 @@ const retryHelps: ReadonlySet<ErrorCode> = new Set([
   'storage',
 ]);
 
+/** Whether the task is not there, or no longer. */
+export const isTaskNotFound = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'task-not-found';
+
 /** What every promise of longhaul rejects with. */
 export class LonghaulError extends Error {
   override readonly name = 'LonghaulError';

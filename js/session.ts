@@ -1,8 +1,10 @@
 // A session, as a page holds it: attaches to the worker, is its delegate if it can be, handles events one after the
 // other, and acknowledges each once its handler has resolved.
 import type { Connection, Incoming, Listener } from './connection.js';
-import { LonghaulError } from './errors.js';
-import type { IfExists, SessionConfiguration, TaskEvent, TaskProgress, TaskSnapshot } from './protocol.js';
+import { type DownloadOptions, downloadCall } from './download.js';
+import { isTaskNotFound } from './errors.js';
+import type { SessionConfiguration, TaskEvent, TaskProgress, TaskSnapshot } from './protocol.js';
+import type { SessionEventMap, SessionEventTarget } from './session-events.js';
 import { Task } from './task.js';
 
 const PAGE_OF_TASKS = 200;
@@ -12,23 +14,11 @@ const LAST_HANDLER_RETRY_MS = 60_000;
 /** Handles a durable event; the event is acknowledged when the promise resolves, and comes again if it does not. */
 export type EventHandler = (event: TaskEvent) => void | Promise<void>;
 
-export interface DownloadOptions {
-  /** The app's own id. The same id and URL again give the same task, also after a kill. */
-  id?: string;
-  /** What to do if the id is taken. Default `keep`. */
-  ifExists?: IfExists;
-  description?: string;
-  /** Anything that JSON can hold. */
-  metadata?: unknown;
-  /** Ends the call, never the task. */
-  signal?: AbortSignal;
-}
-
 /**
  * A named group of transfers. Dispatches `task` (a Task whose state changed), `progress` (TaskProgress[]), `event`
  * (a TaskEvent), `released` (an id), `delegate` and `alleventsdelivered`; all are CustomEvents.
  */
-export class Session extends EventTarget {
+export class Session extends (EventTarget as new () => SessionEventTarget) {
   readonly identifier: string;
   readonly #connection: Connection;
   readonly #tasks = new Map<string, Task>();
@@ -47,7 +37,12 @@ export class Session extends EventTarget {
     this.#connection = connection;
     this.identifier = identifier;
     this.#onEvent = onEvent;
-    this.#line = { identifier, attach: () => this.#attach(), handle: (message) => this.#handle(message) };
+    this.#line = {
+      identifier,
+      hello: () => this.#hello(),
+      attach: () => this.#attach(),
+      handle: (message) => this.#handle(message),
+    };
   }
 
   /** Whether this page's handler acknowledges the session's events. */
@@ -68,23 +63,7 @@ export class Session extends EventTarget {
 
   /** Makes a download task, durably, before it resolves. */
   async download(url: string | URL, options: DownloadOptions = {}): Promise<Task> {
-    const target = parse(url);
-    const { metadata, description } = options;
-    const { task } = await this.#connection.call(
-      {
-        type: 'download',
-        session: this.identifier,
-        id: options.id ?? crypto.randomUUID(),
-        url: target.href,
-        host: target.host,
-        sameOrigin: target.origin === location.origin,
-        token: crypto.randomUUID(),
-        ifExists: options.ifExists ?? 'keep',
-        ...(description !== undefined && { description }),
-        ...(metadata !== undefined && { metadata: JSON.stringify(metadata) }),
-      },
-      options.signal,
-    );
+    const { task } = await this.#connection.call(downloadCall(this.identifier, url, options), options.signal);
     return this.#learn(task);
   }
 
@@ -111,7 +90,7 @@ export class Session extends EventTarget {
       const { task } = await this.#connection.call({ type: 'task', session: this.identifier, id });
       return this.#learn(task);
     } catch (error) {
-      if (error instanceof LonghaulError && error.code === 'task-not-found') return undefined;
+      if (isTaskNotFound(error)) return undefined;
       throw error;
     }
   }
@@ -130,8 +109,8 @@ export class Session extends EventTarget {
   /** This page lets go. The session and its tasks go on. */
   detach(): void {
     this.#isDetached = true;
+    this.#isDelegate = false;
     this.#connection.remove(this.#line);
-    this.#connection.post({ type: 'bye', session: this.identifier });
     this.#giveUpLock?.();
   }
 
@@ -171,7 +150,9 @@ export class Session extends EventTarget {
         this.#emit('event', message.event);
         break;
       case 'events':
-        this.#queue.push(...message.events);
+        // The worker knows pages, not sessions: the delegate may be another one of this page.
+        if (this.#isDelegate) this.#queue.push(...message.events);
+        else for (const event of message.events) this.#emit('event', event);
         void this.#handleQueue();
         break;
       case 'all-events-delivered':
@@ -188,7 +169,7 @@ export class Session extends EventTarget {
       // A worker that was killed before it stored our ack delivers again: acknowledged again, not handled again.
       if (event.seq > this.#handledSeq) {
         this.#emit('event', event);
-        await this.#runHandler(event);
+        if (!(await this.#runHandler(event))) return;
         this.#handledSeq = event.seq;
       }
       this.#connection.post({ type: 'ack', session: this.identifier, seq: event.seq });
@@ -196,16 +177,18 @@ export class Session extends EventTarget {
     this.#isHandling = false;
   }
 
-  /** Runs the handler until it succeeds: an event that it could not handle must not be lost. */
-  async #runHandler(event: TaskEvent): Promise<void> {
-    for (let delay = FIRST_HANDLER_RETRY_MS; ; delay = Math.min(2 * delay, LAST_HANDLER_RETRY_MS)) {
+  /** Runs the handler until it succeeds: an event that it could not handle must not be lost. False: this page let go. */
+  async #runHandler(event: TaskEvent): Promise<boolean> {
+    for (let delay = FIRST_HANDLER_RETRY_MS; !this.#isDetached; delay = Math.min(2 * delay, LAST_HANDLER_RETRY_MS)) {
       try {
-        return await this.#onEvent?.(event);
+        await this.#onEvent?.(event);
+        return true;
       } catch (error) {
         reportError(error);
         await new Promise((resolve) => setTimeout(resolve, delay));
       }
     }
+    return false;
   }
 
   #showProgress(tasks: TaskProgress[]): void {
@@ -225,25 +208,11 @@ export class Session extends EventTarget {
     return task;
   }
 
-  #emit(type: string, detail: unknown): void {
+  #emit(type: keyof SessionEventMap, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
 
-function parse(url: string | URL): URL {
-  let target;
-  try {
-    target = new URL(url, location.href);
-  } catch {
-    throw new LonghaulError({ code: 'bad-argument', detail: `not a URL: ${url}` });
-  }
-  if (target.protocol !== 'https:' && target.protocol !== 'http:') {
-    throw new LonghaulError({ code: 'unsupported-scheme', detail: target.protocol });
-  }
-  target.hash = '';
-  return target;
-}
-
 function reportUnlessGone(error: unknown): void {
-  if (!(error instanceof LonghaulError && error.code === 'task-not-found')) reportError(error);
+  if (!isTaskNotFound(error)) reportError(error);
 }

@@ -1,6 +1,6 @@
 // One task, as a page holds it: a view of the worker's truth, brought up to date by messages.
 import type { Connection } from './connection.js';
-import { LonghaulError } from './errors.js';
+import { isTaskNotFound, LonghaulError } from './errors.js';
 import type { ErrorData, TaskProgress, TaskSnapshot, TaskState } from './protocol.js';
 
 const finalStates: readonly TaskState[] = ['completed', 'failed', 'cancelled'];
@@ -89,7 +89,12 @@ export class Task {
 
   /** Deletes an ended task and its file. */
   async release(): Promise<void> {
-    await this.#connection.call({ type: 'release', session: this.#session, id: this.id });
+    try {
+      await this.#connection.call({ type: 'release', session: this.#session, id: this.id });
+    } catch (error) {
+      // It is gone already: by another page, or by a worker that died before it could say so.
+      if (!isTaskNotFound(error)) throw error;
+    }
   }
 
   /** The finished file. Where the browser stores Blobs, this copies nothing. */

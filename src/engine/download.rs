@@ -51,8 +51,6 @@ pub struct Reading {
     end: Option<u64>,
     read: Option<EffectId>,
     ready: Option<Buffer>,
-    /// The kept bytes go first: nothing is read before that is durable.
-    held: bool,
 }
 
 /// How a body ended.
@@ -73,7 +71,7 @@ impl Reading {
     /// Whether there is room for another buffer: one may be on its way to storage while the next is being filled,
     /// and no more.
     pub fn wants_read(&self) -> bool {
-        !self.held && self.read.is_none() && self.ready.is_none() && self.ended.is_none()
+        self.read.is_none() && self.ready.is_none() && self.ended.is_none()
     }
 
     /// Notes the read that was asked for.
@@ -114,16 +112,6 @@ impl Reading {
         self.read
     }
 
-    /// Nothing is read until [`Reading::release`].
-    pub fn hold(&mut self) {
-        self.held = true;
-    }
-
-    /// The way is free.
-    pub fn release(&mut self) {
-        self.held = false;
-    }
-
     /// Whether the body is over and makes the representation complete.
     pub fn is_complete(&self) -> bool {
         let whole = self.representation.complete_length.is_none_or(|length| length == self.next_offset);
@@ -158,16 +146,8 @@ impl Download {
     }
 
     /// The head was accepted: the body's bytes begin at `start`.
-    pub fn begin_body(&mut self, representation: Representation, start: u64, end: Option<u64>) -> &mut Reading {
-        self.reading.insert(Reading {
-            representation,
-            next_offset: start,
-            ended: None,
-            end,
-            read: None,
-            ready: None,
-            held: false,
-        })
+    pub fn begin_body(&mut self, representation: Representation, start: u64, end: Option<u64>) {
+        self.reading = Some(Reading { representation, next_offset: start, ended: None, end, read: None, ready: None });
     }
 }
 

@@ -117,6 +117,8 @@ pub struct Engine {
     left_since_refill: Option<Vec<TaskKey>>,
     /// Dead bodies: when to look for the next, if there may be any.
     sweep_at: Option<Timestamp>,
+    /// One sweep at a time: two would find the same body.
+    is_sweeping: bool,
     fenced: bool,
 }
 
@@ -135,6 +137,7 @@ impl Engine {
             refill_at: snapshot.more_due.then_some(now),
             left_since_refill: None,
             sweep_at: Some(now),
+            is_sweeping: false,
             fenced: false,
         };
         for session in snapshot.sessions {
@@ -182,7 +185,8 @@ impl Engine {
         let sessions = self.sessions.values().filter_map(|session| session.retry_at);
         let refill_at = self.refill_at.filter(|at| *at > self.now || self.wants_refill());
         let refill_at = refill_at.filter(|_| self.left_since_refill.is_none());
-        let loads = [self.effects.next_deadline(), refill_at, self.sweep_at];
+        let sweep_at = self.sweep_at.filter(|_| !self.is_sweeping);
+        let loads = [self.effects.next_deadline(), refill_at, sweep_at];
         dues.chain(sessions).chain(loads.into_iter().flatten()).min()
     }
 

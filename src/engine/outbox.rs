@@ -65,7 +65,9 @@ impl Outbox {
     /// The delegate has handled everything up to `seq`. False if that is old news.
     pub fn ack(&mut self, seq: u64) -> bool {
         let seq = seq.min(self.last_seq);
-        let news = seq > self.acked && self.resident.keys().any(|held| (self.acked + 1..=seq).contains(held));
+        // What was delivered may have been forgotten since; a load brings it again.
+        let is_known = self.more || self.resident.keys().any(|held| (self.acked + 1..=seq).contains(held));
+        let news = seq > self.acked && is_known;
         if news {
             self.acked = seq;
         }

@@ -10,8 +10,9 @@ const CHUNKS_PER_COMMIT: u32 = 64;
 impl Engine {
     /// Looks for a dead body if there may be one.
     pub(super) fn sweep(&mut self) {
-        if self.sweep_at.is_some_and(|at| at <= self.now) {
+        if !self.is_sweeping && self.sweep_at.is_some_and(|at| at <= self.now) {
             self.sweep_at = None;
+            self.is_sweeping = true;
             self.load(Purpose::FindDeadBody, Query::DeadBody { chunks: CHUNKS_PER_COMMIT });
         }
     }
@@ -23,12 +24,16 @@ impl Engine {
                 let last = (!dead.more).then_some(Change::DeleteBody(dead.body));
                 self.commit(Purpose::CommitSweep, chunks.into_iter().chain(last).collect());
             }
-            Ok(_) => {}
-            Err(_) => self.sweep_at = Some(self.now.after(STORE_PAUSE_MS)),
+            Ok(_) => self.is_sweeping = false,
+            Err(_) => {
+                self.is_sweeping = false;
+                self.sweep_at = Some(self.now.after(STORE_PAUSE_MS));
+            }
         }
     }
 
     pub(super) fn handle_swept(&mut self, outcome: CommitOutcome) {
+        self.is_sweeping = false;
         let pause_ms = if outcome == CommitOutcome::Committed { 0 } else { STORE_PAUSE_MS };
         self.sweep_at = Some(self.now.after(pause_ms));
     }

@@ -76,12 +76,10 @@ impl Engine {
         match download.judge(&task.progress, &head) {
             Verdict::Body { representation, start, end, restart } => {
                 let kept_nothing = task.progress.received.is_empty();
-                let reading = download.begin_body(representation.clone(), start, end);
+                download.begin_body(representation.clone(), start, end);
                 match restart {
-                    Some(reason) if !kept_nothing => {
-                        reading.hold();
-                        self.restart(key, task, reason, Some(representation));
-                    }
+                    // What is read of it is stored after that: a task has one commit at a time.
+                    Some(reason) if !kept_nothing => self.restart(key, task, reason, Some(representation)),
                     _ => {
                         self.publish_task(key);
                         self.advance(key);
@@ -96,11 +94,10 @@ impl Engine {
             Verdict::AskAgain { without_range, restart } => {
                 self.drop_attempt(key);
                 // That ranges are of no use is learnt once. All else could go on for ever.
-                if !without_range || task.progress.without_range {
-                    task.progress.failures += 1;
-                }
+                let is_news = without_range && !task.progress.without_range;
+                task.progress.failures += u32::from(!is_news);
                 task.progress.without_range |= without_range;
-                let spent = task.progress.failures >= FAILURE_BUDGET;
+                let spent = !is_news && task.progress.failures >= FAILURE_BUDGET;
                 match restart {
                     _ if spent => self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::BadContentRange)),
                     Some(reason) if !task.progress.received.is_empty() => self.restart(key, task, reason, None),
@@ -138,9 +135,6 @@ impl Engine {
         let Some(download) = &mut slot.download else { return };
         let attempt = download.attempt;
         let Some(reading) = &mut download.reading else { return };
-        if !slot.busy {
-            reading.release();
-        }
         if !reading.wants_read() {
             return;
         }

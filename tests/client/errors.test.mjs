@@ -30,6 +30,6 @@ test('each code makes an error with a whole sentence', (t) => {
     const error = new LonghaulError({ code });
     assert.match(error.message, /^[A-Z].{10,}\.$/, code);
     assert.deepEqual([error.code, error.name, typeof error.retry], [code, 'LonghaulError', 'boolean']);
-    assert(!('status' in error) && !('detail' in error));
+    assert.deepEqual([error.status, error.detail], [undefined, undefined]);
   }
 });

@@ -8,7 +8,14 @@ import { FakeWorker } from './fakes/worker.mjs';
 export { snapshot, SWALLOW } from './fakes/worker.mjs';
 
 /** A test that fails rather than hangs when a promise of the client is never settled. */
-export const test = (name, body) => nodeTest(name, { timeout: 10_000 }, body);
+export const test = (name, body) =>
+  nodeTest(name, { timeout: 5_000 }, async (t) => {
+    // With mock timers nothing else keeps the process alive until then.
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {};
+    t.after(() => port2.close());
+    await body(t);
+  });
 
 /** `timers: true` puts the page's timers and its clock into the test's hands (`t.mock.timers.tick`). */
 export function startWorld(t, { timers = false } = {}) {

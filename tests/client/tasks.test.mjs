@@ -51,7 +51,7 @@ test('finished resolves once the file is there, for those who waited and those w
 });
 
 test('finished rejects when the task fails, with why, and when it is cancelled', async (t) => {
-  const { page, task, tell } = await openTask(t);
+  const { worker, page, task, tell } = await openTask(t);
   const failed = task.finished();
   tell({ state: 'failed', error: { code: 'http-status', status: 410 } });
   assert.equal((await rejectsWith(page, failed, 'http-status')).status, 410);
@@ -59,6 +59,7 @@ test('finished rejects when the task fails, with why, and when it is cancelled',
   assert.equal(task.error.code, 'http-status');
 
   tell({ state: 'running' });
+  await worker.settled(page);
   const cancelled = task.finished();
   tell({ state: 'cancelled' });
   await rejectsWith(page, cancelled, 'aborted');

@@ -19,6 +19,8 @@ impl World {
             self.burst(page);
         } else if self.random.one_in(12) {
             self.send_message(page, ToWorker::Kick);
+        } else if self.random.one_in(20) {
+            self.acknowledge_wrongly(page);
         } else if self.random.one_in(25) {
             self.close(page);
         } else {

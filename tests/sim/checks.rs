@@ -4,14 +4,22 @@
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Representation;
 use longhaul::engine::id::{EffectId, SessionId, TaskKey};
-use longhaul::engine::input::{Call, IfExists, TaskCall};
-use longhaul::engine::output::{Answer, TaskSnapshot};
+use longhaul::engine::input::{Call, Completion, IfExists, Loaded, TaskCall};
+use longhaul::engine::output::{Answer, Query, TaskSnapshot};
 use longhaul::engine::task::{TaskEvent, TaskState};
+use longhaul::store::{Reader, Table};
 
 use super::model::is_subset;
 use super::stats::Group;
-use super::worker::Worker;
+use super::storage::ready;
+use super::worker::{DueAnswer, Worker};
 use super::world::World;
+
+/// Loads of due tasks that begin so soon after the last, and find the same, so many times, are a loop.
+const TOO_SOON_MS: u64 = 1_000;
+const MOST_REPEATS: u32 = 4;
+/// After how long the engine gives up a load.
+const LOST_AFTER_MS: u64 = 60_000;
 
 impl World {
     /// A request asks for the first byte that is missing, and continues only what can be continued.
@@ -38,6 +46,34 @@ impl World {
         if let Some(tag) = if_range {
             let is_ours = kept.and_then(|kept| kept.etag.as_deref()) == Some(tag);
             assert!(is_ours && tag.starts_with('"'), "If-Range {tag} is not the strong tag of what is kept");
+        }
+    }
+
+    /// Tasks that are due, and dead bodies, are looked for once at a time.
+    pub(super) fn check_load(&self, worker: &mut Worker, id: EffectId, query: &Query) {
+        let kind = match query {
+            Query::Due { .. } => "due tasks",
+            Query::DeadBody { .. } => "a dead body",
+            _ => return,
+        };
+        let other = worker.single_loads.insert(kind, (id, self.now));
+        let is_only = other.is_none_or(|(_, began_at)| self.now - began_at >= LOST_AFTER_MS);
+        assert!(is_only, "two loads of {kind} at a time");
+    }
+
+    /// Whoever finds the same tasks due, again and again, does not ask at once.
+    pub(super) fn check_load_answer(&mut self, number: u64, effect: EffectId, completion: &Completion) {
+        let now = self.now;
+        let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else { return };
+        let began_at = worker.single_loads.get("due tasks").filter(|(load, _)| *load == effect).map(|(_, at)| *at);
+        worker.single_loads.retain(|_, (load, _)| *load != effect);
+        if let (Some(began_at), Completion::Loaded(Ok(Loaded::Tasks(tasks)))) = (began_at, completion) {
+            let keys: Vec<TaskKey> = tasks.iter().map(|task| task.record.key.clone()).collect();
+            let last = &worker.due_answer;
+            let is_repeated = last.keys == keys && began_at - last.at < TOO_SOON_MS;
+            let repeats = if is_repeated { last.repeats + 1 } else { 0 };
+            worker.due_answer = DueAnswer { at: now, keys, repeats };
+            assert!(repeats < MOST_REPEATS, "the tasks that are due are loaded in a loop");
         }
     }
 
@@ -219,6 +255,18 @@ impl World {
         assert!(is_right, "{call:?} was refused for no reason: {error:?}");
     }
 
+    /// An engine that waits for nothing has delivered what there is, deleted what is acknowledged, and swept.
+    fn check_idle(&self, worker: &Worker) {
+        for (session, delegate) in &worker.delegates {
+            // Behind events that the delegate is handling, others may have to wait.
+            let Some(first) = self.model.outbox.get(session).and_then(|all| all.keys().next()) else { continue };
+            assert!(*first > delegate.acked, "event {first} is acknowledged, but will never be deleted");
+            assert!(delegate.posted.contains(first), "event {first} will never be delivered");
+        }
+        let dead = ready(self.storage.store.view().scan_index(Table::Bodies, 1)).expect("the store in memory answers");
+        assert!(dead.is_empty(), "a dead body will never be swept");
+    }
+
     /// When all outputs are drained: one wake at the most is held, and whatever is unfinished will go on.
     pub(super) fn check_drained(&self, worker: &Worker) {
         let newest = worker.newest_wake;
@@ -230,6 +278,7 @@ impl World {
             let is_active = |state: &TaskState| matches!(state, TaskState::Active { .. });
             let stuck = self.model.tasks.values().find(|task| is_active(&task.record.state));
             assert!(stuck.is_none(), "nothing will ever go on with {stuck:?}");
+            self.check_idle(worker);
         }
     }
 }

@@ -46,7 +46,7 @@ pub struct Climate {
 impl Climate {
     /// Draws one.
     pub fn draw(random: &mut Random) -> Self {
-        let bursts = random.one_in(40);
+        let bursts = random.one_in(25);
         Self {
             // A burst of calls that is never answered is sent again and again.
             kill_one_in: random.pick(&[0, 60, 150, 150, 400, 400, 1_000]) * if bursts { 20 } else { 1 },
@@ -62,10 +62,10 @@ impl Climate {
             pages: random.within(1..=3),
             calls_per_page: random.within(4..=40),
             bursts,
-            busy_ms: random.pick(&[20_000, 120_000, 600_000, 1_800_000]) / if bursts { 10 } else { 1 },
+            busy_ms: random.pick(&[20_000, 120_000, 600_000, 1_800_000]) / if bursts { 4 } else { 1 },
             change_every_ms: random.pick(&[0, 0, 2_000, 10_000, 60_000]),
             offline_every_ms: random.pick(&[0, 0, 0, 30_000, 120_000]),
-            outage_every_ms: random.pick(&[0, 0, 0, 20_000, 100_000]),
+            outage_every_ms: if bursts { 5_000 } else { random.pick(&[0, 0, 0, 20_000, 100_000]) },
             overlap_every_ms: random.pick(&[0, 0, 0, 20_000, 120_000, 600_000]),
         }
     }

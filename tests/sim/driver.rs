@@ -37,7 +37,7 @@ impl World {
         loop {
             if !self.is_calm && self.random.one_in(self.climate.kill_between_outputs_one_in) {
                 self.stats.count(Group::Run, "kills between outputs");
-                self.bury(worker);
+                self.bury(&worker);
                 return None;
             }
             let Some(output) = worker.engine.poll_output() else { break };
@@ -45,7 +45,7 @@ impl World {
             if matches!(output, Output::Fenced) {
                 assert!(!self.is_newest(&worker), "the newest engine was fenced");
                 self.stats.count(Group::Engine, "fenced");
-                self.bury(worker);
+                self.bury(&worker);
                 return None;
             }
             self.carry_out(&mut worker, output);
@@ -63,6 +63,7 @@ impl World {
         match output {
             Output::Start(id, Effect::Load(query)) => {
                 self.count_load(&query);
+                self.check_load(worker, id, &query);
                 self.issue(worker, id, Work::Load(query));
             }
             Output::Start(id, Effect::Commit(changes)) => self.commit(worker, id, changes),
@@ -93,7 +94,7 @@ impl World {
                 if self.is_newest(worker) {
                     self.check_reply(worker, &waiting.call, &result);
                 }
-                self.post(waiting.page, ToPage::Reply(waiting.number, result));
+                self.post(waiting.page, ToPage::Reply(waiting.number, result.is_ok()));
             }
             Output::Deliver(client, session, events) => {
                 let page = self.page_of(&client);
@@ -171,8 +172,9 @@ impl World {
     }
 
     fn issue(&mut self, worker: &Worker, effect: EffectId, work: Work) {
-        let (random, climate) = (&mut self.random, &self.climate);
-        let (number, at) = self.storage.issue(random, climate, self.now, self.is_calm, worker, effect, work);
+        let climate = (!self.is_calm).then_some(&self.climate);
+        let random = &mut self.random;
+        let (number, at) = self.storage.issue(random, climate, self.now, worker, effect, work);
         self.schedule_at(at, Event::Decide(number));
     }
 

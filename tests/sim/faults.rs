@@ -7,7 +7,7 @@ use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::{Head, RestartReason};
 
 use super::network::BodyEnd;
-use super::origin::{Answer, Resource, Wanted};
+use super::origin::{Answer, NO_VERSION, Resource, Wanted};
 use super::random::Random;
 
 /// One thing that goes wrong with one request.
@@ -177,6 +177,10 @@ impl Resource {
             Fault::Gzip => {
                 head.content_encoding = Some("gzip".into());
                 head.content_length = None;
+                // Only from its first byte on can a coded body be decoded.
+                if answer.body.start > 0 {
+                    answer.body.version = NO_VERSION;
+                }
             }
             Fault::Busy => {
                 let status = random.pick(&[503, 429]);

@@ -10,6 +10,7 @@ use super::invariants::check_storage;
 use super::network::BodyEnd;
 use super::pages::ToPage;
 use super::stats::Group;
+use super::storage::Outage;
 use super::worker::{EPOCH_MS, Worker};
 use super::world::{Event, World, note};
 
@@ -17,8 +18,8 @@ const HOUR_MS: u64 = 3_600_000;
 /// How long the calm may last: no wait that the engine believes in is longer than a day, but several may follow one
 /// another.
 const CALM_MS: u64 = 240 * HOUR_MS;
-/// More steps than this are no progress.
-const MAX_STEPS: u64 = 400_000;
+/// More steps than this, when all is calm, are no progress.
+const MOST_CALM_STEPS: u64 = 200_000;
 
 impl World {
     pub(super) fn begin(&mut self) {
@@ -31,6 +32,25 @@ impl World {
         self.schedule_again(self.climate.change_every_ms, Event::Change);
         self.schedule_again(self.climate.offline_every_ms, Event::Online(false));
         self.schedule_again(self.climate.overlap_every_ms, Event::Overlap);
+        self.schedule_outage();
+    }
+
+    fn schedule_outage(&mut self) {
+        let outage = self.random.pick(&[Outage::Full, Outage::Full, Outage::Down]);
+        self.schedule_again(self.climate.outage_every_ms, Event::Outage(Some(outage)));
+    }
+
+    pub(super) fn fail_storage(&mut self, outage: Option<Outage>) {
+        note!(self, "outage of storage: {outage:?}");
+        self.storage.outage = outage.filter(|_| !self.is_calm);
+        match self.storage.outage {
+            Some(_) => {
+                self.stats.count(Group::Storage, "outages");
+                let over_ms = self.random.pick(&[2_000, 60_000, 600_000, 600_000]);
+                self.schedule(over_ms, Event::Outage(None));
+            }
+            None => self.schedule_outage(),
+        }
     }
 
     /// Lets something happen after about `every_ms`; never if that is zero.
@@ -44,7 +64,8 @@ impl World {
     /// Runs to the end. Panics with what was broken.
     pub fn run(&mut self) {
         while self.step() {
-            assert!(self.steps < MAX_STEPS, "the run does not come to an end");
+            let is_ending = !self.is_calm || self.steps - self.calm_from < MOST_CALM_STEPS;
+            assert!(is_ending, "all is calm, but the run does not come to an end");
             assert!(self.now < self.climate.busy_ms + CALM_MS, "something is still going on after days of calm");
         }
         self.check_end();
@@ -88,10 +109,10 @@ impl World {
     }
 
     /// A worker is gone, and everything it had in flight.
-    pub fn bury(&mut self, worker: Worker) {
+    pub fn bury(&mut self, worker: &Worker) {
         note!(self, "w{} is gone", worker.number);
         self.storage.forget(&mut self.random, worker.number);
-        if self.is_newest(&worker) {
+        if self.is_newest(worker) {
             self.stats.count(Group::Run, "kills");
             let delay_ms = self.random.delay_ms() * 50;
             self.schedule(delay_ms, Event::Sync);
@@ -100,14 +121,14 @@ impl World {
 
     pub(super) fn kill_newest(&mut self) {
         if let Some(worker) = self.workers.pop() {
-            self.bury(worker);
+            self.bury(&worker);
         }
     }
 
     pub(super) fn kill(&mut self, number: u64) {
         if let Some(at) = self.workers.iter().position(|worker| worker.number == number).filter(|_| !self.is_calm) {
             let worker = self.workers.remove(at);
-            self.bury(worker);
+            self.bury(&worker);
         }
     }
 
@@ -135,7 +156,7 @@ impl World {
         if !self.is_calm {
             while self.workers.len() > 1 {
                 let oldest = self.workers.remove(0);
-                self.bury(oldest);
+                self.bury(&oldest);
             }
             self.stats.count(Group::Run, "overlaps");
             self.boot();
@@ -184,10 +205,11 @@ impl World {
     pub(super) fn calm_down(&mut self) {
         note!(self, "calm");
         self.is_calm = true;
+        self.calm_from = self.steps;
         self.is_online = true;
         let (newest, old) = std::mem::take(&mut self.workers).into_iter().partition(|worker| self.is_newest(worker));
         self.workers = newest;
-        let _: () = Vec::into_iter(old).for_each(|worker| self.bury(worker));
+        let _: () = Vec::into_iter(old).for_each(|worker| self.bury(&worker));
         self.open_page();
         self.schedule(0, Event::Sync);
     }

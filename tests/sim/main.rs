@@ -3,6 +3,8 @@
 //!
 //! `cargo test --profile sim --test sim -- [--seeds N] [--from S] [--seed S [--trace]]`
 #![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::expect_used, clippy::panic, reason = "what is broken panics, and the runner reports it")]
+#![allow(clippy::print_stdout, reason = "the summary")]
 
 mod calls;
 mod checks;
@@ -29,7 +31,6 @@ use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
 
 use kept_seeds::KEPT_SEEDS;
 use stats::{Group, Stats};
@@ -134,6 +135,7 @@ fn is_repeatable(seed: u64) -> bool {
     first.trace.borrow().hash() == second.trace.borrow().hash()
 }
 
+#[expect(clippy::disallowed_types, reason = "only to say how long it all took")]
 fn main() -> ExitCode {
     let options = Options::read();
     if options.list {
@@ -151,7 +153,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
 
-    let began = Instant::now();
+    let began = std::time::Instant::now();
     let kept = KEPT_SEEDS.iter().map(|(seed, _)| *seed);
     let seeds: Vec<u64> = kept.chain(options.from..options.from + options.seeds).collect();
     let (stats, steps, mut failed) = run_all(&seeds);

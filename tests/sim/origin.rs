@@ -110,11 +110,16 @@ impl Origin {
                 dates: !random.one_in(3),
                 versions: Vec::new(),
                 current: 0,
-                bytes_per_ms: if slow { random.within(1..=40) } else { random.within(500..=40_000) },
+                // The slowest drip: a hundred commits for a small file.
+                bytes_per_ms: match slow {
+                    true if random.one_in(4) => 1,
+                    true => random.within(1..=40),
+                    false => random.within(500..=40_000),
+                },
                 latency_ms: random.pick(&[1, 20, 300]),
                 met: Met::default(),
             };
-            let longest = if slow { random.pick(&[100, 20_000, 200_000]) } else { 40_000_000 };
+            let longest = if slow { random.pick(&[100, 20_000, 400_000]) } else { 40_000_000 };
             let length = random_length(random, if small { 3_000 } else { longest });
             origin.resources.push(resource);
             origin.publish(number as usize, length);
@@ -154,7 +159,7 @@ impl Origin {
         // Only a strong tag that can be read proves anything; without one the date must not lie.
         let dates_matter = resource.tags != Tags::Strong || !resource.exposes;
         let last_modified = resource.dates.then(|| match resource.versions.first() {
-            Some(first) if !dates_matter && id.0 % 2 == 0 => first.last_modified.clone().unwrap_or_default(),
+            Some(first) if !dates_matter && id.0.is_multiple_of(2) => first.last_modified.clone().unwrap_or_default(),
             _ => format!("date {}", id.0),
         });
         resource.versions.push(Version { id, length, etag, last_modified });

@@ -3,10 +3,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use longhaul::engine::error::TaskError;
 use longhaul::engine::id::{CallId, ClientId, SessionId};
 use longhaul::engine::input::{Call, Input};
-use longhaul::engine::output::Answer;
 use longhaul::engine::task::TaskEvent;
 
 use super::stats::Group;
@@ -33,7 +31,8 @@ pub enum ToWorker {
 /// What a page is sent.
 #[derive(Debug)]
 pub enum ToPage {
-    Reply(u64, Result<Answer, TaskError>),
+    /// A call is answered: well, or by an error.
+    Reply(u64, bool),
     Events(SessionId, Vec<TaskEvent>),
     /// A new worker is at work.
     Booted(u64),
@@ -208,7 +207,8 @@ impl World {
                 // A delegate that says hello again has what it was sent.
                 if delegate && worker.delegates.get(&session).is_none_or(|delegate| delegate.page != page) {
                     let backlog = events.get(&session).and_then(|all| all.keys().next_back().copied()).unwrap_or(0);
-                    let delegate = Delegate { page, posted: Default::default(), backlog, told_all_delivered: false };
+                    let delegate =
+                        Delegate { page, posted: Default::default(), acked: 0, backlog, told_all_delivered: false };
                     worker.delegates.insert(session.clone(), delegate);
                 }
                 Some(Input::Hello { client, session, delegate })
@@ -217,7 +217,13 @@ impl World {
                 worker.delegates.retain(|_, delegate| delegate.page != page);
                 Some(Input::Bye { client, session: None })
             }
-            ToWorker::Ack(session, seq) => Some(Input::Ack { client, session, seq }),
+            ToWorker::Ack(session, seq) => {
+                let delegate = worker.delegates.get_mut(&session).filter(|delegate| delegate.page == page);
+                if let Some(delegate) = delegate.filter(|delegate| delegate.posted.contains(&seq)) {
+                    delegate.acked = delegate.acked.max(seq);
+                }
+                Some(Input::Ack { client, session, seq })
+            }
             ToWorker::Kick => None,
         };
         let number = worker.number;
@@ -231,7 +237,7 @@ impl World {
             return;
         }
         match message {
-            ToPage::Reply(number, result) => self.take_reply(page, number, result),
+            ToPage::Reply(number, is_good) => self.take_reply(page, number, is_good),
             ToPage::Events(session, events) => self.take_events(page, &session, &events),
             ToPage::Booted(worker) => {
                 for session in self.sessions.clone().into_iter().map(|(session, _)| session) {
@@ -253,20 +259,16 @@ impl World {
         }
     }
 
-    fn take_reply(&mut self, page: usize, number: u64, result: Result<Answer, TaskError>) {
+    fn take_reply(&mut self, page: usize, number: u64, is_good: bool) {
         // An old and a new worker may both answer.
         let Some((call, _)) = self.pages[page].calls.remove(&number) else { return };
         if let Call::Open(record) = call {
-            match result {
-                Ok(_) => {
-                    self.attached(page, &record.id).is_opened = true;
-                    self.say_hello(page, &record.id);
-                }
-                Err(_) if !self.attached(page, &record.id).is_opened => {
-                    let call = self.open_call(&record.id);
-                    self.call(page, call);
-                }
-                Err(_) => {}
+            if is_good {
+                self.attached(page, &record.id).is_opened = true;
+                self.say_hello(page, &record.id);
+            } else if !self.attached(page, &record.id).is_opened {
+                let call = self.open_call(&record.id);
+                self.call(page, call);
             }
         }
     }
@@ -312,6 +314,15 @@ impl World {
         if !is_last {
             let delay_ms = self.random.delay_ms();
             self.schedule(delay_ms, Event::Handled(page, session.clone()));
+        }
+    }
+
+    /// A page that is not the delegate acknowledges all the same. That must not count.
+    pub fn acknowledge_wrongly(&mut self, page: usize) {
+        let (session, _) = self.random.pick(&self.sessions);
+        let last = self.model.events.get(&session).and_then(|all| all.keys().next_back().copied());
+        if let Some(seq) = last.filter(|_| !self.attached(page, &session).is_delegate) {
+            self.send_message(page, ToWorker::Ack(session, seq));
         }
     }
 

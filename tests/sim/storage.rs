@@ -45,6 +45,27 @@ pub enum Answered {
     Never,
 }
 
+/// A time when operations of a kind fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// The quota is used up: no bytes of files are taken.
+    Full,
+    /// The connection is lost: nothing is read or written.
+    Down,
+}
+
+impl Outage {
+    fn failure(self, work: &Work) -> Option<StoreFailure> {
+        match (self, work) {
+            (Self::Down, _) => Some(StoreFailure::Other),
+            (Self::Full, Work::Commit { changes, .. }) => {
+                changes.iter().any(|change| matches!(change, Change::Append { .. })).then_some(StoreFailure::Quota)
+            }
+            (Self::Full, Work::Load(_)) => None,
+        }
+    }
+}
+
 /// An operation in flight.
 #[derive(Debug)]
 pub struct Operation {
@@ -66,6 +87,8 @@ pub struct Storage {
     pub store: MemoryStore<Chunk>,
     /// The newest epoch.
     pub epoch: u64,
+    /// Why operations fail just now, if they do.
+    pub outage: Option<Outage>,
     operations: VecDeque<Operation>,
     issued: u64,
     last_decided_at: u64,
@@ -76,23 +99,23 @@ pub struct Storage {
 }
 
 impl Storage {
-    /// Sends an operation on its way. Returns its number, and when it is decided.
+    /// Sends an operation on its way; without a climate nothing goes wrong. Returns its number, and when it is decided.
     pub fn issue(
         &mut self,
         random: &mut Random,
-        climate: &Climate,
+        climate: Option<&Climate>,
         now: u64,
-        calm: bool,
         worker: &Worker,
         effect: EffectId,
         work: Work,
     ) -> (u64, u64) {
         self.issued += 1;
         let mut at = now + random.delay_ms();
-        let mut answered = Answered::After(if climate.slow_answers { random.delay_ms() } else { 0 });
-        let mut fails = None;
+        let is_slow = climate.is_some_and(|climate| climate.slow_answers);
+        let mut answered = Answered::After(if is_slow { random.delay_ms() } else { 0 });
+        let mut fails = self.outage.filter(|_| climate.is_some()).and_then(|outage| outage.failure(&work));
         let mut lost = false;
-        if !calm {
+        if let Some(climate) = climate.filter(|_| fails.is_none()) {
             if random.one_in(climate.storage_stall_one_in) {
                 at += STALL_MS;
                 self.has_failed = true;

@@ -48,10 +48,21 @@ pub struct WaitingCall {
 pub struct Delegate {
     pub page: usize,
     pub posted: BTreeSet<u64>,
+    /// The last event that it has acknowledged to this worker.
+    pub acked: u64,
     /// The last event that was durable when it attached.
     pub backlog: u64,
     /// Whether it was told that the backlog is handled.
     pub told_all_delivered: bool,
+}
+
+/// An answer to the question which tasks are due.
+#[derive(Debug, Default)]
+pub struct DueAnswer {
+    pub at: u64,
+    pub keys: Vec<TaskKey>,
+    /// How many answers before it, each asked for soon after the last, were the same.
+    pub repeats: u32,
 }
 
 /// A running worker.
@@ -74,6 +85,10 @@ pub struct Worker {
     pub newest_wake: u64,
     /// What the engine said last about having work.
     pub is_working: bool,
+    /// Loads of which there is one at a time: by kind, the one in flight and when it began.
+    pub single_loads: BTreeMap<&'static str, (EffectId, u64)>,
+    /// What its engine last heard about the tasks that are due.
+    pub due_answer: DueAnswer,
     /// When it was handed the last timeout, and how many there were at that time.
     pub timeouts: (u64, u32),
 }
@@ -94,6 +109,8 @@ impl Worker {
             wakes: BTreeSet::new(),
             newest_wake: 0,
             is_working: false,
+            single_loads: BTreeMap::new(),
+            due_answer: DueAnswer::default(),
             timeouts: (0, 0),
         }
     }

@@ -15,7 +15,7 @@ use super::origin::Origin;
 use super::pages::{Lock, Page, ToPage, ToWorker};
 use super::random::Random;
 use super::stats::{Group, Stats};
-use super::storage::{Answered, Operation, Storage, Work};
+use super::storage::{Answered, Operation, Outage, Storage, Work};
 use super::trace::Trace;
 use super::worker::Worker;
 
@@ -23,6 +23,7 @@ use longhaul::engine::input::CommitOutcome;
 
 /// Something that is going to happen.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "a few hundred are alive at a time")]
 pub enum Event {
     /// Storage decides its oldest operation.
     Decide(u64),
@@ -56,6 +57,8 @@ pub enum Event {
     Change,
     /// The browser goes online or offline.
     Online(bool),
+    /// Storage begins or ends to fail.
+    Outage(Option<Outage>),
     /// Nothing goes wrong from now on.
     Calm,
 }
@@ -85,6 +88,8 @@ pub struct World {
     pub is_online: bool,
     /// Whether faults, kills and new calls are over.
     pub is_calm: bool,
+    /// The step from which on that is so.
+    pub calm_from: u64,
     /// Names for calls, wakes and tokens.
     pub named: u64,
 }
@@ -126,6 +131,7 @@ impl World {
             sessions,
             is_online: true,
             is_calm: false,
+            calm_from: 0,
             named: 0,
         };
         world.begin();
@@ -191,6 +197,7 @@ impl World {
                 }
             }
             Event::Answer { worker, effect, completion } => {
+                self.check_load_answer(worker, effect, &completion);
                 self.give(worker, vec![Input::Completed(effect, completion)]);
             }
             Event::Head { worker, attempt } => self.head_comes(worker, attempt),
@@ -207,6 +214,7 @@ impl World {
             Event::Kill(worker) => self.kill(worker),
             Event::Change => self.change_file(),
             Event::Online(is_online) => self.go_online(is_online),
+            Event::Outage(outage) => self.fail_storage(outage),
             Event::Calm => self.calm_down(),
         }
     }
@@ -253,7 +261,7 @@ impl World {
             let after = tasks_of(changes).into_iter().map(|key| (key.clone(), stored_task(&self.storage, &key)));
             self.model.commit(changes, calls, after.collect(), &mut self.origin, &self.storage);
             // A hundred tasks would make this dear after every commit.
-            if !self.climate.bursts || self.steps % 16 == 0 {
+            if !self.climate.bursts || self.steps.is_multiple_of(16) {
                 check_storage(&self.storage, &self.model, &mut self.origin);
             }
         }

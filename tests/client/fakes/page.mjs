@@ -14,7 +14,7 @@ const { outputFiles } = await build({
   target: 'es2022',
   sourcemap: 'inline',
 });
-const GLOBALS = ['navigator', 'location', 'addEventListener', 'setInterval', 'reportError'];
+const GLOBALS = ['navigator', 'location', 'addEventListener', 'setInterval', 'reportError', 'MessageChannel'];
 const evaluate = compileFunction(`${outputFiles[0].text}\nreturn client;`, GLOBALS, { filename: 'client.js' });
 
 /** `navigator.serviceWorker`: holds messages back until `startMessages`, as a browser does. */
@@ -46,6 +46,7 @@ export class Page {
   window = new EventTarget();
   #locks;
   #timers = [];
+  #ports = [];
   #onReport = () => {};
 
   constructor(worker, locks) {
@@ -62,6 +63,7 @@ export class Page {
         this.reported.push(error);
         this.#onReport();
       },
+      this.#channels(),
     );
   }
 
@@ -84,6 +86,18 @@ export class Page {
   close() {
     this.isClosed = true;
     for (const timer of this.#timers) clearInterval(timer);
+    for (const port of this.#ports) port.close();
     this.#locks.drop(this);
+  }
+
+  /** Node's MessageChannel, whose open ports would keep the process alive. */
+  #channels() {
+    const ports = this.#ports;
+    return class extends MessageChannel {
+      constructor() {
+        super();
+        ports.push(this.port1);
+      }
+    };
   }
 }

