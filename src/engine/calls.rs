@@ -252,6 +252,7 @@ impl Engine {
         task.record.state = TaskState::READY;
         task.record.ended_at = None;
         task.progress.failures = 0;
+        task.progress.lost = 0;
         let changes =
             vec![Change::PutTask(task.record.clone()), Change::PutProgress(key.clone(), task.progress.clone())];
         self.commit_call(key, call, TaskCall::Resume, Some(task), None, changes);

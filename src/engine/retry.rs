@@ -1,12 +1,11 @@
 //! When to try again: exponential back-off with full jitter, and how often.
 
-use super::error::{ErrorCode, TaskError};
 use super::random::Random;
 
-/// Attempts in a row without a committed byte after which a task fails.
+/// Failures in a row, by the server or by storage, after which a task fails.
 pub const FAILURE_BUDGET: u32 = 10;
-/// The same for servers that cannot be reached at all: a bad link may last for hours.
-const UNREACHABLE_BUDGET: u32 = 40;
+/// Attempts in a row that the network lost: a bad link may last for hours.
+pub const LOST_BUDGET: u32 = 40;
 /// The longest back-off that is chosen here; a server may ask for longer.
 pub const MAX_BACKOFF_MS: u64 = 5 * 60_000;
 /// The longest time a server's `Retry-After` or a stored time is believed.
@@ -23,13 +22,9 @@ pub fn backoff_ms(failures: u32, random: &mut Random) -> u64 {
     if failures == 0 {
         return random.below(AFTER_PROGRESS_MS);
     }
-    let doubled = FIRST_BACKOFF_MS.checked_shl(failures - 1).unwrap_or(MAX_BACKOFF_MS);
-    random.below(doubled.min(MAX_BACKOFF_MS)).max(AFTER_PROGRESS_MS)
-}
-
-/// How many attempts in a row may end in `error` before the task does.
-pub fn budget(error: &TaskError) -> u32 {
-    if error.code == ErrorCode::Network { UNREACHABLE_BUDGET } else { FAILURE_BUDGET }
+    let doublings = 1_u64.checked_shl(failures - 1).unwrap_or(u64::MAX);
+    let longest = FIRST_BACKOFF_MS.saturating_mul(doublings).min(MAX_BACKOFF_MS);
+    random.below(longest).max(AFTER_PROGRESS_MS)
 }
 
 #[cfg(test)]
@@ -43,7 +38,7 @@ mod tests {
         assert!(longest(0, &mut random) < AFTER_PROGRESS_MS);
         assert!((500..1_000).contains(&longest(1, &mut random)));
         assert!((2_000..4_000).contains(&longest(3, &mut random)));
-        for failures in [12, 40, 70, u32::MAX] {
+        for failures in [12, 40, 55, 62, 64, 65, 70, u32::MAX] {
             assert!((MAX_BACKOFF_MS / 2..MAX_BACKOFF_MS).contains(&longest(failures, &mut random)), "{failures}");
         }
     }

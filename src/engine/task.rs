@@ -116,8 +116,10 @@ pub struct Progress {
     pub received: RangeSet,
     /// Set once the server proved not to honour ranges.
     pub without_range: bool,
-    /// Attempts in a row that brought nothing that counts.
+    /// Failures in a row, by the server or by storage.
     pub failures: u32,
+    /// Attempts in a row that the network lost.
+    pub lost: u32,
     /// How often the transfer went back to byte 0.
     pub restarts: u32,
 }
@@ -131,6 +133,7 @@ impl Progress {
             received: RangeSet::default(),
             without_range: false,
             failures: 0,
+            lost: 0,
             restarts: 0,
         }
     }
@@ -146,6 +149,7 @@ impl Progress {
         Self {
             without_range: self.without_range,
             failures: self.failures,
+            lost: self.lost,
             restarts: self.restarts + 1,
             ..Self::new(body)
         }

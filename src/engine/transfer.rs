@@ -7,7 +7,7 @@ use super::http::{Head, Representation, RestartReason, Verdict};
 use super::id::{BodyId, TaskKey};
 use super::input::{FetchFailure, ReadEnd, StoreFailure};
 use super::output::{Change, Effect, Output};
-use super::retry::{FAILURE_BUDGET, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms, budget};
+use super::retry::{FAILURE_BUDGET, LOST_BUDGET, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
 use super::schedule::{Candidate, Load, choose};
 use super::slot::Staged;
 use super::task::{EventKind, Task, TaskState, WaitReason};
@@ -181,6 +181,7 @@ impl Engine {
         progress.received.insert(buffer.offset..buffer.offset + buffer.len);
         if reading.representation.is_resumable() {
             progress.failures = 0;
+            progress.lost = 0;
         }
         vec![
             Change::Append { body: progress.body, offset: buffer.offset, len: buffer.len, buffer: buffer.id },
@@ -215,6 +216,7 @@ impl Engine {
         task.record.state = TaskState::Completed;
         task.record.ended_at = Some(self.now);
         task.progress.failures = 0;
+        task.progress.lost = 0;
         changes.push(Change::PutTask(task.record.clone()));
         changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
         self.commit_transfer(key, task, Some(EventKind::Completed { bytes }), changes);
@@ -231,15 +233,20 @@ impl Engine {
     /// The attempt is over, the task is not: the next attempt follows at once, later, or never. `changes` are what
     /// the attempt leaves to be stored.
     fn try_again(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>, error: TaskError, wait: Wait) {
-        let resumable = task.progress.representation.as_ref().is_some_and(Representation::is_resumable);
-        let advanced = !changes.is_empty() && resumable;
-        if !advanced && wait != Wait::Offline {
-            task.progress.failures += 1;
+        let resumable = task.progress.representation.as_ref().is_none_or(Representation::is_resumable);
+        let brought_bytes = !changes.is_empty();
+        let progress = &mut task.progress;
+        match wait {
+            Wait::Offline => {}
+            // Bytes that can be continued are worth any number of attempts; those that cannot are not.
+            _ if brought_bytes && resumable => {}
+            _ if error.code == ErrorCode::Network && resumable => progress.lost += 1,
+            _ => progress.failures += 1,
         }
-        if task.progress.failures >= budget(&error) {
+        if progress.failures >= FAILURE_BUDGET || progress.lost >= LOST_BUDGET {
             return self.fail(key, task, changes, error);
         }
-        let failures = task.progress.failures;
+        let failures = progress.failures + progress.lost;
         let (delay_ms, reason) = match wait {
             Wait::Offline => (OFFLINE_RECHECK_MS, WaitReason::Offline),
             Wait::Asked(delay_ms) => (delay_ms.min(MAX_WAIT_MS), WaitReason::ServerAsked),

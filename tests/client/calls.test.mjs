@@ -157,6 +157,7 @@ test('what cannot be sent is a bad argument, and does not disturb the other call
   await worker.next('hello');
   worker.answer('history', () => (worker.boot === 'boot-1' ? SWALLOW : { events: [] }));
   await rejectsWith(page, session.download('/f.bin', { id: () => {} }), 'bad-argument');
+  await rejectsWith(page, session.history({ before: () => {} }), 'bad-argument');
   await rejectsWith(page, session.download('/f.bin', { metadata: 1n }), 'bad-argument');
   await rejectsWith(page, session.download('https://'), 'bad-argument');
   await rejectsWith(page, session.download('ftp://app.example/f.bin'), 'unsupported-scheme');

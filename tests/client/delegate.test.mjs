@@ -33,6 +33,7 @@ test('the second page only watches, and takes over when the first lets go', asyn
 
   const delegated = becomesDelegate(second.session);
   first.session.detach();
+  assert.equal(first.session.isDelegate, false);
   await delegated;
   await worker.settled(second.page);
   const order = worker.received.filter(({ message }) => ['hello', 'bye'].includes(message.type));

@@ -151,7 +151,47 @@ test('back online, or back from the cache of pages, the worker is woken; not onc
   show(true);
   await worker.next('wake', { count: 2 });
   session.detach();
+  session.detach();
   page.window.dispatchEvent(new Event('online'));
   await worker.settled(page);
   assert.equal(worker.all('wake').length, 2);
+  assert.equal(worker.all('bye').length, 1);
+});
+
+test('a page that has let go of all its sessions does not mind silence', async (t) => {
+  const { worker, newPage } = startWorld(t, { timers: true });
+  const page = newPage();
+  const session = await page.open();
+  worker.setWorking(true);
+  await worker.settled(page);
+  session.detach();
+  t.mock.timers.tick(60_000);
+  await worker.settled(page);
+  assert.equal(worker.all('wake').length, 0);
+});
+
+test('two pages watch one worker; when it dies, both know', async (t) => {
+  const { locks, worker, newPage } = startWorld(t, { timers: true });
+  const pages = [newPage(), newPage()];
+  await Promise.all(pages.map((page) => page.open()));
+  worker.setWorking(true);
+  for (const page of pages) await worker.settled(page);
+  const lock = `longhaul:${worker.scope}:${worker.boot}`;
+  assert.equal(locks.count(lock), 3, 'the worker has it, two wait for it together');
+  assert.equal(locks.mode(lock), 'shared');
+  worker.kill();
+  for (const page of pages) await worker.next('wake', { page });
+});
+
+test('the death of a worker that was followed already changes nothing', async (t) => {
+  const { locks, worker, newPage } = startWorld(t, { timers: true });
+  const page = newPage();
+  await page.open();
+  worker.setWorking(true);
+  await worker.settled(page);
+  await worker.start();
+  await worker.settled(page);
+  locks.drop('boot-1');
+  await worker.settled(page);
+  assert.equal(worker.all('wake').length, 0);
 });

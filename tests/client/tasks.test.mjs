@@ -80,7 +80,11 @@ test('a signal ends the waiting only', async (t) => {
 test('progress moves a running task, gets its known length, and is dropped after the end', async (t) => {
   const { worker, page, session, task, tell } = await openTask(t);
   const seen = [];
-  session.addEventListener('progress', ({ detail }) => seen.push(...detail));
+  let shown = 0;
+  session.addEventListener('progress', ({ detail }) => {
+    shown++;
+    seen.push(...detail);
+  });
   const progress = (id, receivedBytes) =>
     worker.post(page, { type: 'progress', session: 'podcasts', tasks: [{ id, receivedBytes, bytesPerSecond: 1 }] });
   tell({ state: 'running', completeLength: 100 });
@@ -89,6 +93,7 @@ test('progress moves a running task, gets its known length, and is dropped after
   tell({ state: 'completed', receivedBytes: 100, completeLength: 100 });
   progress('one', 60);
   await worker.settled(page);
+  assert.equal(shown, 2, 'and no empty list is shown');
   assert.deepEqual(seen.map(({ id, receivedBytes, completeLength }) => [id, receivedBytes, completeLength]), [
     ['one', 40, 100],
     ['of another page', 7, undefined],

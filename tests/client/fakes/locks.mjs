@@ -35,6 +35,11 @@ export class FakeLocks {
     return this.#queues.get(name)?.length ?? 0;
   }
 
+  /** How the last of them asked. */
+  mode(name) {
+    return this.#queues.get(name)?.at(-1)?.mode;
+  }
+
   async #request(name, owner, mode, callback) {
     const entry = { owner, mode, isHeld: false };
     const granted = new Promise((resolve) => (entry.grant = resolve));
