@@ -5,6 +5,8 @@ import { Pings } from './pings.js';
 import type { ErrorCode, PageMessage, Reply, WorkerMessage } from './protocol.js';
 
 const PROTOCOL = 1;
+/** Chromium cuts an event after 310 s; what is read shortly before should be durable by then. */
+const EVENT_MS = 300_000;
 
 type Unversioned<T> = T extends { longhaul: 1 } ? Omit<T, 'longhaul'> : never;
 
@@ -81,8 +83,9 @@ class WorkerHost {
   /** Keeps the worker alive for as long as the component wants this event's time. */
   #wake(event: ExtendableEvent, kick: boolean): void {
     const wake = ++this.#lastNumber;
+    const endsAt = Date.now() + EVENT_MS;
     event.waitUntil(new Promise<void>((resolve) => this.#wakes.set(wake, resolve)));
-    this.#use((component) => component.wake(wake, undefined, kick));
+    this.#use((component) => component.wake(wake, endsAt, kick));
   }
 
   /** Does something with the component, which is started if need be; in the order of the calls. */
@@ -104,11 +107,14 @@ class WorkerHost {
   }
 
   #fail(error: unknown): void {
-    if (error instanceof WebAssembly.RuntimeError) {
-      retireInstance();
-      beginInstance();
+    try {
+      if (error instanceof WebAssembly.RuntimeError) {
+        retireInstance();
+        beginInstance();
+      }
+    } finally {
+      this.#retire('component-failed', String(error));
     }
-    this.#retire('component-failed', String(error));
   }
 
   /**
