@@ -1,6 +1,5 @@
 // The types of what a session dispatches, so that `addEventListener` knows each event's `detail`. Types only.
 import type { TaskEvent, TaskProgress } from './protocol.js';
-import type { Session } from './session.js';
 import type { Task } from './task.js';
 
 export interface SessionEventMap {
@@ -24,13 +23,13 @@ type Options<T> = boolean | T;
 export interface SessionEventTarget extends EventTarget {
   addEventListener<K extends keyof SessionEventMap>(
     type: K,
-    listener: (this: Session, event: SessionEventMap[K]) => void,
+    listener: (event: SessionEventMap[K]) => void,
     options?: Options<AddEventListenerOptions>,
   ): void;
   addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: Options<AddEventListenerOptions>): void;
   removeEventListener<K extends keyof SessionEventMap>(
     type: K,
-    listener: (this: Session, event: SessionEventMap[K]) => void,
+    listener: (event: SessionEventMap[K]) => void,
     options?: Options<EventListenerOptions>,
   ): void;
   removeEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: Options<EventListenerOptions>): void;
