@@ -49,7 +49,7 @@ export class LonghaulError extends Error {
   readonly retry: boolean;
 
   constructor(data: ErrorData) {
-    super(sentences[data.code] + (data.status ? ` (HTTP ${data.status})` : ''));
+    super((sentences[data.code] ?? data.code) + (data.status ? ` (HTTP ${data.status})` : ''));
     this.code = data.code;
     if (data.status !== undefined) this.status = data.status;
     if (data.detail !== undefined) this.detail = data.detail;

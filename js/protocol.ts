@@ -120,8 +120,6 @@ export type Call =
     }
   | { type: 'tasks'; session: string; after?: string; limit: number }
   | { type: 'task' | 'pause' | 'resume' | 'cancel' | 'release'; session: string; id: string }
-  /** The finished file as a Blob. */
-  | { type: 'blob'; session: string; id: string }
   /** The stored chunk of a finished file that starts at `offset`. */
   | { type: 'chunk'; session: string; id: string; offset: number }
   | { type: 'history'; session: string; before?: number; limit: number };
@@ -136,8 +134,8 @@ export interface Answers {
   resume: { task: TaskSnapshot };
   cancel: { task: TaskSnapshot };
   release: Record<string, never>;
-  blob: { blob: Blob };
-  chunk: { chunk?: Blob | ArrayBuffer; length: number };
+  /** Without a chunk at the end of the file. */
+  chunk: { chunk?: Blob | ArrayBuffer; length: number; contentType?: string };
   history: { events: TaskEvent[] };
 }
 

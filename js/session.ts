@@ -130,7 +130,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   #attach(): void {
     this.#hello();
     for (const task of this.#tasks.values()) {
-      if (!task.hasEnded) task.refresh().then(() => this.#emit('task', task), reportUnlessGone);
+      if (!task.hasEnded) task.refresh().then(() => this.#emit('task', task), (error) => this.#lost(task, error));
     }
   }
 
@@ -191,6 +191,14 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
     return false;
   }
 
+  /** A task that its new worker does not tell of: released by another page, or gone with the browser's storage. */
+  #lost(task: Task, error: unknown): void {
+    if (!isTaskNotFound(error)) return reportError(error);
+    this.#tasks.delete(task.id);
+    task.update({ ...task.snapshot, state: 'cancelled' });
+    this.#emit('released', task.id);
+  }
+
   #showProgress(tasks: TaskProgress[]): void {
     const live = tasks.filter((progress) => this.#tasks.get(progress.id)?.advance(progress) ?? true);
     const withLength = live.map((progress) => ({ completeLength: this.#tasks.get(progress.id)?.completeLength, ...progress }));
@@ -211,8 +219,4 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   #emit(type: keyof SessionEventMap, detail: unknown): void {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
-}
-
-function reportUnlessGone(error: unknown): void {
-  if (!isTaskNotFound(error)) reportError(error);
 }

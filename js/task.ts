@@ -97,10 +97,17 @@ export class Task {
     }
   }
 
-  /** The finished file. Where the browser stores Blobs, this copies nothing. */
+  /** The finished file. Its bytes are copied once, a chunk at a time, into Blobs that the browser may keep on disk. */
   async blob(): Promise<Blob> {
-    const { blob } = await this.#connection.call({ type: 'blob', session: this.#session, id: this.id });
-    return blob;
+    const parts: Blob[] = [];
+    let type = '';
+    for (let offset = 0; ; ) {
+      const { bytes, length, contentType } = await this.#readChunk(offset);
+      type = contentType ?? '';
+      if (!bytes) return new Blob(parts, { type });
+      parts.push(new Blob([bytes]));
+      offset += length;
+    }
   }
 
   /** The finished file as a stream, one stored chunk in memory at a time. */
@@ -109,11 +116,10 @@ export class Task {
     return new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          const call = { type: 'chunk', session: this.#session, id: this.id, offset } as const;
-          const { chunk, length } = await this.#connection.call(call);
-          if (!chunk) return controller.close();
+          const { bytes, length } = await this.#readChunk(offset);
+          if (!bytes) return controller.close();
           offset += length;
-          controller.enqueue(new Uint8Array(chunk instanceof Blob ? await chunk.arrayBuffer() : chunk));
+          controller.enqueue(new Uint8Array(bytes));
         },
       },
       { highWaterMark: 0 },
@@ -156,6 +162,13 @@ export class Task {
     if (this.state !== 'running') return false;
     this.#snapshot = { ...this.#snapshot, receivedBytes: progress.receivedBytes };
     return true;
+  }
+
+  /** The bytes of the stored chunk that begins at `offset`; none at the end of the file. */
+  async #readChunk(offset: number) {
+    const call = { type: 'chunk', session: this.#session, id: this.id, offset } as const;
+    const { chunk, ...rest } = await this.#connection.call(call);
+    return { ...rest, bytes: chunk instanceof Blob ? await chunk.arrayBuffer() : chunk };
   }
 
   async #do(type: 'task' | 'pause' | 'resume' | 'cancel'): Promise<this> {

@@ -224,9 +224,9 @@ impl Engine {
             TaskCall::Cancel if !state.has_ended() => self.cancel(key, call, task),
             TaskCall::Release if state.has_ended() => self.release(key, call, &task),
             TaskCall::Release => self.reply(call, Err(TaskError::new(ErrorCode::NotFinished))),
-            TaskCall::File => {
+            TaskCall::Chunk(offset) => {
                 let result = file_location(&task).ok_or(TaskError::new(ErrorCode::NotFinished));
-                self.reply(call, result.map(Answer::File));
+                self.reply(call, result.map(|file| Answer::Chunk(file, offset)));
             }
             TaskCall::Get | TaskCall::Pause | TaskCall::Resume | TaskCall::Cancel => self.reply_task(call, key),
         }

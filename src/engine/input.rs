@@ -101,8 +101,8 @@ pub enum TaskCall {
     Cancel,
     /// Delete an ended task and its file.
     Release,
-    /// Where the finished file's bytes are.
-    File,
+    /// Where the finished file's bytes from this offset on are.
+    Chunk(u64),
 }
 
 /// What to do if a download's id is taken.

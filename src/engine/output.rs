@@ -169,8 +169,8 @@ pub enum Answer {
     Tasks(Vec<TaskSnapshot>, Option<TaskId>),
     /// The task is gone.
     Released,
-    /// Where the finished file is.
-    File(FileLocation),
+    /// Where the finished file is, and the offset that was asked for.
+    Chunk(FileLocation, u64),
     /// Past events, newest first.
     History(Vec<TaskEvent>),
 }

@@ -8,7 +8,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
-use super::driver::{Driver, FileForm};
+use super::driver::Driver;
 use super::host::Host;
 use super::messages;
 use super::start::{StartFailure, start};
@@ -68,7 +68,6 @@ pub struct Component {
     /// `None` until the driver has started; what comes before waits in `early`.
     driver: Rc<RefCell<Option<Rc<Driver>>>>,
     early: Rc<RefCell<Vec<Input>>>,
-    forms: Rc<RefCell<Vec<(CallId, FileForm)>>>,
 }
 
 #[wasm_bindgen]
@@ -76,15 +75,12 @@ impl Component {
     /// Starts the component for the registration with this scope. `host` hears when it is at work.
     #[wasm_bindgen(constructor)]
     pub fn new(host: Host, scope: String) -> Self {
-        let component = Self { host: host.clone(), driver: Rc::default(), early: Rc::default(), forms: Rc::default() };
-        let (driver, early, forms) = (component.driver.clone(), component.early.clone(), component.forms.clone());
+        let component = Self { host: host.clone(), driver: Rc::default(), early: Rc::default() };
+        let (driver, early) = (component.driver.clone(), component.early.clone());
         spawn_local(async move {
             match start(host.clone(), &scope).await {
                 Ok(started) => {
                     driver.replace(Some(Rc::clone(&started)));
-                    for (call, form) in forms.take() {
-                        started.expect_file(call, form);
-                    }
                     started.handle(early.take());
                 }
                 Err(StartFailure::Locks) => host.stopped("component-failed", "Web Locks are not available"),
@@ -122,20 +118,8 @@ impl Component {
         let id = CallId(call as u64);
         let decoded = serde_wasm_bindgen::from_value::<CallMessage>(message).ok();
         match decoded.ok_or(ErrorCode::BadArgument).and_then(CallMessage::into_call) {
-            Ok((call, form)) => {
-                if let Some(form) = form {
-                    self.expect_file(id, form);
-                }
-                self.handle(Input::Call(id, call));
-            }
+            Ok(call) => self.handle(Input::Call(id, call)),
             Err(code) => self.host.reply(call, false, messages::error(&TaskError::new(code)).into()),
-        }
-    }
-
-    fn expect_file(&self, call: CallId, form: FileForm) {
-        match &*self.driver.borrow() {
-            Some(driver) => driver.expect_file(call, form),
-            None => self.forms.borrow_mut().push((call, form)),
         }
     }
 
@@ -149,11 +133,11 @@ impl Component {
 }
 
 impl CallMessage {
-    fn into_call(self) -> Result<(Call, Option<FileForm>), ErrorCode> {
+    fn into_call(self) -> Result<Call, ErrorCode> {
         let session = SessionId::new(name(&self.session)?);
         let task = self.id.as_deref().map(name).transpose()?.map(TaskId::new);
         let key = || task.clone().map(|task| TaskKey { session: session.clone(), task }).ok_or(ErrorCode::BadArgument);
-        let about = |what| Ok((Call::Task(key()?, what), None));
+        let about = |what| Ok(Call::Task(key()?, what));
         let limit = self.limit.unwrap_or(100);
         match self.r#type.as_str() {
             "open" => {
@@ -165,7 +149,7 @@ impl CallMessage {
                 };
                 let usable = configuration.version > 0 && configuration.max_concurrent_tasks > 0;
                 let record = SessionRecord { id: session, configuration };
-                if usable { Ok((Call::Open(record), None)) } else { Err(ErrorCode::BadArgument) }
+                if usable { Ok(Call::Open(record)) } else { Err(ErrorCode::BadArgument) }
             }
             "download" => {
                 let if_exists = match self.if_exists.as_deref() {
@@ -187,25 +171,24 @@ impl CallMessage {
                     description: self.description,
                     metadata: self.metadata,
                 };
-                Ok((Call::Download { key, spec, if_exists }, None))
+                Ok(Call::Download { key, spec, if_exists })
             }
             "tasks" => {
                 let after = self.after.as_deref().map(TaskId::new);
-                Ok((Call::Tasks { session, after, limit }, None))
+                Ok(Call::Tasks { session, after, limit })
             }
             "history" => {
                 let before = self.before.map(|before| before as u64);
-                Ok((Call::History { session, before, limit }, None))
+                Ok(Call::History { session, before, limit })
             }
             "task" => about(TaskCall::Get),
             "pause" => about(TaskCall::Pause),
             "resume" => about(TaskCall::Resume),
             "cancel" => about(TaskCall::Cancel),
             "release" => about(TaskCall::Release),
-            "blob" => Ok((Call::Task(key()?, TaskCall::File), Some(FileForm::Blob))),
             "chunk" => {
                 let offset = self.offset.filter(|offset| *offset >= 0.0).ok_or(ErrorCode::BadArgument)?;
-                Ok((Call::Task(key()?, TaskCall::File), Some(FileForm::Chunk(offset as u64))))
+                about(TaskCall::Chunk(offset as u64))
             }
             _ => Err(ErrorCode::BadArgument),
         }

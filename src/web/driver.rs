@@ -13,7 +13,7 @@ use web_sys::{AbortController, AbortSignal};
 use super::body::Body;
 use super::clock::Clock;
 use super::fetch::fetch;
-use super::files;
+use super::files::chunk;
 use super::host::Host;
 use super::indexeddb::IndexedDb;
 use super::lease::Lease;
@@ -33,15 +33,6 @@ const PROGRESS_INTERVAL_MS: u32 = 250;
 /// A timer longer than this is set again when it fires; browsers count in 32 bits.
 const LONGEST_TIMER_MS: u64 = 60 * 60_000;
 
-/// How a file is wanted.
-#[derive(Clone, Copy, Debug)]
-pub enum FileForm {
-    /// As one Blob.
-    Blob,
-    /// The stored chunk at this offset.
-    Chunk(u64),
-}
-
 struct Attempt {
     key: TaskKey,
     controller: AbortController,
@@ -60,7 +51,6 @@ pub struct Driver {
     engine: RefCell<Engine>,
     attempts: RefCell<SortedMap<EffectId, Attempt>>,
     buffers: RefCell<SortedMap<EffectId, JsValue>>,
-    forms: RefCell<SortedMap<CallId, FileForm>>,
     timer: RefCell<Option<Timeout>>,
     ticker: RefCell<Option<Interval>>,
 }
@@ -78,7 +68,6 @@ impl Driver {
             engine: RefCell::new(engine),
             attempts: RefCell::default(),
             buffers: RefCell::default(),
-            forms: RefCell::default(),
             timer: RefCell::default(),
             ticker: RefCell::default(),
         })
@@ -109,11 +98,6 @@ impl Driver {
         self.set_ticker();
     }
 
-    /// Notes in which form a call wants its file.
-    pub fn expect_file(&self, call: CallId, form: FileForm) {
-        self.forms.borrow_mut().insert(call, form);
-    }
-
     /// Lets go of everything: another worker takes over. What is committed is safe.
     pub fn stop(&self, code: &str) {
         if self.has_stopped.replace(true) {
@@ -140,7 +124,7 @@ impl Driver {
             Output::Discard(buffer) => {
                 self.buffers.borrow_mut().remove(&buffer);
             }
-            Output::Reply(call, Ok(Answer::File(file))) => self.reply_with_file(call, file),
+            Output::Reply(call, Ok(Answer::Chunk(file, offset))) => self.reply_with_chunk(call, file, offset),
             Output::Reply(call, result) => self.reply(call, result.map(answer)),
             Output::Deliver(client, session, events) => {
                 let message = Message::of_type("events")
@@ -235,24 +219,22 @@ impl Driver {
     }
 
     fn reply(&self, call: CallId, result: Result<Message, TaskError>) {
-        self.forms.borrow_mut().remove(&call);
         match result {
             Ok(answer) => self.host.reply(number(call.0), true, answer.into()),
             Err(error) => self.host.reply(number(call.0), false, messages::error(&error).into()),
         }
     }
 
-    fn reply_with_file(self: &Rc<Self>, call: CallId, file: FileLocation) {
-        let form = self.forms.borrow().get(&call).copied().unwrap_or(FileForm::Blob);
+    fn reply_with_chunk(self: &Rc<Self>, call: CallId, file: FileLocation, offset: u64) {
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let answer = match form {
-                FileForm::Blob => files::blob(&driver.store, &file).await.map(|blob| Message::new().with("blob", blob)),
-                FileForm::Chunk(offset) => files::chunk(&driver.store, &file, offset).await.map(|found| {
-                    let (chunk, len) = found.map_or((None, 0), |(chunk, len)| (Some(chunk), len));
-                    Message::new().with_some("chunk", chunk).with("length", number(len))
-                }),
-            };
+            let answer = chunk(&driver.store, &file, offset).await.map(|found| {
+                let (chunk, len) = found.map_or((None, 0), |(chunk, len)| (Some(chunk), len));
+                Message::new()
+                    .with_some("chunk", chunk)
+                    .with("length", number(len))
+                    .with_some("contentType", file.content_type.as_deref())
+            });
             driver.reply(call, answer.map_err(|_| TaskError::new(ErrorCode::Storage)));
         });
     }
@@ -323,6 +305,6 @@ fn answer(answer: Answer) -> Message {
             .with("tasks", messages::list(&tasks, messages::task))
             .with_some("next", next.as_ref().map(|id| id.as_str())),
         Answer::History(events) => message.with("events", messages::list(&events, messages::event)),
-        Answer::Released | Answer::File(_) => message,
+        Answer::Released | Answer::Chunk(..) => message,
     }
 }

@@ -7,7 +7,7 @@
 //! | `start`, `lease` | lease, epoch, snapshot: from nothing to a running driver |
 //! | `driver` | the loop; the only owner of the engine |
 //! | `fetch`, `body` | one request; its bytes, collected into buffers |
-//! | `files` | finished files as Blobs and chunks |
+//! | `files` | finished files, chunk by chunk |
 //! | `clock` | time |
 //! | `host` | what `worker.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |

@@ -1,6 +1,6 @@
 // The line itself: what is heard, what is ignored, and how a worker that has died or fallen silent is noticed.
 import assert from 'node:assert/strict';
-import { snapshot, startWorld, test } from './support.mjs';
+import { rejectsWith, snapshot, startWorld, test } from './support.mjs';
 
 test('messages of foreign code are ignored', async (t) => {
   const { worker, newPage } = startWorld(t);
@@ -80,18 +80,20 @@ test('hello is said again to each new worker, and live tasks are asked for once'
   assert.deepEqual(worker.all('task').map(({ message }) => message.call.id), ['live']);
 });
 
-test('a task that is gone when its worker comes back is no error, anything else is reported', async (t) => {
+test('a task that is gone when its worker comes back ends as released, anything else is reported', async (t) => {
   const { worker, newPage } = startWorld(t, { timers: true });
   const page = newPage();
   const session = await page.open();
-  await session.download('/a.bin', { id: 'gone' });
+  const released = [];
+  session.addEventListener('released', ({ detail }) => released.push(detail));
+  const gone = (await session.download('/a.bin', { id: 'gone' })).finished();
   await worker.next('hello');
   worker.tasks.clear();
   worker.kill();
   await worker.start();
-  await worker.next('task');
-  await worker.settled(page);
-  assert.deepEqual(page.reported, []);
+  await rejectsWith(page, gone, 'aborted');
+  assert.deepEqual([released, page.reported], [['gone'], []]);
+  await session.download('/b.bin', { id: 'there' });
   worker.answer('task', () => ({ code: 'storage' }));
   worker.kill();
   await worker.start();

@@ -131,14 +131,14 @@ test('a finished file is read as a Blob, and as a stream of its stored chunks, B
   const chunks = new Map([[0, new Blob(['abc'])], [3, new TextEncoder().encode('de').buffer]]);
   worker.answer('chunk', ({ offset }) => {
     const chunk = chunks.get(offset);
-    return chunk ? { chunk, length: chunk.size ?? chunk.byteLength } : { length: 0 };
+    return chunk ? { chunk, length: chunk.size ?? chunk.byteLength } : { length: 0, contentType: 'text/plain' };
   });
-  worker.answer('blob', () => ({ blob: new Blob(['abcde']) }));
   const stream = task.stream();
   await worker.settled(page);
   assert.equal(worker.all('chunk').length, 0, 'nothing is read before it is wanted');
   assert.equal(await new Response(stream).text(), 'abcde');
-  assert.equal(await (await task.blob()).text(), 'abcde');
+  const blob = await task.blob();
+  assert.deepEqual([await blob.text(), blob.type], ['abcde', 'text/plain']);
   worker.answer('chunk', () => ({ code: 'not-finished' }));
   await rejectsWith(page, new Response(task.stream()).text(), 'not-finished');
 });

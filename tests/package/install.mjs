@@ -22,9 +22,6 @@ export const tool = (file, args, cwd) => run(process.execPath, [path.join(root, 
 
 /** Packs the checkout: `{ tarball, files }`, the files as paths inside the package. */
 async function pack(folder) {
-  await fs.access(path.join(root, 'dist/.built')).catch(() => {
-    throw new Error('dist/ is not built: run "npm run build"');
-  });
   await run('npm', ['pack', '--ignore-scripts', '--pack-destination', folder], root);
   const [name] = (await fs.readdir(folder)).filter((file) => file.endsWith('.tgz'));
   const tarball = path.join(folder, name);
@@ -33,11 +30,15 @@ async function pack(folder) {
 }
 
 /**
- * Packs, and installs into the fresh folder of an app: `{ app, files, manifest, installed, remove }`. There are no
- * dependencies, so nothing is asked of a registry.
+ * Packs, and installs into the fresh folder of an app: `{ app, files, manifest, installed }`; the folder goes when the
+ * suite ends (`after`). There are no dependencies, so nothing is asked of a registry.
  */
-export async function install() {
+export async function install(after) {
+  await fs.access(path.join(root, 'dist/.built')).catch(() => {
+    throw new Error('dist/ is not built: run "npm run build"');
+  });
   const folder = await fs.mkdtemp(path.join(os.tmpdir(), 'longhaul-package-'));
+  after(() => fs.rm(folder, { recursive: true }));
   const { tarball, files } = await pack(folder);
   const app = path.join(folder, 'app');
   await fs.mkdir(app);
@@ -45,7 +46,7 @@ export async function install() {
   await run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball], app);
   const installed = path.join(app, 'node_modules/longhaul');
   const manifest = JSON.parse(await fs.readFile(path.join(installed, 'package.json'), 'utf8'));
-  return { app, files, manifest, installed, remove: () => fs.rm(folder, { recursive: true }) };
+  return { app, files, manifest, installed };
 }
 
 /** Puts a fixture's files, and tools of the checkout, into the app. */

@@ -11,8 +11,9 @@ import { furnish, install, tool } from './install.mjs';
 const FILE = { length: 5_000_003, seed: 11 };
 
 let package_;
-before(async () => (package_ = await install()));
-after(() => package_?.remove());
+let clean;
+before(async () => (package_ = await install((action) => (clean = action))));
+after(() => clean?.());
 
 /** An origin that serves these folders and one file, and a page of it in Chromium. */
 async function visit(t, staticDirs, query = '') {

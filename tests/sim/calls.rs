@@ -55,7 +55,7 @@ impl World {
             15..17 => Call::Task(key, TaskCall::Cancel),
             17..19 => Call::Task(key, TaskCall::Release),
             19 => Call::Task(key, TaskCall::Get),
-            20 => Call::Task(key, TaskCall::File),
+            20 => Call::Task(key, TaskCall::Chunk(0)),
             21 => {
                 let after = self.random.one_in(2).then(|| self.draw_id());
                 Call::Tasks { session, after, limit: self.random.within(1..=5) as u32 }

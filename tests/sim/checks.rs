@@ -177,7 +177,7 @@ impl World {
                 let is_kept = *if_exists == IfExists::Keep && stored.record.spec.url == spec.url;
                 assert!(is_own || is_kept, "a download was answered with another task");
             }
-            (Call::Task(key, TaskCall::File), Answer::File(file)) => {
+            (Call::Task(key, TaskCall::Chunk(_)), Answer::Chunk(file, _)) => {
                 let stored = self.model.tasks.get(key).expect("a file is of a durable task");
                 assert_eq!(stored.record.state, TaskState::Completed, "a file that is not complete");
                 assert_eq!((stored.progress.body, stored.progress.received.len()), (file.body, file.length));
@@ -193,7 +193,7 @@ impl World {
                     TaskCall::Cancel => state.has_ended(),
                     TaskCall::Resume => !matches!(state, TaskState::Paused | TaskState::Failed(_)),
                     TaskCall::Get => true,
-                    TaskCall::Release | TaskCall::File => false,
+                    TaskCall::Release | TaskCall::Chunk(_) => false,
                 };
                 assert!(is_done, "{wanted:?} of {key:?} was answered, but it is {state:?}");
             }
@@ -246,7 +246,7 @@ impl World {
                 let state = self.model.tasks.get(key).map(|task| &task.record.state);
                 match wanted {
                     TaskCall::Release => state.is_some_and(|state| !state.has_ended()),
-                    TaskCall::File => state.is_some_and(|state| *state != TaskState::Completed),
+                    TaskCall::Chunk(_) => state.is_some_and(|state| *state != TaskState::Completed),
                     _ => false,
                 }
             }
