@@ -1,7 +1,7 @@
 // A page's line to the service worker: posts messages, matches replies to calls, and notices when the worker has
 // died. Every call is safe to send twice, so what was not answered is sent again to the next worker.
 import { LonghaulError } from './errors.js';
-import type { Answers, Call, PageMessage, Reply, WorkerMessage } from './protocol.js';
+import type { Answers, Call, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
 
 const PROTOCOL = 1;
 /** An unanswered call is sent again after this time, unless it was sent to the worker that is known to live. */
@@ -9,7 +9,6 @@ const RESEND_MS = 5_000;
 /** A worker at work is heard at least this often. */
 const SILENCE_MS = 25_000;
 
-type Unversioned<T> = T extends { longhaul: 1 } ? Omit<T, 'longhaul'> : never;
 /** A message without its version. */
 export type Outgoing = Unversioned<PageMessage>;
 export type Incoming = WorkerMessage;
@@ -132,8 +131,6 @@ export class Connection {
       case 'boot':
         // Workers announce themselves to the whole origin, which may have other registrations.
         if (message.boot !== this.#boot && message.lock.startsWith(`longhaul:${this.scope}:`)) this.#meet(message.boot, message.lock);
-        break;
-      case 'protocol-mismatch':
         break;
       default:
         for (const listener of this.#listeners) {

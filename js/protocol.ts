@@ -4,6 +4,9 @@
 /** The version of the messages in this file. */
 export type Protocol = 1;
 
+/** A message before its sender has put the version on it. */
+export type Unversioned<T> = T extends { longhaul: Protocol } ? Omit<T, 'longhaul'> : never;
+
 /** What a task is doing. The last three are final. */
 export type TaskState = 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled';
 
@@ -169,5 +172,4 @@ export type WorkerMessage = { longhaul: Protocol } & (
   | { type: 'progress'; session: string; tasks: TaskProgress[] }
   /** Every event that was waiting when the delegate attached has been acknowledged. */
   | { type: 'all-events-delivered'; session: string }
-  | { type: 'protocol-mismatch'; expected: number }
 );

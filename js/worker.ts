@@ -2,13 +2,11 @@
 // and owns every promise and port, so that none hangs should the component crash.
 import init, { beginInstance, Component, retireInstance } from '../pkg/longhaul.js';
 import { Pings } from './pings.js';
-import type { ErrorCode, PageMessage, Reply, WorkerMessage } from './protocol.js';
+import type { ErrorCode, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
 
 const PROTOCOL = 1;
 /** Chromium cuts an event after 310 s; what is read shortly before should be durable by then. */
 const EVENT_MS = 300_000;
-
-type Unversioned<T> = T extends { longhaul: 1 } ? Omit<T, 'longhaul'> : never;
 
 export interface AttachOptions {
   /** Where the component is: the package's `longhaul.wasm`. */
@@ -49,7 +47,8 @@ class WorkerHost {
     const message = event.data as PageMessage | undefined;
     if (typeof message?.longhaul !== 'number' || !(event.source instanceof Client)) return;
     const page = event.source;
-    if (message.longhaul !== PROTOCOL) return this.#refuse(event, page);
+    // A page's first message is a call, so it hears of it; its further messages would not be understood.
+    if (message.longhaul !== PROTOCOL) return refuse(event.ports[0]);
     this.#pages.set(page.id, page);
     this.#pings.heard(page.id);
     // First what the page wants, then why the worker runs: a wake without work is let go at once.
@@ -135,12 +134,6 @@ class WorkerHost {
     this.#pings.stop();
   }
 
-  #refuse(event: ExtendableMessageEvent, page: Client): void {
-    const [port] = event.ports;
-    if (port) reply(port, { ok: false, error: { code: 'protocol-mismatch' } });
-    else this.#postTo(page, { type: 'protocol-mismatch', expected: PROTOCOL });
-  }
-
   #postTo(page: Client, message: Unversioned<WorkerMessage>): void {
     page.postMessage({ longhaul: PROTOCOL, ...message });
   }
@@ -209,6 +202,10 @@ class WorkerHost {
     if (working) this.#pings.start();
     else this.#pings.stop();
   }
+}
+
+function refuse(port: MessagePort | undefined): void {
+  if (port) reply(port, { ok: false, error: { code: 'protocol-mismatch' } });
 }
 
 function reply(port: MessagePort, message: Reply): void {

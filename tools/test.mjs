@@ -3,19 +3,13 @@ import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { build } from './build.mjs';
+import { nodeTests } from './node-tests.mjs';
 import { findChromedriver, findChromium, main, root, setup } from './setup.mjs';
 
-const CHROMIUM_FLAGS = ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 /** Seeds of the simulator in the everyday run; `npm run sim` takes more. */
 const SEEDS = 2_000;
 
-/** All `*.test.mjs` files below a folder of tests/. */
-function testFiles(folder) {
-  const entries = fs.readdirSync(path.join(root, 'tests', folder), { recursive: true });
-  return entries.filter((name) => name.endsWith('.test.mjs')).sort().map((name) => path.join('tests', folder, name));
-}
-
-const node = (...folders) => [process.execPath, ['--test', '--test-concurrency=1', '--test-reporter=spec', ...folders.flatMap(testFiles)]];
+const node = (...folders) => [process.execPath, nodeTests(folders)];
 
 /** The layers, from the innermost; a command that counts nothing only has to succeed. */
 const layers = {
@@ -61,7 +55,8 @@ await main(async () => {
   if (unknown.length) throw new Error(`no layer ${unknown.join(', ')}; there are ${Object.keys(layers).join(', ')}`);
   const env = await setup({ tests: true });
   await build(env);
-  const webdriver = { 'goog:chromeOptions': { binary: findChromium(), args: CHROMIUM_FLAGS } };
+  const { FLAGS } = await import('../tests/browser/chromium.mjs');
+  const webdriver = { 'goog:chromeOptions': { binary: findChromium(), args: [...FLAGS, '--headless=new'] } };
   fs.writeFileSync(path.join(root, 'webdriver.json'), JSON.stringify(webdriver));
 
   const rows = [];

@@ -11,7 +11,8 @@ import { collectErrors } from './page.mjs';
 import { rendererPid } from './renderer.mjs';
 import { stopWorkers, workerRunning } from './workers.mjs';
 
-const FLAGS = [
+/** What every Chromium of ours is started with, headless or not. */
+export const FLAGS = [
   '--no-sandbox',
   '--disable-gpu',
   '--disable-quic',
