@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { launchChromium } from '../browser/chromium.mjs';
-export { contiguousLength, stored } from '../browser/storage.mjs';
+import { contiguousLength, stored } from '../browser/storage.mjs';
 import { startOrigin } from '../origin/server.mjs';
 import { root } from '../../tools/setup.mjs';
 
@@ -47,3 +47,17 @@ export const outcome = (page, id) =>
     const [fromBlob, fromStream] = [await sha256(blob), await sha256(stream)];
     return { state, restarts, receivedBytes, resumability, size: blob.size, sha256: fromBlob === fromStream ? fromBlob : 'blob and stream differ' };
   }, id);
+
+/**
+ * Lets the origin hold back the rest of `resource` and waits until all that it has sent is durable. Whatever ends the
+ * worker then, the next request must begin at just the byte that is returned.
+ */
+export async function holdUntilDurable(page, resource, request) {
+  resource.update({ bytesPerSecond: 0 });
+  let durable;
+  do durable = contiguousLength(await stored(page));
+  while (durable < request.sentBytes);
+  return durable;
+}
+
+export { contiguousLength, stored };
