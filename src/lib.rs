@@ -4,13 +4,15 @@
 //!
 //! | room | what lives there | may use |
 //! | --- | --- | --- |
-//! | [`engine`] | every decision: pure, no clock, no randomness, no async, no JS types | nothing |
+//! | [`integrity`] | hashes, and what they must come to: pure | nothing |
+//! | [`engine`] | every decision: pure, no clock, no randomness, no async, no JS types | `integrity` |
 //! | [`store`] | rows and tables: the port to durable storage, and its in-memory twin | `engine` |
 //! | `web` | the browser: driver loop, fetch, IndexedDB, messages (wasm32 only) | `engine`, `store` |
 //!
 //! `tests/rooms.rs` holds this rule against the sources.
 
 pub mod engine;
+pub mod integrity;
 pub mod store;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
