@@ -14,7 +14,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The name in RFC 9530's registry and in Web Cryptography, in lower case.
+    /// The name as RFC 9530 spells it (SHA-384 is not in its registry).
     pub fn name(self) -> &'static str {
         match self {
             Self::Sha256 => "sha-256",
