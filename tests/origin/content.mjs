@@ -37,6 +37,21 @@ export function* pieces(seed, start, end) {
   }
 }
 
+/** The pieces of a body that begins at `start`, with every byte in one of the half-open `ranges` inverted. */
+export function* corrupted(body, start, ranges) {
+  let at = start;
+  for (const piece of body) {
+    const end = at + piece.length;
+    const hit = ranges.filter((range) => range.start < end && range.end > at);
+    const copy = hit.length > 0 ? Buffer.from(piece) : piece;
+    for (const range of hit) {
+      for (let i = Math.max(range.start, at); i < Math.min(range.end, end); i++) copy[i - at] = piece[i - at] ^ 0xff;
+    }
+    yield copy;
+    at = end;
+  }
+}
+
 /** `length` bytes of the file `seed` from `offset`, as one Buffer. */
 export function bytes(seed, offset, length) {
   return Buffer.concat([...pieces(seed, offset, offset + length)]);
