@@ -20,7 +20,9 @@ test('a token lets in for its requests; then, and without one, comes 401 with WW
   assert.deepEqual(await challenge({ Authorization: `Basic ${token}` }), [401, 'Bearer realm="origin"']);
   const invalid = (why) => [401, `Bearer realm="origin", error="invalid_token", error_description="${why}"`];
   assert.deepEqual(await challenge(bearer('made-up')), invalid('unknown'));
-  for (const expected of [[200, null], [200, null], invalid('expired')]) assert.deepEqual(await challenge(bearer(token)), expected);
+  for (const expected of [[200, null], [200, null], invalid('expired')]) {
+    assert.deepEqual(await challenge(bearer(token)), expected);
+  }
 });
 
 test('a token that is ended on command ends alone, or with all others', async (t) => {
@@ -28,13 +30,14 @@ test('a token that is ended on command ends alone, or with all others', async (t
   const tokens = new BearerTokens();
   origin.add('/f', { length: 10, access: tokens });
   const [first, second] = [tokens.issue(), tokens.issue()];
-  const statuses = async () => [(await ask(`${origin.url}/f`, bearer(first))).status, (await ask(`${origin.url}/f`, bearer(second))).status];
+  const status = async (token) => (await ask(`${origin.url}/f`, bearer(token))).status;
+  const statuses = async () => [await status(first), await status(second)];
   assert.deepEqual(await statuses(), [200, 200]);
   tokens.expire(first);
   assert.deepEqual(await statuses(), [401, 200]);
   tokens.expire();
   assert.deepEqual(await statuses(), [401, 401]);
-  assert.equal((await ask(`${origin.url}/f`, bearer(tokens.issue()))).status, 200);
+  assert.equal(await status(tokens.issue()), 200);
 });
 
 test('a token that expires while a body is sent: the body goes on, the next request is refused', async (t) => {
@@ -79,7 +82,8 @@ test('a signed URL is good for its own path, untouched, until it expires: by cou
   const signed = urls.sign('/f');
   assert.match(signed, /^\/f\?expires=\d+&sig=[0-9a-f]+$/);
   assert.deepEqual([await status(signed), await status('/f')], [200, 403]);
-  assert.deepEqual([await status(signed.replace('/f', '/g')), await status(signed.replace('expires=1', 'expires=2'))], [403, 403]);
+  assert.equal(await status(signed.replace('/f', '/g')), 403);
+  assert.equal(await status(signed.replace('expires=', 'expires=9')), 403);
   const counted = urls.sign('/g?name=a', { requests: 1 });
   assert.deepEqual([await status(counted), await status(counted), await status(signed)], [200, 403, 200]);
   urls.expire(signed);

@@ -57,7 +57,7 @@ export function bytes(seed, offset, length) {
   return Buffer.concat([...pieces(seed, offset, offset + length)]);
 }
 
-/** The digest of the first `length` bytes of the file `seed`, by `algorithm` of node:crypto. Never holds the whole file. */
+/** The digest of the first `length` bytes of the file `seed`, by an algorithm of node:crypto. Never holds them all. */
 export function digest(seed, length, algorithm) {
   const key = `${algorithm}/${seed}/${length}`;
   if (!digests.has(key)) {

@@ -13,11 +13,12 @@ const fields = ({ headers }) => [headers.get('repr-digest'), headers.get('conten
 /** `length` bytes of file 1 from `offset`, with those in `ranges` inverted. */
 function wrongBytes(offset, length, ranges) {
   const copy = Buffer.from(bytes(1, offset, length));
-  for (let i = 0; i < length; i++) if (ranges.some(({ start, end }) => offset + i >= start && offset + i < end)) copy[i] ^= 0xff;
+  const isWrong = (at) => ranges.some(({ start, end }) => at >= start && at < end);
+  for (let i = 0; i < length; i++) if (isWrong(offset + i)) copy[i] ^= 0xff;
   return copy;
 }
 
-test('Repr-Digest is of the whole file, Content-Digest of the body, also in a 206, a HEAD and with two algorithms', async (t) => {
+test('Repr-Digest is of the whole file, Content-Digest of the body, also in a 206 and for HEAD', async (t) => {
   const origin = await originFor(t);
   origin.add('/f', { length: LENGTH, digests: [...both('sha-256'), ...both('sha-512')] });
   const whole = bytes(1, 0, LENGTH);
@@ -31,7 +32,8 @@ test('Repr-Digest is of the whole file, Content-Digest of the body, also in a 20
 
 test('a digest can be wrong, alone or beside a right one; an impossible one is refused at once', async (t) => {
   const origin = await originFor(t);
-  const digests = [{ field: 'Repr-Digest', algorithm: 'sha-256', wrong: true }, { field: 'Repr-Digest', algorithm: 'sha-512' }];
+  const field = 'Repr-Digest';
+  const digests = [{ field, algorithm: 'sha-256', wrong: true }, { field, algorithm: 'sha-512' }];
   const resource = origin.add('/f', { length: 100, digests });
   const [wrong, right] = fields(await ask(`${origin.url}/f`))[0].split(', ');
   assert.match(wrong, /^sha-256=:[A-Za-z0-9+/]{43}=:$/);

@@ -1,6 +1,6 @@
 // What a server does wrong: each fault turns the right answer into the faulty one. An answer may then carry
-// `body` (instead of the range's bytes), `corrupt` (ranges), `cutAfter` or `stallAfter` (bytes of the body), `stallHead`
-// or `refuse`.
+// `body` (instead of the range's bytes), `corrupt` (ranges), `cutAfter` or `stallAfter` (bytes of the body),
+// `stallHead` or `refuse`.
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
 import { textAnswer } from './access.mjs';

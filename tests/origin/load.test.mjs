@@ -26,7 +26,8 @@ test('the log counts what is open at a path; one more than allowed gets 429, and
   for (const [n, answer] of (await Promise.all(open)).entries()) assert.deepEqual(answer.body, bytes(1, n * 100, 100));
   await origin.waitFor((entries) => entries.every(({ endedAt }) => endedAt));
   assert.equal((await ask(`${origin.url}/f`, part(200))).status, 206);
-  const counts = (path) => origin.log.filter((entry) => entry.path === path && entry.method === 'GET').map(({ concurrent }) => concurrent);
+  const gets = (path) => origin.log.filter((entry) => entry.path === path && entry.method === 'GET');
+  const counts = (path) => gets(path).map(({ concurrent }) => concurrent);
   assert.deepEqual([counts('/f'), counts('/g')], [[1, 2, 3, 3, 1], [1]]);
   resource.update({ maxOpen: 0 });
   const bare = await ask(`${origin.url}/f`);

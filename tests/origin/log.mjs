@@ -10,8 +10,8 @@ import { parseRange, selectRange } from './rfc9110.mjs';
  * `{ n, path, url, method, headers, range, ifRange, ifNoneMatch, ifModifiedSince, origin, authorization, concurrent,
  * startedAt }` are there from the beginning: `range` as in `parseRange`, `authorization` the header's `fingerprint`
  * (its value is nowhere in the log), `concurrent` the number of requests for this path that are open, with this one
- * but without preflights and what was answered with 429. Then come `status`, `etag`, `length` (of the representation), `start` (the representation's offset of
- * the body's first byte), `fault` (its kind), `stalled`; `sentBytes` (of the body as coded, handed to the kernel,
+ * but without preflights and what was answered with 429. Then come `status`, `etag`, `length` (of the
+ * representation), `start` (the representation's offset of the body's first byte), `fault` (its kind), `stalled`; `sentBytes` (of the body as coded, handed to the kernel,
  * whose buffers may hold some megabytes that the client has not seen); at the end `endedAt` and `aborted`
  * (the connection went, by either side, before the body was complete).
  */
@@ -105,10 +105,17 @@ function isOpen({ method, status, endedAt }) {
   return method !== 'OPTIONS' && status !== 429 && endedAt === undefined;
 }
 
-function line({ n, method, url, headers, authorization, concurrent, status, fault, sentBytes, aborted, stalled, endedAt }) {
-  const marks = [authorization && `authorization ${authorization}`, concurrent > 1 && `${concurrent} open`, fault, stalled && 'stalled', aborted && 'aborted'];
-  if (!endedAt) marks.push('not ended');
-  return `#${n} ${method} ${url} ${headers.range ?? '-'} → ${status ?? '…'}, ${sentBytes} bytes ${marks.filter(Boolean).join(', ')}`.trimEnd();
+function line({ n, method, url, headers, status, sentBytes, ...entry }) {
+  const marks = [
+    entry.authorization && `authorization ${entry.authorization}`,
+    entry.concurrent > 1 && `${entry.concurrent} at once`,
+    entry.fault,
+    entry.stalled && 'stalled',
+    entry.aborted && 'aborted',
+    !entry.endedAt && 'open',
+  ];
+  const said = [`${status ?? '…'}`, `${sentBytes} bytes`, ...marks].filter(Boolean).join(', ');
+  return `#${n} ${method} ${url} ${headers.range ?? '-'} → ${said}`;
 }
 
 /** The sum of the body bytes sent for `path`. */

@@ -20,7 +20,7 @@ const DEFAULTS = {
   ranges: true,
   /** false: the length is told nowhere; the body is chunked. */
   sendLength: true,
-  /** Per connection (a connection carries one answer at a time). Infinity: not throttled; 0: holds the body until it is changed. */
+  /** Per answer, and so per connection. Infinity: not throttled; 0: holds the body until it is changed. */
   bytesPerSecond: Infinity,
   /** 'none'; 'plain': readable, but no preflight passes and nothing is exposed; 'expose': everything works. */
   cors: 'none',
@@ -32,7 +32,7 @@ const DEFAULTS = {
   headers: {},
   /** `[{ field: 'Repr-Digest' | 'Content-Digest', algorithm: 'sha-256' | 'sha-512', wrong? }]` */
   digests: [],
-  /** Half-open ranges whose bytes are wrong in this copy. Content-Digest is of what is sent, Repr-Digest of the right file. */
+  /** Half-open ranges whose bytes are wrong in this copy. Content-Digest is of them, Repr-Digest of the right file. */
   corrupt: [],
   /** null: everyone may read; else a gate of `access.mjs`. */
   access: null,
