@@ -10,10 +10,10 @@ import { parseRange, selectRange } from './rfc9110.mjs';
  * `{ n, path, url, method, headers, range, ifRange, ifNoneMatch, ifModifiedSince, origin, authorization, concurrent,
  * startedAt }` are there from the beginning: `range` as in `parseRange`, `authorization` the header's `fingerprint`
  * (its value is nowhere in the log), `concurrent` the number of requests for this path that are open, with this one
- * but without what was answered with 429. Then come `status`, `etag`, `length` (of the
- * representation), `start` (the representation's offset of the body's first byte), `fault` (its kind), `stalled`; `sentBytes` (of the body as coded, handed to the kernel,
- * whose buffers may hold some megabytes that the client has not seen); at the end `endedAt` and `aborted`
- * (the connection went, by either side, before the body was complete).
+ * but without what was answered with 429. Then come `status`, `etag`, `length` (of the representation), `start` (the
+ * representation's offset of the body's first byte), `fault` (its kind), `stalled`; `sentBytes` (of the body as coded,
+ * handed to the kernel, whose buffers may hold some megabytes that the client has not seen); at the end `endedAt` and
+ * `aborted` (the connection went, by either side, before the body was complete).
  */
 export class RequestLog extends EventEmitter {
   entries = [];
