@@ -1,7 +1,9 @@
 // What a server does wrong: each fault turns the right answer into the faulty one. An answer may then carry
-// `body` (instead of the range's bytes), `cutAfter` or `stallAfter` (bytes of the body), or `refuse`.
+// `body` (instead of the range's bytes), `corrupt` (ranges), `cutAfter` or `stallAfter` (bytes of the body),
+// `stallHead` or `refuse`.
 import { Readable } from 'node:stream';
 import { createGzip } from 'node:zlib';
+import { textAnswer } from './access.mjs';
 
 /** Chunked coding: the end of the body is told by the coding, not by a length. */
 function withoutLength(answer) {
@@ -17,6 +19,15 @@ export const KINDS = {
   /** After `bytes` of the body nothing comes until the resource's `release()`. */
   stall: ({ answer, fault }) => ({ ...answer, stallAfter: fault.bytes ?? 0 }),
 
+  /** Not even a status comes until the resource's `release()`. */
+  'stall-head': ({ answer }) => ({ ...answer, stallHead: true }),
+
+  /**
+   * The bytes in the half-open `ranges` of the representation are wrong, as after a mistake on the way: a digest
+   * that the answer carries is that of the right ones. (For a wrong file see a resource's `corrupt`.)
+   */
+  corrupt: ({ answer, fault }) => ({ ...answer, corrupt: fault.ranges }),
+
   /** Ends cleanly after `bytes`, although Content-Range tells more. */
   short: ({ answer, fault }) => withoutLength({ ...answer, end: Math.min(answer.end, answer.start + (fault.bytes ?? 0)) }),
 
@@ -24,15 +35,10 @@ export const KINDS = {
   long: ({ answer, fault }) => withoutLength({ ...answer, end: answer.end + (fault.bytes ?? 1) }),
 
   /** `status` with `headers` and a small text `body`. */
-  status: ({ fault: { status, headers, body = '' } }) => ({
-    status,
-    headers: { 'Content-Type': 'text/plain', ...headers },
-    body: [Buffer.from(body)],
-  }),
+  status: ({ fault: { status, headers, body } }) => textAnswer(status, headers, body),
 
   /** 200 with the whole body, although a range was asked for. */
-  'ignore-range': ({ resource, requestHeaders }) =>
-    resource.answer('GET', { ...requestHeaders, range: undefined }),
+  'ignore-range': ({ resource }) => resource.whole(),
 
   /** A 206, honest in itself, that begins `shift` bytes (default 1) off what was asked for. */
   'wrong-range': ({ resource, answer, fault }) => {
@@ -62,7 +68,6 @@ export const KINDS = {
 };
 
 /** The faulty answer; without a fault, the right one. */
-export function spoil(answer, fault, resource, requestHeaders) {
-  if (!fault) return answer;
-  return KINDS[fault.kind]({ answer, fault, resource, requestHeaders });
+export function spoil(answer, fault, resource) {
+  return fault ? KINDS[fault.kind]({ answer, fault, resource }) : answer;
 }

@@ -1,16 +1,19 @@
 // The origin's log: one entry per request, promises that resolve when it shows something, and the question which
 // bytes went over the wire more than once.
 import { EventEmitter } from 'node:events';
+import { fingerprint } from './access.mjs';
 import { parseRange, selectRange } from './rfc9110.mjs';
 
 /**
  * The requests in order of arrival. An entry is live: it fills while its response is sent.
  *
- * `{ n, path, url, method, headers, range, ifRange, startedAt }` are there from the beginning (`range` as in
- * `parseRange`); then `status`, `etag`, `length` (of the representation), `start` (the representation's offset of
- * the body's first byte), `fault` (its kind), `stalled`; `sentBytes` (of the body as coded, handed to the kernel,
- * whose buffers may hold some megabytes that the client has not seen); at the end `endedAt` and `aborted`
- * (the connection went, by either side, before the body was complete).
+ * `{ n, path, url, method, headers, range, ifRange, ifNoneMatch, ifModifiedSince, origin, authorization, concurrent,
+ * startedAt }` are there from the beginning: `range` as in `parseRange`, `authorization` the header's `fingerprint`
+ * (its value is nowhere in the log), `concurrent` the number of requests for this path that are open, with this one
+ * but without what was answered with 429. Then come `status`, `etag`, `length` (of the representation), `start` (the
+ * representation's offset of the body's first byte), `fault` (its kind), `stalled`; `sentBytes` (of the body as coded,
+ * handed to the kernel, whose buffers may hold some megabytes that the client has not seen); at the end `endedAt` and
+ * `aborted` (the connection went, by either side, before the body was complete).
  */
 export class RequestLog extends EventEmitter {
   entries = [];
@@ -21,14 +24,21 @@ export class RequestLog extends EventEmitter {
   }
 
   begin(request) {
+    const { authorization, ...headers } = request.headers;
+    const path = new URL(request.url, 'http://origin').pathname;
     const entry = {
       n: this.entries.length,
-      path: new URL(request.url, 'http://origin').pathname,
+      path,
       url: request.url,
       method: request.method,
-      headers: request.headers,
-      range: parseRange(request.headers.range),
-      ifRange: request.headers['if-range'],
+      headers,
+      range: parseRange(headers.range),
+      ifRange: headers['if-range'],
+      ifNoneMatch: headers['if-none-match'],
+      ifModifiedSince: headers['if-modified-since'],
+      origin: headers.origin,
+      authorization: fingerprint(authorization),
+      concurrent: this.entries.filter((other) => other.path === path && isOpen(other)).length + 1,
       status: undefined,
       sentBytes: 0,
       startedAt: Date.now(),
@@ -91,9 +101,21 @@ export class RequestLog extends EventEmitter {
   }
 }
 
-function line({ n, method, url, headers, status, fault, sentBytes, aborted, stalled, endedAt }) {
-  const marks = [fault, stalled && 'stalled', aborted && 'aborted', !endedAt && 'open'].filter(Boolean);
-  return `#${n} ${method} ${url} ${headers.range ?? '-'} → ${status ?? '…'}, ${sentBytes} bytes ${marks.join(' ')}`.trimEnd();
+function isOpen({ status, endedAt }) {
+  return status !== 429 && endedAt === undefined;
+}
+
+function line({ n, method, url, headers, status, sentBytes, ...entry }) {
+  const marks = [
+    entry.authorization && `authorization ${entry.authorization}`,
+    entry.concurrent > 1 && `${entry.concurrent} at once`,
+    entry.fault,
+    entry.stalled && 'stalled',
+    entry.aborted && 'aborted',
+    !entry.endedAt && 'open',
+  ];
+  const said = [`${status ?? '…'}`, `${sentBytes} bytes`, ...marks].filter(Boolean).join(', ');
+  return `#${n} ${method} ${url} ${headers.range ?? '-'} → ${said}`;
 }
 
 /** The sum of the body bytes sent for `path`. */

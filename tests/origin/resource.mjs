@@ -1,9 +1,12 @@
 // One file that the origin serves: what it is at this moment, the faults that wait for it, and the answer that a
 // server without faults would give. Everything may be changed while responses are under way.
 import { EventEmitter } from 'node:events';
-import { pieces, sha256 } from './content.mjs';
+import { textAnswer } from './access.mjs';
+import { corrupted, digest, pieces, sha256 } from './content.mjs';
+import { EXPOSED } from './cors.mjs';
+import { checkDigests, digestFields } from './digest-fields.mjs';
 import { KINDS } from './faults.mjs';
-import { contentRange, ifRangeHolds, noneMatchHit, parseRange, selectRange } from './rfc9110.mjs';
+import { contentRange, ifRangeHolds, notModified, parseRange, selectRange } from './rfc9110.mjs';
 
 const DEFAULTS = {
   length: 0,
@@ -17,12 +20,30 @@ const DEFAULTS = {
   ranges: true,
   /** false: the length is told nowhere; the body is chunked. */
   sendLength: true,
-  /** Per connection. Infinity: not throttled; 0: holds the body until it is changed. */
+  /** Per answer, and so per connection. Infinity: not throttled; 0: holds the body until it is changed. */
   bytesPerSecond: Infinity,
   /** 'none'; 'plain': readable, but no preflight passes and nothing is exposed; 'expose': everything works. */
   cors: 'none',
-  /** Further headers of every answer. */
+  /** The names that `cors: 'expose'` exposes. */
+  exposed: EXPOSED,
+  /** 'pass', 'refuse' (204 that allows nothing), 'unknown' (405); undefined: what goes with `cors`. */
+  preflight: undefined,
+  /** Further headers of every answer that is about the file. */
   headers: {},
+  /** `[{ field: 'Repr-Digest' | 'Content-Digest', algorithm: 'sha-256' | 'sha-512', wrong? }]` */
+  digests: [],
+  /** Half-open ranges whose bytes are wrong in this copy. Content-Digest is of them, Repr-Digest of the right file. */
+  corrupt: [],
+  /** null: everyone may read; else a gate of `access.mjs`. */
+  access: null,
+  /** null, or `{ status = 302, to }`: what else this resource is does not count. `to(entry)` may be a function. */
+  redirect: null,
+  /** How many requests may be open at once; one more is answered with 429. */
+  maxOpen: Infinity,
+  /** The Retry-After of that 429; null: none. */
+  retryAfter: 1,
+  /** From a request to the head of its answer. Infinity: until it is changed. */
+  latencyMs: 0,
 };
 
 /**
@@ -53,6 +74,7 @@ export class Resource extends EventEmitter {
     for (const name of Object.keys(fields)) {
       if (!(name in DEFAULTS)) throw new TypeError(`a resource has no "${name}"`);
     }
+    checkDigests(fields.digests ?? []);
     if (etag !== undefined) this.#etag = etag;
     Object.assign(this, fields);
     this.emit('change');
@@ -81,17 +103,28 @@ export class Resource extends EventEmitter {
     this.emit('release');
   }
 
-  /**
-   * The right answer by RFC 9110 for these request headers: status, headers, and the range [start, end) of the
-   * representation that is its body.
-   */
-  answer(method, requestHeaders) {
-    if (noneMatchHit(requestHeaders['if-none-match'], this.etag)) {
-      return { status: 304, headers: this.#headers(), start: 0, end: 0 };
+  /** The answer for a request that is not let in, whatever it asks for, or undefined. It meets no fault. */
+  refusal(request, entry) {
+    if (entry.concurrent > this.maxOpen) {
+      return textAnswer(429, this.retryAfter === null ? {} : { 'Retry-After': this.retryAfter });
     }
-    const usable = this.ranges && method === 'GET' && ifRangeHolds(requestHeaders['if-range'], this);
-    const range = usable ? parseRange(requestHeaders.range) : undefined;
-    if (!range) return this.whole();
+    return this.access?.refusal(request);
+  }
+
+  /**
+   * The right answer by RFC 9110 for this request: status, headers, and the range [start, end) of the representation
+   * that is its body.
+   */
+  answer(request, entry) {
+    const { method, headers } = request;
+    if (this.redirect) {
+      const { status = 302, to } = this.redirect;
+      return textAnswer(status, { Location: typeof to === 'function' ? to(entry) : to });
+    }
+    if (notModified(headers, this)) return { status: 304, headers: this.#headers(), start: 0, end: 0 };
+    const usable = this.ranges && method === 'GET' && ifRangeHolds(headers['if-range'], this);
+    const range = usable ? parseRange(headers.range) : undefined;
+    if (!range) return this.whole(method === 'HEAD');
     const selected = selectRange(range, this.length);
     return selected ? this.part(selected) : this.unsatisfiable();
   }
@@ -105,14 +138,23 @@ export class Resource extends EventEmitter {
     return { ...headers, ...this.headers };
   }
 
-  whole() {
-    const headers = this.#headers();
+  /** Content-Digest is of the content, which an answer to HEAD does not have (RFC 9530, appendix B.2). */
+  #digests(range) {
+    return digestFields(this.digests, {
+      reprDigest: (algorithm) => digest(this.seed, this.length, algorithm),
+      content: () => this.body(range),
+    });
+  }
+
+  whole(isHead = false) {
+    const headers = { ...this.#headers(), ...this.#digests({ start: 0, end: isHead ? 0 : this.length }) };
     if (this.sendLength) headers['Content-Length'] = this.length;
     return { status: 200, headers, start: 0, end: this.length };
   }
 
   part({ start, end }, total = this.sendLength ? this.length : undefined) {
-    const headers = { ...this.#headers(), 'Content-Range': contentRange({ start, end }, total) };
+    const range = contentRange({ start, end }, total);
+    const headers = { ...this.#headers(), ...this.#digests({ start, end }), 'Content-Range': range };
     if (this.sendLength) headers['Content-Length'] = end - start;
     return { status: 206, headers, start, end };
   }
@@ -124,7 +166,7 @@ export class Resource extends EventEmitter {
   }
 
   /** The body's bytes as they are now; a later `update` does not change a response under way. */
-  body({ start, end }) {
-    return pieces(this.seed, start, end);
+  body({ start, end, corrupt = [] }) {
+    return corrupted(pieces(this.seed, start, end), start, [...this.corrupt, ...corrupt]);
   }
 }

@@ -17,6 +17,18 @@ export function noneMatchHit(header, etag) {
   return listed.some((candidate) => opaque(candidate) === opaque(etag));
 }
 
+/** Whether If-Modified-Since says so (section 13.1.3). A date that cannot be read does not count. */
+export function notModifiedSince(header, lastModified) {
+  return header !== undefined && lastModified !== null && Date.parse(lastModified) <= Date.parse(header);
+}
+
+/** Whether the answer is 304: If-Modified-Since counts only without If-None-Match (section 13.2.2). */
+export function notModified(requestHeaders, { etag, lastModified }) {
+  const noneMatch = requestHeaders['if-none-match'];
+  if (noneMatch !== undefined) return noneMatchHit(noneMatch, etag);
+  return notModifiedSince(requestHeaders['if-modified-since'], lastModified);
+}
+
 /** Whether If-Range lets the Range count (section 13.1.5): a strong tag that matches, or the exact date. */
 export function ifRangeHolds(header, { etag, lastModified }) {
   if (header === undefined) return true;

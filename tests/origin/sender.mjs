@@ -7,6 +7,8 @@ const PORTION_MS = 20;
 /** Credit that was not used is kept no longer than this, so that a pause is not followed by a burst. */
 const CREDIT_MS = 100;
 
+const NOTHING = Buffer.alloc(0);
+
 /** Resolves after `ms` or when `emitter` emits `event`, whichever is first. */
 async function afterOr(ms, emitter, event, signal) {
   const settled = new AbortController();
@@ -18,6 +20,21 @@ async function afterOr(ms, emitter, event, signal) {
   } finally {
     settled.abort();
     await Promise.allSettled(waits);
+  }
+}
+
+/** Resolves when the head of an answer may go; rejects like `sendBody`. */
+export async function beforeHead({ stallHead = false }, { resource, signal, onStall }) {
+  const since = performance.now();
+  for (;;) {
+    const left = resource.latencyMs - (performance.now() - since);
+    if (left <= 0) break;
+    await afterOr(left, resource, 'change', signal);
+  }
+  if (stallHead) {
+    const released = once(resource, 'release', { signal });
+    onStall();
+    await released;
   }
 }
 
@@ -70,7 +87,8 @@ function write(response, piece, signal) {
 export async function sendBody(response, { body, cutAfter = Infinity, stallAfter = Infinity }, { resource, signal, onSent, onStall }) {
   const pace = new Pace(resource, signal);
   let sent = 0;
-  response.flushHeaders();
+  // Sends the head. Node's flushHeaders() would code it as UTF-8, although a header's characters are bytes.
+  response.write(NOTHING);
 
   const atMark = async () => {
     if (sent === stallAfter) {

@@ -3,52 +3,36 @@
 // needed unless a test wants it. It answers GET, HEAD and preflights, on loopback only.
 import { once } from 'node:events';
 import http from 'node:http';
+import { answerPreflight, corsHeaders } from './cors.mjs';
 import { spoil } from './faults.mjs';
 import { RequestLog } from './log.mjs';
 import { Resource } from './resource.mjs';
-import { sendBody } from './sender.mjs';
+import { beforeHead, sendBody } from './sender.mjs';
 import { findStatic, sendStatic } from './static-files.mjs';
-
-const EXPOSED = 'Content-Range, Content-Encoding, ETag, Accept-Ranges, Retry-After';
-
-function corsHeaders(cors) {
-  if (cors === 'none') return {};
-  const headers = { 'Access-Control-Allow-Origin': '*' };
-  if (cors === 'expose') headers['Access-Control-Expose-Headers'] = EXPOSED;
-  return headers;
-}
-
-function answerPreflight(resource, request, response) {
-  const allowed = resource.cors === 'expose' && {
-    'Access-Control-Allow-Methods': 'GET, HEAD',
-    'Access-Control-Allow-Headers': request.headers['access-control-request-headers'] ?? '*',
-  };
-  response.writeHead(204, { ...corsHeaders(resource.cors), ...allowed }).end();
-}
 
 /** Answers a request for a resource; resolves when the response has ended, whichever way. */
 async function answerResource(resource, request, response, { entry, log, signal, freshConnection }) {
-  const answer = resource.answer(request.method, request.headers);
-  const fault = resource.takeFault(entry, freshConnection);
-  const faulty = spoil(answer, fault, resource, request.headers);
-  const honest = faulty.body === undefined;
-  log.note(entry, { length: resource.length, etag: resource.etag, fault: fault?.kind });
-  if (faulty.refuse) {
+  const refusal = resource.refusal(request, entry);
+  const fault = refusal ? undefined : resource.takeFault(entry, freshConnection);
+  const answer = refusal ?? spoil(resource.answer(request, entry), fault, resource);
+  const honest = answer.body === undefined;
+  // The status of a refusal is noted before it is sent, since a 429 does not count as open.
+  log.note(entry, { length: resource.length, etag: resource.etag, fault: fault?.kind, status: refusal?.status });
+  if (answer.refuse) {
     response.destroy();
     return;
   }
-  response.writeHead(faulty.status, { ...faulty.headers, ...corsHeaders(resource.cors) });
-  log.note(entry, { status: faulty.status, start: honest ? faulty.start : undefined });
-  if (request.method === 'HEAD' || faulty.status === 304) {
-    response.end();
-    return;
-  }
-  await sendBody(response, { ...faulty, body: faulty.body ?? resource.body(faulty) }, {
+  const sending = {
     resource,
     signal,
     onSent: (count) => log.note(entry, { sentBytes: entry.sentBytes + count }),
     onStall: () => log.note(entry, { stalled: true }),
-  });
+  };
+  await beforeHead(answer, sending);
+  response.writeHead(answer.status, { ...answer.headers, ...corsHeaders(resource) });
+  log.note(entry, { status: answer.status, start: honest ? answer.start : undefined });
+  if (request.method === 'HEAD' || answer.status === 304) response.end();
+  else await sendBody(response, { ...answer, body: answer.body ?? resource.body(answer) }, sending);
 }
 
 /**
@@ -78,7 +62,7 @@ export async function startOrigin({ staticDirs = {}, port = 0 } = {}) {
       else if (!['GET', 'HEAD'].includes(request.method)) response.writeHead(405, { 'Content-Length': 0 }).end();
       else if (file) await sendStatic(file, request, response);
       else await answerResource(resource, request, response, { entry, log, signal: gone.signal, freshConnection });
-      if (!resource) log.note(entry, { status: response.statusCode });
+      if (response.headersSent && entry.status === undefined) log.note(entry, { status: response.statusCode });
     } catch (error) {
       // A failed write is known before its connection reports that it has closed.
       if (gone.signal.aborted || request.socket.destroyed) return;

@@ -1,4 +1,4 @@
-// The origin when it is honest: ranges and preconditions by RFC 9110, CORS, static files, pace, and its log.
+// The origin when it is honest: ranges and preconditions by RFC 9110, static files, pace, and its log.
 import assert from 'node:assert/strict';
 import fs from 'node:fs/promises';
 import os from 'node:os';
@@ -6,20 +6,9 @@ import path from 'node:path';
 import test from 'node:test';
 import { bytes, sha256 } from './content.mjs';
 import { overlap } from './log.mjs';
-import { startOrigin } from './server.mjs';
+import { ask, originFor } from './testing.mjs';
 
 const LENGTH = 200_000;
-
-async function originFor(t, options) {
-  const origin = await startOrigin(options);
-  t.after(() => origin.close());
-  return origin;
-}
-
-async function ask(url, headers = {}, method = 'GET') {
-  const response = await fetch(url, { headers, method });
-  return { status: response.status, headers: response.headers, body: Buffer.from(await response.arrayBuffer()) };
-}
 
 test('ranges: first, open, suffix, clamped, and those that do not count', async (t) => {
   const origin = await originFor(t);
@@ -50,7 +39,7 @@ test('ranges: first, open, suffix, clamped, and those that do not count', async 
   }
 });
 
-test('preconditions: If-Range compares strongly, If-None-Match weakly', async (t) => {
+test('preconditions: If-Range compares strongly, If-None-Match weakly, If-Modified-Since by date', async (t) => {
   const origin = await originFor(t);
   const date = 'Wed, 01 Jan 2025 00:00:00 GMT';
   const resource = origin.add('/f', { length: 100, etag: '"a"', lastModified: date });
@@ -61,6 +50,11 @@ test('preconditions: If-Range compares strongly, If-None-Match weakly', async (t
   assert.equal(await status({ Range: 'bytes=1-', 'If-Range': 'Thu, 02 Jan 2025 00:00:00 GMT' }), 200);
   assert.equal(await status({ 'If-None-Match': '"x", W/"a"' }), 304);
   assert.equal(await status({ 'If-None-Match': '"x"' }), 200);
+  assert.equal(await status({ 'If-Modified-Since': date }), 304);
+  assert.equal(await status({ 'If-Modified-Since': 'Thu, 02 Jan 2025 00:00:00 GMT' }), 304);
+  assert.equal(await status({ 'If-Modified-Since': 'Tue, 31 Dec 2024 00:00:00 GMT' }), 200);
+  assert.equal(await status({ 'If-Modified-Since': 'yesterday' }), 200);
+  assert.equal(await status({ 'If-Modified-Since': date, 'If-None-Match': '"x"' }), 200, 'If-None-Match decides alone');
   resource.update({ etag: 'W/"a"' });
   assert.equal(await status({ Range: 'bytes=1-', 'If-Range': 'W/"a"' }), 200);
   resource.update({ etag: null });
@@ -83,18 +77,6 @@ test('a server without ranges, one without a length, an empty file, a missing on
   assert.equal((await ask(`${origin.url}/nothing`)).status, 404);
   const head = await ask(`${origin.url}/plain`, {}, 'HEAD');
   assert.deepEqual([head.headers.get('content-length'), head.body.length], ['100', 0]);
-});
-
-test('CORS: nothing, readable only, or with preflights and exposed headers', async (t) => {
-  const origin = await originFor(t);
-  for (const cors of ['none', 'plain', 'expose']) {
-    origin.add('/f', { length: 10, cors });
-    const { headers } = await ask(`${origin.url}/f`);
-    assert.equal(headers.get('access-control-allow-origin'), cors === 'none' ? null : '*');
-    assert.equal(headers.has('access-control-expose-headers'), cors === 'expose');
-    const preflight = await ask(`${origin.url}/f`, { 'Access-Control-Request-Headers': 'if-range' }, 'OPTIONS');
-    assert.equal(preflight.headers.get('access-control-allow-headers'), cors === 'expose' ? 'if-range' : null);
-  }
 });
 
 test('static folders: types, index, the longest prefix, and nothing outside', async (t) => {
