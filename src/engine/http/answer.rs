@@ -176,3 +176,248 @@ fn whole(asked: &Asked<'_>, head: &Head) -> Verdict {
     let representation = describe(head, complete_length, promise);
     Verdict::Body { representation, start: 0, end: complete_length, restart }
 }
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use proptest::option::of;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const OPEN: Option<AskedRange> = Some(AskedRange { start: 0, end: None });
+    const RESUME: Option<AskedRange> = Some(AskedRange { start: 400, end: None });
+    const SEGMENT: Option<AskedRange> = Some(AskedRange { start: 400, end: Some(600) });
+
+    fn kept() -> Representation {
+        Representation {
+            complete_length: Some(1000),
+            etag: Some("\"a\"".into()),
+            resumability: Resumability::Resumable,
+            reason: VerdictReason::StrongTag,
+            same_origin: true,
+            ..Representation::default()
+        }
+    }
+
+    fn head(status: u16, content_length: Option<&str>, etag: Option<&str>) -> Head {
+        Head {
+            status,
+            all_headers_readable: true,
+            content_length: content_length.map(Into::into),
+            etag: etag.map(Into::into),
+            ..Head::default()
+        }
+    }
+
+    fn asked(range: Option<AskedRange>, kept: Option<&Representation>) -> Asked<'_> {
+        Asked { range, if_range: kept.is_some(), conditional: false, kept, source: Source::Origin }
+    }
+
+    fn first(head: &Head) -> Verdict {
+        judge(&asked(OPEN, None), head)
+    }
+
+    #[track_caller]
+    fn body(verdict: Verdict) -> (Representation, Option<u64>, Option<RestartReason>) {
+        match verdict {
+            Verdict::Body { representation, start: 0, end, restart } => (representation, end, restart),
+            other => panic!("a body from the first byte on was expected: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_whole_answer_tells_what_there_is_to_tell() {
+        let (known, end, restart) = body(first(&head(200, Some("1000"), Some("\"a\""))));
+        assert_eq!((end, restart), (Some(1000), None));
+        assert_eq!((known.resumability, known.reason), (Resumability::RestartOnly, VerdictReason::RangesIgnored));
+        let (known, end, _) = body(first(&head(200, None, Some("\"a\""))));
+        assert_eq!((known.complete_length, end), (None, None));
+        assert_eq!((known.resumability, known.reason), (Resumability::SizeUnknown, VerdictReason::LengthUntold));
+        let coded = Head { content_encoding: Some("gzip".into()), ..head(200, Some("77"), None) };
+        let (known, end, _) = body(first(&coded));
+        assert_eq!((known.complete_length, end), (None, None), "77 is the length of the coded bytes");
+        assert_eq!((known.resumability, known.reason), (Resumability::SizeUnknown, VerdictReason::Coded));
+    }
+
+    #[test]
+    fn a_length_is_believed_where_no_coding_can_hide() {
+        let plain = asked(None, None);
+        let away = Head { all_headers_readable: false, ..head(200, Some("1000"), None) };
+        assert_eq!(body(judge(&plain, &away)).1, None);
+        assert_eq!(body(judge(&asked(OPEN, None), &away)).1, Some(1000), "Range asks for no coding");
+        assert_eq!(body(judge(&plain, &head(200, Some("1000"), None))).1, Some(1000));
+        for (lie, expected) in
+            [("1000, 1000", Some(1000)), ("1000, 1001", None), ("-1", None), ("9007199254740992", None)]
+        {
+            assert_eq!(body(first(&head(200, Some(lie), None))).1, expected, "{lie}");
+        }
+    }
+
+    #[test]
+    fn a_whole_answer_to_a_resume_starts_again_with_that_very_body() {
+        let old = kept();
+        for range in [RESUME, SEGMENT] {
+            let (known, end, restart) = body(judge(&asked(range, Some(&old)), &head(200, Some("900"), Some("\"b\""))));
+            assert_eq!((end, restart), (Some(900), Some(RestartReason::Changed)));
+            assert_eq!(known.resumability, Resumability::Resumable, "that is how If-Range says no");
+            let (known, _, restart) = body(judge(&asked(range, Some(&old)), &head(200, Some("1000"), Some("\"a\""))));
+            assert_eq!(restart, Some(RestartReason::RangesRefused));
+            assert_eq!(known.reason, VerdictReason::RangesIgnored);
+            let unconditional = Asked { if_range: false, ..asked(range, Some(&old)) };
+            let (known, ..) = body(judge(&unconditional, &head(200, Some("900"), Some("\"b\""))));
+            assert_eq!(known.reason, VerdictReason::RangesIgnored, "nothing says that ranges are honoured");
+        }
+    }
+
+    #[test]
+    fn a_whole_answer_from_the_start_is_held_against_bytes_that_others_have() {
+        let old = kept();
+        let (known, end, restart) = body(judge(&asked(OPEN, Some(&old)), &head(200, Some("1000"), Some("\"a\""))));
+        assert_eq!((known, end, restart), (kept(), Some(1000), None), "every byte has its place");
+        let (_, _, restart) = body(judge(&asked(OPEN, Some(&old)), &head(200, Some("1000"), Some("\"b\""))));
+        assert_eq!(restart, Some(RestartReason::Changed));
+        let nameless = Representation { etag: None, ..kept() };
+        let (_, _, restart) = body(judge(&asked(OPEN, Some(&nameless)), &head(200, Some("1000"), None)));
+        assert_eq!(restart, Some(RestartReason::NotResumable), "nothing proves that they belong together");
+    }
+
+    #[test]
+    fn a_refresh_finds_the_same_or_another_version() {
+        let old = kept();
+        let refresh =
+            Asked { range: None, if_range: false, conditional: true, kept: Some(&old), source: Source::Origin };
+        assert_eq!(judge(&refresh, &head(304, None, Some("\"a\""))), Verdict::NotModified);
+        let (_, _, restart) = body(judge(&refresh, &head(200, Some("1000"), Some("\"b\""))));
+        assert_eq!(restart, Some(RestartReason::Changed));
+        let (known, _, restart) = body(judge(&refresh, &head(200, Some("1000"), Some("\"a\""))));
+        assert_eq!((known, restart), (kept(), None), "sent again although it is the same");
+        assert_eq!(judge(&asked(None, Some(&old)), &head(304, None, None)), Verdict::Fail(TaskError::status(304)));
+    }
+
+    #[test]
+    fn an_empty_file_is_complete_and_an_emptied_one_has_changed() {
+        for empty in [head(200, Some("0"), None), head(204, None, None), head(205, None, None)] {
+            for range in [OPEN, None] {
+                let Verdict::Empty(known) = judge(&asked(range, None), &empty) else { panic!("{empty:?}") };
+                assert_eq!((known.complete_length, known.reason), (Some(0), VerdictReason::Empty));
+            }
+            let old = kept();
+            for range in [OPEN, RESUME, SEGMENT] {
+                assert_eq!(judge(&asked(range, Some(&old)), &empty), changed());
+            }
+            let was_empty = Representation { complete_length: Some(0), ..kept() };
+            assert!(matches!(judge(&asked(OPEN, Some(&was_empty)), &empty), Verdict::Empty(_)));
+        }
+    }
+
+    #[test]
+    fn what_is_missing_may_be_credentials() {
+        for status in [401, 403] {
+            assert_eq!(first(&head(status, None, None)), Verdict::Unauthorized(TaskError::status(status)));
+        }
+    }
+
+    #[test]
+    fn passing_troubles_are_retried_and_lasting_ones_are_not() {
+        let busy = Head { retry_after: Some("3".into()), ..head(503, None, None) };
+        assert_eq!(first(&busy), Verdict::Retry(TaskError::status(503), Some(RetryAfter::DelayMs(3_000))));
+        let until = "Sun Nov  6 08:49:37 1994".to_owned();
+        let dated = Head { date: Some("Sunday, 06-Nov-94 08:49:30 GMT".into()), retry_after: Some(until), ..busy };
+        assert_eq!(first(&dated), Verdict::Retry(TaskError::status(503), Some(RetryAfter::DelayMs(7_000))));
+        for status in [407, 408, 421, 425, 429, 500, 502, 503, 504, 511, 520, 522, 530] {
+            assert_eq!(first(&head(status, None, None)), Verdict::Retry(TaskError::status(status), None));
+        }
+        for status in [0, 201, 202, 203, 301, 304, 400, 404, 405, 410, 412, 451, 501, 505, 519, 531] {
+            assert_eq!(first(&head(status, None, None)), Verdict::Fail(TaskError::status(status)));
+        }
+    }
+
+    #[test]
+    fn the_answer_suggests_a_name() {
+        let named = Head {
+            content_disposition: Some("attachment; filename=\"../a.mp3\"".into()),
+            ..head(200, Some("1000"), None)
+        };
+        assert_eq!(body(first(&named)).0.file_name.as_deref(), Some("a.mp3"));
+    }
+
+    fn any_validator() -> impl Strategy<Value = Option<String>> {
+        of(prop_oneof!["(W/)?\"[ab]\"", "\\PC{0,6}", Just("Sun, 06 Nov 1994 08:49:37 GMT".to_owned())])
+    }
+
+    fn any_head() -> impl Strategy<Value = Head> {
+        let status = prop_oneof![Just(200), Just(206), Just(416), Just(204), any::<u16>()];
+        let number = prop_oneof![0u64..12, any::<u64>()];
+        let range = (number.clone(), number.clone(), of(number.clone())).prop_map(|(first, last, total)| {
+            let total = total.map_or_else(|| "*".to_owned(), |total| total.to_string());
+            if first == 11 { format!("bytes */{total}") } else { format!("bytes {first}-{last}/{total}") }
+        });
+        let content_range = of(prop_oneof![4 => range, 1 => "\\PC{0,20}".boxed()]);
+        let content_length = of(prop_oneof![4 => number.prop_map(|len| len.to_string()), 1 => "\\PC{0,9}".boxed()]);
+        let others = (of("\\PC{0,20}"), of("(identity|gzip|, )?"), any_validator(), any_validator(), of("\\PC{0,40}"));
+        (status, any::<bool>(), content_range, content_length, others).prop_map(
+            |(status, all_headers_readable, content_range, content_length, (text, coding, etag, modified, name))| {
+                Head {
+                    status,
+                    all_headers_readable,
+                    content_range,
+                    content_length,
+                    content_encoding: coding,
+                    content_type: text.clone(),
+                    content_disposition: name,
+                    etag,
+                    date: text.clone(),
+                    last_modified: modified,
+                    retry_after: text,
+                    ..Head::default()
+                }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_the_verdict_is_possible(
+            head in any_head(),
+            range in of((0u64..12, of(1u64..12))),
+            known in of((of(1u64..12), any_validator(), any_validator(), any::<bool>())),
+            (if_range, conditional) in any::<(bool, bool)>(),
+            source in prop_oneof![Just(Source::Origin), Just(Source::Mirror), Just(Source::Proven)],
+        ) {
+            let range = range.map(|(start, len)| AskedRange { start, end: len.map(|len| start + len) });
+            let kept = known.map(|(complete_length, etag, last_modified, last_modified_is_strong)| Representation {
+                complete_length, etag, last_modified, last_modified_is_strong, ..kept()
+            });
+            let asked = Asked { range, if_range, conditional, kept: kept.as_ref(), source };
+            let verdict = judge(&asked, &head);
+            let drops_bytes = match &verdict {
+                Verdict::Body { representation, start, end, restart } => {
+                    let asked_start = range.map_or(0, |range| range.start);
+                    let length = representation.complete_length;
+                    prop_assert!(*start == asked_start || (*start == 0 && restart.is_some()));
+                    prop_assert!(end.is_none_or(|end| *start < end && end <= 1 << 53));
+                    prop_assert!(length.is_none_or(|length| end.is_none_or(|end| end <= length)));
+                    prop_assert!(restart.is_some() || kept.as_ref().is_none_or(|kept| {
+                        kept == representation || (*start == 0 && !kept.is_resumable())
+                    }), "bytes of two versions");
+                    prop_assert!(!representation.is_resumable() || length.is_some());
+                    restart.is_some()
+                }
+                Verdict::Empty(representation) => {
+                    prop_assert_eq!(representation.complete_length, Some(0));
+                    false
+                }
+                Verdict::NotModified => {
+                    prop_assert!(conditional);
+                    false
+                }
+                Verdict::AskAgain { restart, without_range } => {
+                    prop_assert!(!without_range || range.is_some(), "it would be asked the same again");
+                    restart.is_some()
+                }
+                _ => false,
+            };
+            prop_assert!(source == Source::Origin || kept.is_none() || !drops_bytes, "a mirror drops nothing");
+        }
+    }
+}
