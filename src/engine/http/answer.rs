@@ -218,6 +218,7 @@ mod tests {
     }
 
     #[track_caller]
+    #[allow(clippy::panic, reason = "a test's helper: panicking is how it reports")]
     fn body(verdict: Verdict) -> (Representation, Option<u64>, Option<RestartReason>) {
         match verdict {
             Verdict::Body { representation, start: 0, end, restart } => (representation, end, restart),
@@ -385,8 +386,12 @@ mod tests {
             source in prop_oneof![Just(Source::Origin), Just(Source::Mirror), Just(Source::Proven)],
         ) {
             let range = range.map(|(start, len)| AskedRange { start, end: len.map(|len| start + len) });
-            let kept = known.map(|(complete_length, etag, last_modified, last_modified_is_strong)| Representation {
-                complete_length, etag, last_modified, last_modified_is_strong, ..kept()
+            let kept = known.map(|(complete_length, etag, last_modified, last_modified_is_strong)| {
+                let resumability =
+                    if complete_length.is_some() { Resumability::Resumable } else { Resumability::SizeUnknown };
+                Representation {
+                    complete_length, etag, last_modified, last_modified_is_strong, resumability, ..kept()
+                }
             });
             let asked = Asked { range, if_range, conditional, kept: kept.as_ref(), source };
             let verdict = judge(&asked, &head);

@@ -130,15 +130,14 @@ fn trimmed(name: &str) -> &str {
 
 fn is_device(name: &str) -> bool {
     let stem = name.split('.').next().unwrap_or_default().trim_end();
-    let is_numbered = |device: &&str| {
-        let rest = stem.get(..device.len()).filter(|start| start.eq_ignore_ascii_case(device));
-        let number = rest.and_then(|_| stem.get(device.len()..));
-        number.is_some_and(|number| {
-            matches!(number, "¹" | "²" | "³") || (number.len() == 1 && number.as_bytes()[0].is_ascii_digit())
+    let is_numbered = |device: &str| {
+        stem.split_at_checked(device.len()).is_some_and(|(name, number)| {
+            let is_digit = matches!(number, "¹" | "²" | "³") || matches!(number.as_bytes(), [b'0'..=b'9']);
+            is_digit && name.eq_ignore_ascii_case(device)
         })
     };
     DEVICES.iter().any(|device| stem.eq_ignore_ascii_case(device))
-        || NUMBERED_DEVICES.iter().any(|device| is_numbered(&device))
+        || NUMBERED_DEVICES.iter().any(|device| is_numbered(device))
 }
 
 /// At most `longest` bytes, whole characters, with the extension.
@@ -173,6 +172,7 @@ mod tests {
         check("attachment; filename*=UTF-8'en'a.txt; filename=b.txt", Some("a.txt"));
         check("attachment; filename*=iso-8859-1''%A3%20rates", Some("£ rates"));
         check(r#"attachment; filename="a \"b\" c.txt""#, Some("a _b_ c.txt"));
+        check(r#"attachment; filename="a\";b.txt""#, Some("a_;b.txt"));
         check("attachment; name=x; filename=\"a;b.txt\"; size=3", Some("a;b.txt"));
         check("attachment", None);
         check("", None);
@@ -248,6 +248,8 @@ mod tests {
         assert_eq!((wide.len(), wide.ends_with("€.mp3")), (253, true), "a character has three bytes");
         let all_extension = file_name(&format!("attachment; filename=a.{long}")).unwrap();
         assert_eq!(all_extension.len(), 255);
+        let with_space = file_name(&format!("attachment; filename=\"{} {long}\"", &long[..254])).unwrap();
+        assert_eq!(with_space, long[..254], "no space at the end");
         let device = file_name(&format!("attachment; filename=con.{long}")).unwrap();
         assert_eq!((device.len(), device.starts_with("_con.x")), (255, true));
     }

@@ -101,6 +101,7 @@ mod tests {
             "Sun, 06 Nov 1994 08:49 GMT",
             "Sun, 06 Nov 1994 08:49:37:00 GMT",
             "Sun Nov  6 08:49:37 1994 1994",
+            "Sun, 06 Nov 1994 08:49:37 GMT 1",
         ] {
             assert_eq!(parse(text), None, "{text:?}");
         }

@@ -102,6 +102,9 @@ mod tests {
         for other in ["bytes 400-599/1001", "bytes 400-599/*", "bytes 0-599/1000"] {
             assert_eq!(proven(other), Verdict::NotTheSame, "{other}");
         }
+        let endless = Representation { complete_length: None, ..kept() };
+        let verdict = ask(Source::Proven, Some(&endless), &head(None, None, "bytes 400-599/*"));
+        assert_eq!(verdict, Verdict::NotTheSame, "two unknown lengths do not agree");
     }
 
     #[test]
@@ -121,7 +124,7 @@ mod tests {
     fn a_mirror_changes_nothing_of_the_download() {
         for source in [Source::Mirror, Source::Proven] {
             for status in [200, 204, 304, 401, 403, 404, 410, 416] {
-                let refusal = Head { status, ..head(Some("\"a\""), Some("monday"), "bytes */0") };
+                let refusal = Head { status, ..head(Some("\"a\""), Some("monday"), PART) };
                 assert_eq!(ask(source, Some(&kept()), &refusal), Verdict::NotTheSame, "{status}");
                 assert_eq!(ask(source, None, &refusal), Verdict::NotTheSame, "{status}");
             }

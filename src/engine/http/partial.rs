@@ -76,7 +76,8 @@ pub(super) fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
     let start = range.start;
     let mut restart = None;
     if let Some(kept) = asked.kept {
-        if agrees(kept, head, complete_length, asked.if_range) {
+        let is_inside = end.is_none_or(|end| kept.complete_length.is_none_or(|length| end <= length));
+        if is_inside && agrees(kept, head, complete_length, asked.if_range) {
             // What was not known to be resumable may be now, if this is its beginning.
             if start > 0 || kept.is_resumable() {
                 return Verdict::Body { representation: kept.clone(), start, end, restart };
@@ -232,6 +233,7 @@ mod tests {
         assert_eq!(segment("bytes 399-599/1000"), whole_file(REFUSED), "earlier");
         assert_eq!(segment("bytes 401-599/1000"), whole_file(REFUSED), "later");
         assert_eq!(segment("bytes 400-599/1001"), changed());
+        assert_eq!(segment("bytes 400-1000/*"), changed(), "more than the file had");
     }
 
     #[test]
