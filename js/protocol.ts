@@ -11,7 +11,7 @@ export type Unversioned<T> = T extends { longhaul: Protocol } ? Omit<T, 'longhau
 export type TaskState = 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled';
 
 /** Whether kept bytes may be continued, told from the server's answer (RFC 9110 sections 8.8 and 14). */
-export type Resumability = 'unknown' | 'resumable' | 'resumable-by-comparison' | 'restart-only';
+export type Resumability = 'unknown' | 'resumable' | 'resumable-by-comparison' | 'restart-only' | 'size-unknown';
 
 /** Stable error codes; the sentences for people are in `errors.ts`. */
 export type ErrorCode =

@@ -25,8 +25,8 @@ const mistakes = [
   {
     what: 'a changed validator is taken for the same version',
     file: 'src/engine/http/validator.rs',
-    find: '(Some(kept_etag), Some(etag)) if is_strong(kept_etag) => kept_etag == etag,',
-    replace: '(Some(kept_etag), Some(_)) if is_strong(kept_etag) => true,',
+    find: '(Some(kept_etag), Some(etag)) if is_strong_tag(kept_etag) => kept_etag == etag,',
+    replace: '(Some(kept_etag), Some(_)) if is_strong_tag(kept_etag) => true,',
   },
   {
     what: 'a weak validator counts as a strong one',
@@ -36,9 +36,9 @@ const mistakes = [
   },
   {
     what: 'a partial answer is not held against the start that was asked for',
-    file: 'src/engine/http/answer.rs',
-    find: 'if range.start == start =>',
-    replace: 'if range.start > 0 || start == 0 =>',
+    file: 'src/engine/http/partial.rs',
+    find: 'if range.start == asked.start =>',
+    replace: 'if range.start > 0 || asked.start == 0 =>',
   },
   {
     what: 'a short body counts as complete',

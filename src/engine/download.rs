@@ -1,10 +1,10 @@
 //! One attempt at a download: from the request to the end of its body. It dies with the worker; what it brought
 //! lives on in the task's checkpoint. Knows nothing of other tasks, storage or time.
 
-use super::http::{Asked, Head, Representation, Verdict, if_range, judge};
+use super::http::{Asked, AskedRange, Head, Representation, Source, Verdict, if_range, judge};
 use super::id::EffectId;
 use super::input::ReadEnd;
-use super::task::{Progress, TaskSpec};
+use super::task::Progress;
 
 /// Bytes that were read and are not durable yet. The driver holds them under the read's id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +29,12 @@ pub struct Request {
 impl Request {
     /// What to ask for, given what is there. The first request asks for `bytes=0-`: its answer tells at once
     /// whether ranges are honoured, how long the file is and which version.
-    pub fn next(spec: &TaskSpec, progress: &Progress) -> Self {
+    pub fn next(progress: &Progress) -> Self {
         let start = progress.received.first_gap();
         let condition = progress.representation.as_ref().filter(|_| start > 0);
         Self {
             range_start: (!progress.without_range).then_some(start),
-            if_range: condition.and_then(|kept| if_range(kept, spec.same_origin)).map(Into::into),
+            if_range: condition.and_then(if_range).map(Into::into),
         }
     }
 }
@@ -138,9 +138,11 @@ impl Download {
     /// Holds the answer's head against the request and what is kept.
     pub fn judge(&self, progress: &Progress, head: &Head) -> Verdict {
         let asked = Asked {
-            start: self.request.range_start,
+            range: self.request.range_start.map(|start| AskedRange { start, end: None }),
             if_range: self.request.if_range.is_some(),
+            conditional: false,
             kept: progress.representation.as_ref(),
+            source: Source::Origin,
         };
         judge(&asked, head)
     }
@@ -161,20 +163,9 @@ mod tests {
         Representation {
             complete_length,
             etag: Some("\"a\"".into()),
-            last_modified: None,
-            content_type: None,
             resumability: Resumability::Resumable,
-        }
-    }
-
-    fn spec(same_origin: bool) -> TaskSpec {
-        TaskSpec {
-            url: "https://a.example/f".into(),
-            host: "a.example".into(),
-            same_origin,
-            call_token: String::new(),
-            description: None,
-            metadata: None,
+            same_origin: true,
+            ..Representation::default()
         }
     }
 
@@ -187,14 +178,15 @@ mod tests {
     #[test]
     fn asks_for_what_is_missing_and_only_of_the_same_version() {
         let mut progress = Progress::new(BodyId(1));
-        assert_eq!(Request::next(&spec(true), &progress), Request { range_start: Some(0), if_range: None });
+        assert_eq!(Request::next(&progress), Request { range_start: Some(0), if_range: None });
         progress.received.insert(0..70);
         progress.representation = Some(representation(Some(100)));
-        let resume = Request::next(&spec(true), &progress);
+        let resume = Request::next(&progress);
         assert_eq!(resume, Request { range_start: Some(70), if_range: Some("\"a\"".into()) });
-        assert_eq!(Request::next(&spec(false), &progress).if_range, None);
+        progress.representation = Some(Representation { same_origin: false, ..representation(Some(100)) });
+        assert_eq!(Request::next(&progress).if_range, None);
         progress.without_range = true;
-        assert_eq!(Request::next(&spec(true), &progress).range_start, None);
+        assert_eq!(Request::next(&progress).range_start, None);
     }
 
     #[test]

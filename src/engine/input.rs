@@ -117,6 +117,7 @@ pub enum IfExists {
 }
 
 /// How an effect ended.
+#[allow(clippy::large_enum_variant, reason = "few are alive at a time, and each is handed on at once")]
 #[derive(Debug)]
 pub enum Completion {
     /// A [`super::output::Effect::Load`] is answered.

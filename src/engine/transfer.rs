@@ -50,7 +50,7 @@ impl Engine {
         if !task.progress.received.is_empty() && !resumable {
             return self.restart(key, task, RestartReason::NotResumable, None);
         }
-        let request = Request::next(&task.record.spec, &task.progress);
+        let request = Request::next(&task.progress);
         let effect = Effect::Fetch {
             key: key.clone(),
             url: task.record.spec.url,
@@ -113,9 +113,12 @@ impl Engine {
                 let wait = after.map_or(Wait::Backoff, |after| Wait::Asked(after.delay_ms(self.now)));
                 self.try_again(key, task, Vec::new(), error, wait);
             }
-            Verdict::Fail(error) => {
+            Verdict::Fail(error) | Verdict::Unauthorized(error) => {
                 self.drop_attempt(key);
                 self.fail(key, task, Vec::new(), error);
+            }
+            Verdict::NotModified | Verdict::NotTheSame => {
+                unreachable!("only a refresh or a mirror is answered so")
             }
         }
     }

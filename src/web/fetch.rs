@@ -65,12 +65,18 @@ fn head(response: &Response) -> Head {
     Head {
         status: response.status(),
         all_headers_readable: response.type_() == ResponseType::Basic,
+        date: get("date"),
         content_range: get("content-range"),
         content_length: get("content-length"),
         content_encoding: get("content-encoding"),
         content_type: get("content-type"),
+        content_disposition: get("content-disposition"),
         etag: get("etag"),
         last_modified: get("last-modified"),
         retry_after: get("retry-after"),
+        repr_digest: get("repr-digest"),
+        content_digest: get("content-digest"),
+        final_url: response.redirected().then(|| response.url()),
+        chosen: Vec::new(),
     }
 }

@@ -212,7 +212,7 @@ impl Step<'_> {
         let resource = origin.find(&before.record.spec.url);
         let kept = old.representation.as_ref().map(|kept| kept.resumability);
         let is_explained = match kept {
-            Some(Resumability::RestartOnly) | None => true,
+            Some(Resumability::RestartOnly | Resumability::SizeUnknown) | None => true,
             Some(_) => resource.met.explains_restart(reason),
         };
         assert!(is_explained, "nothing explains that {:?} restarted: {reason:?}", self.key);
