@@ -24,6 +24,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::super::id::{BodyId, SessionId, TaskId, TaskKey};
+    use super::super::request::Source;
     use super::super::task::{Progress, TaskRecord, TaskSpec, TaskState};
     use super::super::time::Timestamp;
     use super::*;
@@ -32,14 +33,17 @@ mod tests {
         TaskRecord {
             key: TaskKey { session: SessionId::new("podcasts"), task: TaskId::new("episode 1") },
             spec: TaskSpec {
-                url: "https://a.example/1".into(),
-                host: "a.example".into(),
-                same_origin: false,
+                sources: vec![Source {
+                    url: "https://a.example/1".into(),
+                    host: "a.example".into(),
+                    origin: "https://a.example".into(),
+                }],
                 call_token: "t".into(),
-                description: None,
                 metadata: Some("{}".into()),
+                ..TaskSpec::default()
             },
             state: TaskState::Active { not_before: Timestamp(5), reason: None },
+            since: Timestamp(4),
             created_at: Timestamp(4),
             ended_at: None,
         }

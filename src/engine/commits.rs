@@ -3,23 +3,32 @@
 
 use super::delivery::Session;
 use super::error::{ErrorCode, TaskError};
-use super::id::{CallId, TaskKey};
-use super::input::{CommitOutcome, StoreFailure};
+use super::id::{SessionId, TaskKey};
+use super::input::{CommitOutcome, StoreFailure, TaskCall};
 use super::output::{Answer, Change, Output};
-use super::slot::{Queued, Staged};
-use super::task::{EventKind, TaskEvent};
-use super::{Engine, Purpose, RESIDENT_TASKS};
+use super::slot::{Asker, Queued, Staged};
+use super::task::{EventKind, Subject, TaskEvent, TaskRecord, TaskState};
+use super::{Engine, Purpose};
 
 impl Engine {
     /// Gives an event its number. It exists once the commit that carries it has succeeded.
-    pub(super) fn new_event(&mut self, key: &TaskKey, kind: EventKind) -> Option<TaskEvent> {
-        let seq = self.sessions.get_mut(&key.session)?.outbox.allot();
-        Some(TaskEvent { seq, task: key.clone(), at: self.now, kind })
+    pub(super) fn new_event(&mut self, session: &SessionId, subject: Subject, kind: EventKind) -> Option<TaskEvent> {
+        let seq = self.sessions.get_mut(session)?.outbox.allot();
+        Some(TaskEvent { seq, session: session.clone(), subject, at: self.now, kind })
+    }
+
+    /// The event of a task. Members of a group have none of their own: thirty thousand of them are one thing to the app.
+    pub(super) fn new_task_event(&mut self, record: &TaskRecord, kind: EventKind) -> Option<TaskEvent> {
+        if record.spec.group.is_some() {
+            return None;
+        }
+        let TaskKey { session, task } = record.key.clone();
+        self.new_event(&session, Subject::Task(task), kind)
     }
 
     /// Sends a task's commit on its way. The slot keeps the old truth until the answer is there.
     pub(super) fn commit_task(&mut self, key: &TaskKey, staged: Staged, mut changes: Vec<Change>) {
-        changes.extend(staged.event.iter().map(|event| Change::PutEvent(key.session.clone(), event.clone())));
+        changes.extend(staged.event.iter().map(|event| Change::PutEvent(event.clone())));
         if let Some(slot) = self.slots.get_mut(key) {
             slot.busy = true;
         }
@@ -31,23 +40,31 @@ impl Engine {
             CommitOutcome::Committed => self.task_is_durable(key, staged),
             CommitOutcome::Failed(failure) => {
                 self.abandon_event(key, &staged);
-                if let Some((call, _)) = staged.call {
-                    self.reply(call, Err(storage_error(outcome)));
+                if let Some((asker, _)) = staged.call {
+                    self.answer(asker, Err(storage_error(outcome)));
+                }
+                if let Some(slot) = self.slots.get_mut(key) {
+                    slot.staged = Default::default();
                 }
                 self.handle_refused_commit(key, failure);
                 self.serve_queue(key);
             }
             // Whether it happened, only storage knows: ask, and then do what is still to be done.
             CommitOutcome::Unknown | CommitOutcome::Fenced => {
+                let is_asked = staged.call.is_some();
                 if let Some(session) = self.abandon_event(key, &staged) {
                     session.outbox.forget_resident();
                 }
                 if staged.leaves_dead_body {
                     self.sweep_at = Some(self.now);
                 }
-                self.drop_attempt(key);
-                if let (Some(slot), Some(call)) = (self.slots.get_mut(key), staged.call) {
-                    slot.queue.push_front(call);
+                self.drop_attempts(key);
+                if let Some(slot) = self.slots.get_mut(key) {
+                    slot.staged = Default::default();
+                    slot.forget_hashes();
+                    slot.queue.extend(staged.call);
+                    // What was on its way comes before what came later.
+                    slot.queue.rotate_right(usize::from(is_asked));
                 }
                 self.load_task(key);
             }
@@ -63,52 +80,67 @@ impl Engine {
     }
 
     fn task_is_durable(&mut self, key: &TaskKey, staged: Staged) {
-        let resident = self.slots.len() as u32;
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.busy = false;
+        slot.staged = Default::default();
         let before = slot.task.take().map(|task| task.record);
         slot.task = staged.task;
-        let has_changed = slot.task.as_ref().is_some_and(|task| before.as_ref() != Some(&task.record));
+        let after = slot.task.as_ref().map(|task| task.record.clone());
         if staged.leaves_dead_body {
             self.sweep_at = Some(self.now);
         }
+        self.count_member(before.as_ref(), after.as_ref());
         if let Some(event) = staged.event {
             self.publish_event(event);
         }
-        if let Some((call, queued)) = staged.call {
-            self.answer_committed(key, call, &queued);
+        if let Some((asker, queued)) = staged.call {
+            self.answer_committed(key, asker, &queued);
         }
-        if has_changed {
+        if after.is_some() && before != after {
             self.publish_task(key);
+            self.ask_authorization(key);
+        }
+        let ended_badly = |record: &TaskRecord| matches!(record.state, TaskState::Failed(_) | TaskState::Cancelled);
+        if after.as_ref().is_some_and(ended_badly) && !before.as_ref().is_some_and(ended_badly) {
+            self.note_ended(&key.session);
         }
         self.serve_queue(key);
         self.advance(key);
-        // A queue of thousands stays in storage, but for its head.
-        let crowded = resident > RESIDENT_TASKS * 2;
-        if crowded
-            && self.slots.get(key).is_some_and(|slot| !slot.busy && slot.queue.is_empty() && slot.download.is_none())
-        {
-            self.let_go(key);
-            self.refill_at = self.refill_at.or(Some(self.now));
+        self.let_go_if_crowded(key);
+    }
+
+    fn answer_committed(&mut self, key: &TaskKey, asker: Asker, queued: &Queued) {
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) else {
+            self.publish_release(key);
+            return self.answer(asker, Ok(Answer::Released));
+        };
+        let snapshot = self.snapshot(task);
+        let data = task.progress.resume_data.clone();
+        let answer = match queued {
+            Queued::Download(..) | Queued::ResumeFrom(..) => Answer::Download(snapshot, true),
+            Queued::Task(TaskCall::Cancel { keep: true } | TaskCall::ResumeData) => Answer::ResumeData(snapshot, data),
+            Queued::Task(_) => Answer::Task(snapshot),
+        };
+        self.answer(asker, Ok(answer));
+    }
+
+    /// Tells whoever asked.
+    pub(super) fn answer(&mut self, asker: Asker, result: Result<Answer, TaskError>) {
+        match asker {
+            Asker::Call(call) => self.reply(call, result),
+            Asker::Batch(batch) => {
+                // A verb counts for every task it was meant for, a download for every task it made.
+                let counts = result.map(|answer| !matches!(answer, Answer::Download(_, false)));
+                self.batch_advanced(batch, counts);
+            }
+            Asker::Nobody => {}
         }
     }
 
-    fn answer_committed(&mut self, key: &TaskKey, call: CallId, queued: &Queued) {
-        match self.slots.get(key).and_then(|slot| slot.task.as_ref()) {
-            None => {
-                let session = self.sessions.get(&key.session);
-                let clients = session.into_iter().flat_map(Session::clients);
-                self.outputs.extend(clients.map(|client| Output::Released(client.clone(), key.clone())));
-                self.reply(call, Ok(Answer::Released));
-            }
-            Some(task) => {
-                let snapshot = self.snapshot(task);
-                let answer = match queued {
-                    Queued::Download(..) => Answer::Download(snapshot, true),
-                    Queued::Task(_) => Answer::Task(snapshot),
-                };
-                self.reply(call, Ok(answer));
-            }
+    pub(super) fn answer_task(&mut self, asker: Asker, key: &TaskKey) {
+        if let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) {
+            let snapshot = self.snapshot(task);
+            self.answer(asker, Ok(Answer::Task(snapshot)));
         }
     }
 

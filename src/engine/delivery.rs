@@ -1,10 +1,12 @@
 //! Delivery: every event reaches its session's delegate at least once and in order, and leaves the outbox only when
 //! the delegate has handled it. Other pages watch.
 
+use super::backlog::Backlog;
 use super::id::{ClientId, SessionId};
 use super::input::{CommitOutcome, Loaded, StoreFailure};
 use super::outbox::{Outbox, WINDOW};
 use super::output::{Change, Output, Query};
+use super::pace::Pace;
 use super::session::SessionRecord;
 use super::sorted_map::SortedMap;
 use super::task::TaskEvent;
@@ -30,7 +32,14 @@ pub struct Session {
     pub outbox: Outbox,
     /// When to try storage again, after it failed.
     pub retry_at: Option<Timestamp>,
-    clients: SortedMap<ClientId, ()>,
+    /// What it has in storage only.
+    pub backlog: Backlog,
+    /// How far ahead of its bandwidth limit it is.
+    pub pace: Pace,
+    /// How many of its tasks have failed or were cancelled since the boot.
+    pub ended: u32,
+    /// The attached pages, each with whether it can supply headers.
+    clients: SortedMap<ClientId, bool>,
     delegate: Option<Delegate>,
     loading: bool,
     deleting: bool,
@@ -39,7 +48,9 @@ pub struct Session {
 impl Session {
     /// A new session, without a past.
     pub fn new(record: SessionRecord) -> Self {
-        Self::restore(SessionSnapshot { record, outbox: Vec::new(), more_events: false, last_seq: 0 })
+        let due = Loaded::Tasks(Vec::new());
+        let (outbox, groups) = (Vec::new(), Vec::new());
+        Self::restore(SessionSnapshot { record, outbox, more_events: false, last_seq: 0, groups, due })
     }
 
     /// A session as storage holds it.
@@ -48,6 +59,9 @@ impl Session {
             record: snapshot.record,
             outbox: Outbox::restore(snapshot.outbox, snapshot.more_events, snapshot.last_seq),
             retry_at: None,
+            backlog: Backlog::default(),
+            pace: Pace::default(),
+            ended: 0,
             clients: SortedMap::default(),
             delegate: None,
             loading: false,
@@ -60,6 +74,13 @@ impl Session {
         self.clients.keys()
     }
 
+    /// The attached pages that can supply headers, the delegate first.
+    pub fn clients_that_authorize(&self) -> impl Iterator<Item = &ClientId> {
+        let delegate = self.delegate.as_ref().map(|delegate| &delegate.client);
+        let first = delegate.filter(|client| self.clients.get(client) == Some(&true));
+        first.into_iter().chain(self.clients.iter().filter(|(_, can)| **can).map(|(client, _)| client))
+    }
+
     fn observers(&self) -> impl Iterator<Item = &ClientId> {
         let delegate = self.delegate.as_ref().map(|delegate| &delegate.client);
         self.clients.keys().filter(move |client| Some(*client) != delegate)
@@ -67,17 +88,24 @@ impl Session {
 }
 
 impl Engine {
-    pub(super) fn handle_hello(&mut self, client: ClientId, id: &SessionId, delegate: bool) {
+    pub(super) fn handle_hello(&mut self, client: ClientId, id: &SessionId, delegate: bool, can_authorize: bool) {
         let Some(session) = self.sessions.get_mut(id) else { return };
         // The same page says hello again after a boot; what it was sent it still has.
         if delegate && session.delegate.as_ref().is_none_or(|delegate| delegate.client != client) {
             let backlog = Some(session.outbox.last_seq());
             session.delegate = Some(Delegate { client: client.clone(), sent: 0, backlog });
         }
-        session.clients.insert(client, ());
+        let is_new = session.clients.get(&client) != Some(&can_authorize);
+        session.clients.insert(client, can_authorize);
+        if can_authorize && is_new {
+            self.ask_authorization_again(id);
+        }
     }
 
     pub(super) fn handle_bye(&mut self, client: &ClientId, id: Option<&SessionId>) {
+        if id.is_none() {
+            self.surroundings.forget(client);
+        }
         for (_, session) in self.sessions.iter_mut().filter(|(session, _)| id.is_none_or(|id| id == *session)) {
             session.clients.remove(client);
             if session.delegate.as_ref().is_some_and(|delegate| delegate.client == *client) {
@@ -95,9 +123,9 @@ impl Engine {
 
     /// Shows a committed event to the pages that only watch, and puts it into the outbox.
     pub(super) fn publish_event(&mut self, event: TaskEvent) {
-        let Some(session) = self.sessions.get_mut(&event.task.session) else { return };
+        let Some(session) = self.sessions.get_mut(&event.session) else { return };
         for client in session.observers() {
-            self.outputs.push_back(Output::Observe(client.clone(), event.task.session.clone(), event.clone()));
+            self.outputs.push_back(Output::Observe(client.clone(), event.session.clone(), event.clone()));
         }
         session.outbox.committed(event);
     }

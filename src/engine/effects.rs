@@ -33,9 +33,9 @@ impl<P> Effects<P> {
     }
 
     /// Takes the first effect whose deadline has come.
-    pub fn take_overdue(&mut self, now: Timestamp) -> Option<P> {
+    pub fn take_overdue(&mut self, now: Timestamp) -> Option<(EffectId, P)> {
         let id = self.in_flight.iter().find(|(_, (_, deadline))| *deadline <= now).map(|(id, _)| *id)?;
-        self.finish(id)
+        self.finish(id).map(|purpose| (id, purpose))
     }
 
     /// The earliest deadline.
@@ -60,7 +60,7 @@ mod tests {
         let late = effects.start("late", Timestamp(20));
         assert_eq!(effects.next_deadline(), Some(Timestamp(10)));
         assert_eq!(effects.take_overdue(Timestamp(9)), None);
-        assert_eq!(effects.take_overdue(Timestamp(15)), Some("early"));
+        assert_eq!(effects.take_overdue(Timestamp(15)), Some((early, "early")));
         assert_eq!(effects.finish(early), None, "its deadline had passed");
         assert_eq!(effects.finish(late), Some("late"));
         assert_eq!(effects.finish(late), None, "it was answered already");

@@ -4,57 +4,80 @@
 //! [`Engine::poll_output`] until it returns `None`; when the time of [`Engine::poll_timeout`] has come it hands in
 //! [`Input::Timeout`]. Mutate once, then drain. This file routes; the rooms beside it decide.
 
+mod attempt;
+mod authorize;
+mod backlog;
+mod batch;
 mod calls;
+mod checkpoint;
 pub mod codec;
 mod commits;
 mod delivery;
-mod download;
 mod effects;
+mod ending;
 pub mod error;
+mod explain;
+pub mod filter;
+pub mod group;
+mod groups;
+mod hashing;
+mod heads;
 pub mod http;
 pub mod id;
 pub mod input;
 mod outbox;
 pub mod output;
+mod pace;
+mod plan;
+pub mod policy;
+mod probe;
 mod random;
 mod range_set;
+pub mod request;
+pub mod resume_data;
 mod retry;
-mod schedule;
+pub mod schedule;
 pub mod session;
 mod slot;
 pub mod sorted_map;
 mod sweep;
 pub mod task;
+mod tidy;
 pub mod time;
 mod transfer;
+mod verbs;
 mod wake;
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
+use batch::Batch;
 use delivery::Session;
 use effects::Effects;
 use error::TaskError;
+use group::{GroupKey, GroupRecord};
+use groups::Group;
 use id::{CallId, ClientId, EffectId, SessionId, TaskKey};
-use input::{CommitOutcome, Completion, FetchFailure, Input, Loaded, ReadEnd, StoreFailure};
+use input::{Call, CommitOutcome, Completion, Input, Loaded, StoreFailure};
 pub use outbox::WINDOW as OUTBOX_WINDOW;
-use output::{Effect, Output, Query, TaskSnapshot};
+use output::{Effect, Output, Query};
+use policy::Surroundings;
 use random::Random;
 pub use range_set::RangeSet;
+use request::Header;
 use session::SessionRecord;
 use slot::{Slot, Staged};
 use sorted_map::SortedMap;
-use task::{Task, TaskEvent, TaskState};
+use task::{TaskEvent, TaskSpec};
 use time::Timestamp;
 use wake::Wakes;
 
-/// How many tasks that are not running are held in memory; the rest waits in storage.
-pub const RESIDENT_TASKS: u32 = 64;
-/// Below this many, more are loaded.
-const REFILL_BELOW: usize = 16;
+/// How many active tasks of one lane are loaded at a time.
+pub const RESIDENT_PER_LANE: u32 = 32;
+/// How many tasks may be in memory before those that do nothing are let go.
+const CROWD: usize = 128;
 /// After how long an unanswered read of or write to storage counts as lost.
 const STORE_DEADLINE_MS: u64 = 60_000;
-/// After how long without a head, or without a single byte, an attempt counts as cut.
-const STALL_DEADLINE_MS: u64 = 60_000;
 /// How long to leave storage alone after it failed.
 const STORE_PAUSE_MS: u64 = 5_000;
 
@@ -63,10 +86,6 @@ const STORE_PAUSE_MS: u64 = 5_000;
 pub struct Snapshot {
     /// All sessions.
     pub sessions: Vec<SessionSnapshot>,
-    /// The active tasks that are due first.
-    pub due: Vec<Task>,
-    /// Whether there are more active tasks.
-    pub more_due: bool,
 }
 
 /// A session as a boot finds it.
@@ -80,23 +99,45 @@ pub struct SessionSnapshot {
     pub more_events: bool,
     /// The last sequence number that was ever committed.
     pub last_seq: u64,
+    /// The groups whose event has not been made.
+    pub groups: Vec<GroupRecord>,
+    /// Its active tasks that are due first: always [`Loaded::Due`], with no lane blocked.
+    pub due: Loaded,
+}
+
+/// What an engine is made for.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// From the browser's random source.
+    pub seed: u128,
+    /// The worker's own origin.
+    pub origin: String,
 }
 
 /// What an effect in flight is for.
 #[derive(Debug)]
 enum Purpose {
     LoadTask(TaskKey),
-    LoadTasks(CallId, u32),
+    LoadMembers(u64, Vec<(TaskKey, TaskSpec)>),
+    LoadPage(u64),
+    LoadTasks(CallId),
     LoadHistory(CallId),
     LoadOutbox(SessionId),
-    Refill,
+    LoadDetached(TaskKey, Box<verbs::TakeUp>),
+    LoadCounts(GroupKey),
+    LoadEnded(SessionId),
+    Refill(SessionId),
     FindDeadBody,
     CommitTask(TaskKey, Box<Staged>),
     CommitSession(CallId, SessionRecord),
+    CommitGroup(GroupKey, Box<groups::StagedGroup>),
     CommitAck(SessionId, u64),
     CommitSweep,
     Fetch(TaskKey),
-    Read(TaskKey),
+    Read(TaskKey, EffectId),
+    HashFile(TaskKey),
+    HashPiece(TaskKey, Range<u64>),
+    Probe(TaskKey),
 }
 
 /// All sessions of one database, and the only thing that decides about them.
@@ -104,17 +145,24 @@ enum Purpose {
 pub struct Engine {
     now: Timestamp,
     random: Random,
+    origin: String,
     outputs: VecDeque<Output>,
     effects: Effects<Purpose>,
     sessions: SortedMap<SessionId, Session>,
     slots: SortedMap<TaskKey, Slot>,
+    groups: SortedMap<GroupKey, Group>,
+    batches: SortedMap<u64, Batch>,
+    last_batch: u64,
     wakes: Wakes,
+    surroundings: Surroundings,
+    /// Whether the worker's own code can supply headers or a new URL.
+    hook_can_authorize: bool,
+    /// Headers that must not be stored. They live as long as the worker.
+    secrets: SortedMap<TaskKey, Vec<Header>>,
+    /// Origins whose answers could be read: a failure there is not for want of CORS headers.
+    readable_origins: SortedMap<String, ()>,
     /// Sessions whose record is on its way to storage, each with the calls that wait for that.
-    opening: SortedMap<SessionId, Vec<(CallId, SessionRecord)>>,
-    /// Active tasks that are not resident: when to load them, if there are any.
-    refill_at: Option<Timestamp>,
-    /// While such a load is in flight: the tasks that have left memory since. It may bring what they were before.
-    left_since_refill: Option<Vec<TaskKey>>,
+    opening: SortedMap<SessionId, Vec<(CallId, Call)>>,
     /// Dead bodies: when to look for the next, if there may be any.
     sweep_at: Option<Timestamp>,
     /// One sweep at a time: two would find the same body.
@@ -123,28 +171,37 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that takes up what storage holds. `seed` comes from the browser's random source.
-    pub fn restore(now: Timestamp, seed: u128, snapshot: Snapshot) -> Self {
+    /// An engine that takes up what storage holds.
+    pub fn restore(now: Timestamp, setting: Setting, snapshot: Snapshot) -> Self {
         let mut engine = Self {
             now,
-            random: Random::new(seed),
+            random: Random::new(setting.seed),
+            origin: setting.origin,
             outputs: VecDeque::new(),
             effects: Effects::default(),
             sessions: SortedMap::default(),
             slots: SortedMap::default(),
+            groups: SortedMap::default(),
+            batches: SortedMap::default(),
+            last_batch: 0,
             wakes: Wakes::default(),
+            surroundings: Surroundings::default(),
+            hook_can_authorize: false,
+            secrets: SortedMap::default(),
+            readable_origins: SortedMap::default(),
             opening: SortedMap::default(),
-            refill_at: snapshot.more_due.then_some(now),
-            left_since_refill: None,
             sweep_at: Some(now),
             is_sweeping: false,
             fenced: false,
         };
-        for session in snapshot.sessions {
-            engine.sessions.insert(session.record.id.clone(), Session::restore(session));
-        }
-        for task in snapshot.due {
-            engine.admit(task);
+        for mut session in snapshot.sessions {
+            let id = session.record.id.clone();
+            let due = std::mem::replace(&mut session.due, Loaded::Events(Vec::new()));
+            for record in std::mem::take(&mut session.groups) {
+                engine.groups.insert(record.key.clone(), Group::restore(record));
+            }
+            engine.sessions.insert(id.clone(), Session::restore(session));
+            engine.admit_due(&id, due);
         }
         engine.settle_down();
         engine
@@ -159,9 +216,15 @@ impl Engine {
         match input {
             Input::Wake { wake, ends_at, kick } => self.handle_wake(wake, ends_at, kick),
             Input::Call(id, call) => self.handle_call(id, call),
-            Input::Hello { client, session, delegate } => self.handle_hello(client, &session, delegate),
+            Input::Hello { client, session, delegate, can_authorize } => {
+                self.handle_hello(client, &session, delegate, can_authorize);
+            }
             Input::Bye { client, session } => self.handle_bye(&client, session.as_ref()),
             Input::Ack { client, session, seq } => self.handle_ack(&client, &session, seq),
+            Input::Conditions { observer, conditions } => {
+                self.surroundings.tell(observer, conditions);
+            }
+            Input::HookCanAuthorize => self.hook_can_authorize = true,
             Input::Completed(id, completion) => self.handle_completion(id, completion),
             Input::Timeout => self.handle_timeout(),
         }
@@ -181,13 +244,12 @@ impl Engine {
 
     /// When to hand in [`Input::Timeout`], if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let dues = self.slots.values().filter(|slot| !slot.busy).filter_map(Slot::due).filter(|due| *due > self.now);
-        let sessions = self.sessions.values().filter_map(|session| session.retry_at);
-        let refill_at = self.refill_at.filter(|at| *at > self.now || self.wants_refill());
-        let refill_at = refill_at.filter(|_| self.left_since_refill.is_none());
+        let slots = self.slots.values().filter_map(|slot| slot.next_time(self.now));
+        let sessions = self.sessions.values().filter_map(|session| session.next_time(self.now));
+        let groups = self.groups.values().filter_map(Group::next_time);
         let sweep_at = self.sweep_at.filter(|_| !self.is_sweeping);
-        let loads = [self.effects.next_deadline(), refill_at, sweep_at];
-        dues.chain(sessions).chain(loads.into_iter().flatten()).min()
+        let others = [self.effects.next_deadline(), sweep_at];
+        slots.chain(sessions).chain(groups).chain(others.into_iter().flatten()).min()
     }
 
     /// The pages attached to a session, for live progress.
@@ -196,30 +258,31 @@ impl Engine {
     }
 
     fn handle_timeout(&mut self) {
-        while let Some(purpose) = self.effects.take_overdue(self.now) {
-            match purpose {
-                Purpose::Fetch(key) => {
-                    let error = TaskError::new(error::ErrorCode::Network);
-                    self.handle_head(&key, Err(FetchFailure { error, online: true }));
-                }
-                Purpose::Read(key) => self.handle_read(&key, 0, ReadEnd::Cut { online: true }),
-                purpose => {
-                    let lost = match purpose {
-                        Purpose::CommitTask(..)
-                        | Purpose::CommitSession(..)
-                        | Purpose::CommitAck(..)
-                        | Purpose::CommitSweep => Completion::Committed(CommitOutcome::Unknown),
-                        _ => Completion::Loaded(Err(StoreFailure::Other)),
-                    };
-                    self.complete(purpose, lost);
-                }
-            }
+        while let Some((id, purpose)) = self.effects.take_overdue(self.now) {
+            let lost = match purpose {
+                Purpose::Fetch(_) => Completion::Head(Err(heads::no_head())),
+                Purpose::Read(..) => Completion::Read { len: 0, end: input::ReadEnd::Cut { online: true }, hash: None },
+                Purpose::HashFile(_) | Purpose::HashPiece(..) => Completion::Hashed(Err(StoreFailure::Other)),
+                Purpose::Probe(_) => Completion::Probed(false),
+                Purpose::CommitTask(..)
+                | Purpose::CommitSession(..)
+                | Purpose::CommitGroup(..)
+                | Purpose::CommitAck(..)
+                | Purpose::CommitSweep => Completion::Committed(CommitOutcome::Unknown),
+                _ => Completion::Loaded(Err(StoreFailure::Other)),
+            };
+            self.complete(id, purpose, lost);
+        }
+        let keys: Vec<TaskKey> = self.slots.keys().cloned().collect();
+        for key in keys {
+            self.expire(&key);
+            self.read_on(&key);
         }
     }
 
     fn handle_completion(&mut self, id: EffectId, completion: Completion) {
         match self.effects.finish(id) {
-            Some(purpose) => self.complete(purpose, completion),
+            Some(purpose) => self.complete(id, purpose, completion),
             // Late: its task went another way. Whatever it brought is not wanted.
             None => {
                 if matches!(completion, Completion::Read { len: 1.., .. }) {
@@ -229,32 +292,53 @@ impl Engine {
         }
     }
 
-    fn complete(&mut self, purpose: Purpose, completion: Completion) {
+    fn complete(&mut self, id: EffectId, purpose: Purpose, completion: Completion) {
         match (purpose, completion) {
             (_, Completion::Committed(CommitOutcome::Fenced)) => {
                 self.fenced = true;
                 self.outputs.clear();
                 self.outputs.push_back(Output::Fenced);
             }
-            (Purpose::Fetch(key), Completion::Head(head)) => self.handle_head(&key, head),
-            (Purpose::Read(key), Completion::Read { len, end }) => self.handle_read(&key, len, end),
-            (Purpose::CommitTask(key, staged), Completion::Committed(outcome)) => {
-                self.handle_task_committed(&key, *staged, outcome);
+            (Purpose::Fetch(key), Completion::Head(head)) => self.handle_head(&key, id, head),
+            (Purpose::Read(key, attempt), Completion::Read { len, end, hash }) => {
+                self.handle_read(&key, attempt, len, end, hash);
             }
-            (Purpose::CommitSession(call, record), Completion::Committed(outcome)) => {
-                self.handle_session_committed(call, record, outcome);
+            (Purpose::HashFile(key), Completion::Hashed(hashed)) => self.handle_file_hashed(&key, hashed),
+            (Purpose::HashPiece(key, piece), Completion::Hashed(hashed)) => {
+                self.handle_piece_hashed(&key, piece, hashed);
             }
-            (Purpose::CommitAck(session, through), Completion::Committed(outcome)) => {
-                self.handle_ack_committed(&session, through, outcome);
-            }
-            (Purpose::CommitSweep, Completion::Committed(outcome)) => self.handle_swept(outcome),
-            (Purpose::LoadTask(key), Completion::Loaded(loaded)) => self.handle_task_loaded(&key, loaded),
-            (Purpose::Refill, Completion::Loaded(loaded)) => self.handle_refill(loaded),
-            (Purpose::LoadOutbox(session), Completion::Loaded(loaded)) => self.handle_outbox(&session, loaded),
-            (Purpose::FindDeadBody, Completion::Loaded(loaded)) => self.handle_dead_body(&loaded),
-            (Purpose::LoadTasks(call, limit), Completion::Loaded(loaded)) => self.reply_tasks(call, limit, loaded),
-            (Purpose::LoadHistory(call), Completion::Loaded(loaded)) => self.reply_history(call, loaded),
+            (Purpose::Probe(key), Completion::Probed(reachable)) => self.handle_probed(&key, reachable),
+            (purpose, Completion::Committed(outcome)) => self.handle_committed(purpose, outcome),
+            (purpose, Completion::Loaded(loaded)) => self.handle_loaded(purpose, loaded),
             _ => unreachable!("an effect is answered with its own kind of completion"),
+        }
+    }
+
+    fn handle_committed(&mut self, purpose: Purpose, outcome: CommitOutcome) {
+        match purpose {
+            Purpose::CommitTask(key, staged) => self.handle_task_committed(&key, *staged, outcome),
+            Purpose::CommitSession(call, record) => self.handle_session_committed(call, record, outcome),
+            Purpose::CommitGroup(key, staged) => self.handle_group_committed(&key, *staged, outcome),
+            Purpose::CommitAck(session, through) => self.handle_ack_committed(&session, through, outcome),
+            Purpose::CommitSweep => self.handle_swept(outcome),
+            _ => unreachable!("only commits are answered so"),
+        }
+    }
+
+    fn handle_loaded(&mut self, purpose: Purpose, loaded: Result<Loaded, StoreFailure>) {
+        match purpose {
+            Purpose::LoadTask(key) => self.handle_task_loaded(&key, loaded),
+            Purpose::LoadMembers(batch, members) => self.handle_members(batch, members, loaded),
+            Purpose::LoadPage(batch) => self.handle_page(batch, loaded),
+            Purpose::LoadDetached(key, take_up) => self.handle_detached(&key, *take_up, loaded),
+            Purpose::LoadCounts(group) => self.handle_counts(&group, loaded),
+            Purpose::LoadEnded(session) => self.handle_ended(&session, loaded),
+            Purpose::Refill(session) => self.handle_refill(&session, loaded),
+            Purpose::LoadOutbox(session) => self.handle_outbox(&session, loaded),
+            Purpose::FindDeadBody => self.handle_dead_body(&loaded),
+            Purpose::LoadTasks(call) => self.reply_tasks(call, loaded),
+            Purpose::LoadHistory(call) => self.reply_history(call, loaded),
+            _ => unreachable!("only loads are answered so"),
         }
     }
 
@@ -266,70 +350,22 @@ impl Engine {
         self.refill();
         self.sweep();
         self.start_what_may_run();
+        self.tend_groups();
         self.tend_sessions();
-        let left = &mut self.left_since_refill;
-        self.slots.retain(|key, slot| {
-            if let Some(left) = left.as_mut().filter(|_| slot.is_idle()) {
-                left.push(key.clone());
-            }
-            !slot.is_idle()
-        });
-    }
-
-    /// Takes a task out of memory.
-    fn let_go(&mut self, key: &TaskKey) -> Option<Slot> {
-        if let Some(left) = &mut self.left_since_refill {
-            left.push(key.clone());
+        let idle: Vec<TaskKey> =
+            self.slots.iter().filter(|(_, slot)| slot.is_idle()).map(|(key, _)| key.clone()).collect();
+        for key in idle {
+            self.let_go(&key);
         }
-        self.slots.remove(key)
-    }
-
-    /// Whether few of the tasks in memory could run now. Those that wait do not count: others may be due before them.
-    fn wants_refill(&self) -> bool {
-        let can_run = |slot: &&Slot| slot.download.is_some() || slot.due().is_some_and(|due| due <= self.now);
-        self.slots.values().filter(can_run).count() < REFILL_BELOW
-    }
-
-    /// Loads active tasks from storage when few are left in memory.
-    fn refill(&mut self) {
-        let is_due = self.left_since_refill.is_none() && self.refill_at.is_some_and(|at| at <= self.now);
-        if is_due && self.wants_refill() {
-            self.refill_at = None;
-            self.left_since_refill = Some(Vec::new());
-            self.load(Purpose::Refill, Query::Due { limit: RESIDENT_TASKS });
-        }
-    }
-
-    fn handle_refill(&mut self, loaded: Result<Loaded, StoreFailure>) {
-        let left = self.left_since_refill.take().unwrap_or_default();
-        let Ok(Loaded::Tasks(tasks)) = loaded else {
-            self.refill_at = Some(self.now.after(STORE_PAUSE_MS));
-            return;
-        };
-        let held = self.slots.len();
-        // If there are more, they are due no earlier than the last of these.
-        let more = tasks.len() >= RESIDENT_TASKS as usize;
-        let next = tasks.last().and_then(|task| task.record.due()).filter(|_| more);
-        for task in tasks.into_iter().filter(|task| !left.contains(&task.record.key)) {
-            self.admit(task);
-        }
-        // All of them may be here already, waiting for what storage does not know of: it would say the same at once.
-        let pause_ms = if self.slots.len() > held { 0 } else { STORE_PAUSE_MS };
-        let next = next.map(|due| due.max(self.now.after(pause_ms)));
-        self.refill_at = self.refill_at.into_iter().chain(next).min();
-    }
-
-    /// Takes an active task into memory. What is in memory already is younger than any load.
-    fn admit(&mut self, mut task: Task) {
-        if let TaskState::Active { not_before, .. } = &mut task.record.state {
-            // A clock that was set back must not make it wait for ever.
-            *not_before = (*not_before).min(self.now.after(retry::MAX_WAIT_MS));
-        }
-        self.slots.get_or_insert_with(task.record.key.clone(), || Slot::resident(task));
     }
 
     fn has_work(&self) -> bool {
-        !self.effects.is_empty() || !self.slots.is_empty() || self.refill_at.is_some()
+        let is_waiting_for_news = |slot: &Slot| {
+            let reason = slot.task.as_ref().and_then(|task| self.outer_reason(&task.record));
+            slot.attempts.is_empty() && !slot.busy && reason.is_some_and(|reason| reason.needs_no_worker())
+        };
+        let is_loading = self.sessions.values().any(|session| session.backlog.may_load());
+        !self.effects.is_empty() || is_loading || self.slots.values().any(|slot| !is_waiting_for_news(slot))
     }
 
     fn load(&mut self, purpose: Purpose, query: Query) {
@@ -344,19 +380,5 @@ impl Engine {
 
     fn reply(&mut self, call: CallId, result: Result<output::Answer, TaskError>) {
         self.outputs.push_back(Output::Reply(call, result));
-    }
-
-    fn snapshot(&self, task: &Task) -> TaskSnapshot {
-        let slot = self.slots.get(&task.record.key);
-        let mut progress = task.progress.clone();
-        if let Some(reading) = slot.and_then(|slot| slot.download.as_ref()?.reading.as_ref()) {
-            progress.representation = Some(reading.representation.clone());
-        }
-        TaskSnapshot {
-            activity: slot::activity(Some(task), slot.is_some_and(|slot| slot.download.is_some()), self.now),
-            record: task.record.clone(),
-            progress,
-            at: self.now,
-        }
     }
 }

@@ -127,14 +127,14 @@ impl Outbox {
 
 #[cfg(test)]
 mod tests {
-    use super::super::id::{SessionId, TaskId, TaskKey};
-    use super::super::task::EventKind;
+    use super::super::id::{SessionId, TaskId};
+    use super::super::task::{EventKind, Subject};
     use super::super::time::Timestamp;
     use super::*;
 
     fn event(seq: u64) -> TaskEvent {
-        let task = TaskKey { session: SessionId::new("s"), task: TaskId::new("t") };
-        TaskEvent { seq, task, at: Timestamp(0), kind: EventKind::Cancelled }
+        let subject = Subject::Task(TaskId::new("t"));
+        TaskEvent { seq, session: SessionId::new("s"), subject, at: Timestamp(0), kind: EventKind::Cancelled }
     }
 
     fn seqs(events: Vec<TaskEvent>) -> Vec<u64> {

@@ -2,8 +2,6 @@
 
 use super::random::Random;
 
-/// Failures in a row, by the server or by storage, after which a task fails.
-pub const FAILURE_BUDGET: u32 = 10;
 /// Attempts in a row that the network lost: a bad link may last for hours.
 pub const LOST_BUDGET: u32 = 40;
 /// The longest back-off that is chosen here; a server may ask for longer.

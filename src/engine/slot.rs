@@ -3,21 +3,50 @@
 
 use std::collections::VecDeque;
 
-use super::download::Download;
+use super::attempt::Attempt;
 use super::http::Representation;
-use super::id::CallId;
+use super::id::{CallId, EffectId};
 use super::input::{IfExists, TaskCall};
-use super::output::Activity;
-use super::task::{Task, TaskEvent, TaskSpec, TaskState};
+use super::pace::Pace;
+use super::plan::Link;
+use super::range_set::RangeSet;
+use super::request::{AnswerInfo, Header};
+use super::resume_data::Claim;
+use super::task::{Task, TaskEvent, TaskSpec};
 use super::time::Timestamp;
+use crate::integrity::{Expected, HashState};
 
 /// A call about one task, waiting for its turn.
 #[derive(Clone, Debug)]
 pub enum Queued {
     /// Make it.
-    Download(TaskSpec, IfExists),
+    Download(TaskSpec, Vec<Header>, IfExists),
+    /// Make it from the bytes that resume data names.
+    ResumeFrom(TaskSpec, Vec<Header>, Claim),
     /// Do something with it.
     Task(TaskCall),
+}
+
+/// Who asked, and is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A page's call.
+    Call(CallId),
+    /// A call about many tasks.
+    Batch(u64),
+    /// The engine itself.
+    Nobody,
+}
+
+/// What the attempts at hand are fetching, as the first answer told. It is committed with the first bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Current {
+    /// The representation.
+    pub representation: Representation,
+    /// What the answer said.
+    pub answer: Option<AnswerInfo>,
+    /// What the digest must be.
+    pub expected: Option<Expected>,
 }
 
 /// The task's place in memory.
@@ -28,9 +57,38 @@ pub struct Slot {
     /// Whether a load or commit of it is in flight.
     pub busy: bool,
     /// Calls that wait for that.
-    pub queue: VecDeque<(CallId, Queued)>,
-    /// The attempt, while it runs.
-    pub download: Option<Download>,
+    pub queue: VecDeque<(Asker, Queued)>,
+    /// The attempts that run.
+    pub attempts: Vec<Attempt>,
+    /// What they are fetching.
+    pub current: Option<Current>,
+    /// Bytes whose commit is in flight.
+    pub staged: RangeSet,
+    /// Hashing of stored bytes, while it goes on.
+    pub hashing: Option<EffectId>,
+    /// What it brought and is not committed yet.
+    pub hashed: Option<HashState>,
+    /// Pieces that were found to be right, or wrong, since the last commit.
+    pub judged_pieces: Vec<(std::ops::Range<u64>, bool)>,
+    /// What is known of its connections.
+    pub link: Link,
+    /// How many segments the server bears at the same time: falls when one of several is refused or cut, rises with
+    /// every checkpoint.
+    pub bearable_segments: u32,
+    /// Sources that failed since the last progress, as a set of bits.
+    pub failed_sources: u32,
+    /// How far ahead of its bandwidth limit it is.
+    pub pace: Pace,
+    /// When reading may go on, if a bandwidth limit holds it.
+    pub read_at: Option<Timestamp>,
+    /// The status with which the server refused it, while it waits for authorisation.
+    pub refused_with: Option<u16>,
+    /// How often in a row no answer could be read from a server that can be reached.
+    pub cors_suspicions: u32,
+    /// Whether that is being found out…
+    pub is_probing: bool,
+    /// …and of which source.
+    pub probed_source: usize,
 }
 
 impl Slot {
@@ -39,31 +97,53 @@ impl Slot {
         Self { task: Some(task), ..Self::default() }
     }
 
-    /// When the task's next attempt is due, if it is active and not running.
-    pub fn due(&self) -> Option<Timestamp> {
-        self.task.as_ref().filter(|_| self.download.is_none()).and_then(|task| task.record.due())
+    /// Whether an attempt at it or a check of its bytes is going on.
+    pub fn is_running(&self) -> bool {
+        !self.attempts.is_empty() || self.hashing.is_some() || self.is_probing
     }
 
-    /// Whether what is kept can be continued.
-    pub fn kept_is_resumable(&self) -> bool {
+    /// When the task's next attempt is due, if it is active and not running.
+    pub fn due(&self) -> Option<Timestamp> {
+        self.task.as_ref().filter(|_| !self.is_running()).and_then(|task| task.record.due())
+    }
+
+    /// When something is to be done about it, if nothing happens before.
+    pub fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
+        let due = self.due().filter(|due| !self.busy && *due > now);
+        let active = self.task.as_ref().filter(|task| !self.busy && task.record.state.is_active());
+        let policy = active.map(|task| (&task.record.spec.policy, task.record.created_at));
+        let ends_at = policy.and_then(|(policy, from)| policy.resource_timeout_ms.map(|limit| from.after(limit)));
+        let moment = policy.and_then(|(policy, _)| policy.discretionary_until).filter(|until| *until > now);
+        [due, ends_at, moment, self.read_at].into_iter().flatten().min()
+    }
+
+    /// What the bytes that are kept, or being fetched, are bytes of.
+    pub fn known(&self) -> Option<&Representation> {
         let kept = self.task.as_ref().and_then(|task| task.progress.representation.as_ref());
-        kept.is_some_and(Representation::is_resumable)
+        self.current.as_ref().map(|current| &current.representation).or(kept)
+    }
+
+    /// What the digest must be, if anybody says.
+    pub fn expected(&self) -> Option<&Expected> {
+        let task = self.task.as_ref()?;
+        let told = self.current.as_ref().and_then(|current| current.expected.as_ref());
+        task.record.spec.proof.expected.as_ref().or(task.progress.expected.as_ref()).or(told)
+    }
+
+    /// The attempt with this id.
+    pub fn attempt(&mut self, id: EffectId) -> Option<&mut Attempt> {
+        self.attempts.iter_mut().find(|attempt| attempt.id == id)
     }
 
     /// Whether there is no reason to keep it in memory.
     pub fn is_idle(&self) -> bool {
-        let active = self.task.as_ref().is_some_and(|task| task.record.due().is_some());
-        !self.busy && self.queue.is_empty() && self.download.is_none() && !active
+        let active = self.task.as_ref().is_some_and(|task| task.record.state.is_active());
+        !self.busy && self.queue.is_empty() && !self.is_running() && !active
     }
-}
 
-/// What a task is doing at `now`.
-pub fn activity(task: Option<&Task>, is_running: bool, now: Timestamp) -> Activity {
-    match task.map(|task| &task.record.state) {
-        Some(TaskState::Active { .. }) if is_running => Activity::Running,
-        Some(TaskState::Active { not_before, reason: Some(_) }) if *not_before > now => Activity::Waiting,
-        Some(TaskState::Active { .. }) => Activity::Pending,
-        _ => Activity::Idle,
+    /// Whether nothing would be lost by finding it in storage again.
+    pub fn can_wait_in_storage(&self) -> bool {
+        !self.busy && self.queue.is_empty() && !self.is_running()
     }
 }
 
@@ -75,7 +155,7 @@ pub struct Staged {
     /// The event that is committed with it.
     pub event: Option<TaskEvent>,
     /// The call that asked for it.
-    pub call: Option<(CallId, Queued)>,
+    pub call: Option<(Asker, Queued)>,
     /// Whether it leaves a dead body behind.
     pub leaves_dead_body: bool,
 }

@@ -13,16 +13,22 @@ impl Engine {
         if !self.is_sweeping && self.sweep_at.is_some_and(|at| at <= self.now) {
             self.sweep_at = None;
             self.is_sweeping = true;
-            self.load(Purpose::FindDeadBody, Query::DeadBody { chunks: CHUNKS_PER_COMMIT });
+            let query = Query::DeadBody { now: self.now, chunks: CHUNKS_PER_COMMIT };
+            self.load(Purpose::FindDeadBody, query);
         }
     }
 
     pub(super) fn handle_dead_body(&mut self, loaded: &Result<Loaded, StoreFailure>) {
         match loaded {
-            Ok(Loaded::DeadBody(Some(dead))) => {
-                let chunks = dead.through.map(|through| Change::DeleteChunks { body: dead.body, through });
+            Ok(Loaded::DeadBody(Some(dead), _)) => {
+                let chunks = dead.through.map(|through| Change::DeleteChunks { body: dead.body, from: 0, through });
                 let last = (!dead.more).then_some(Change::DeleteBody(dead.body));
                 self.commit(Purpose::CommitSweep, chunks.into_iter().chain(last).collect());
+            }
+            Ok(Loaded::DeadBody(None, next_at)) => {
+                self.is_sweeping = false;
+                // Something may have died while this was being looked up.
+                self.sweep_at = self.sweep_at.into_iter().chain(*next_at).min();
             }
             Ok(_) => self.is_sweeping = false,
             Err(_) => {

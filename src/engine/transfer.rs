@@ -1,309 +1,203 @@
-//! Transfers: starts attempts, judges what they bring, makes it durable, and ends tasks. The one place where a
-//! task's attempt, its checkpoint and its state meet.
+//! Transfers, their beginning: which tasks get a connection, for which bytes, and what is asked of the server.
 
-use super::download::{Download, Ended, Request};
-use super::error::{ErrorCode, TaskError};
-use super::http::{Head, Representation, RestartReason, Verdict};
-use super::id::{BodyId, TaskKey};
-use super::input::{FetchFailure, ReadEnd, StoreFailure};
-use super::output::{Change, Effect, Output};
-use super::retry::{FAILURE_BUDGET, LOST_BUDGET, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
+use super::attempt::{Attempt, Request};
+use super::http::{AskedRange, Representation, RestartReason, if_range};
+use super::id::TaskKey;
+use super::output::{Effect, FetchRequest, Output};
+use super::plan::plan;
+use super::request::{Header, Source};
 use super::schedule::{Candidate, Load, choose};
-use super::slot::Staged;
-use super::task::{EventKind, Task, TaskState, WaitReason};
-use super::{Engine, Purpose, STALL_DEADLINE_MS};
-
-/// Bytes per commit: smaller ones cost speed, larger ones memory and, after a kill, bytes fetched again.
-const CHUNK_BYTES: u64 = 8 << 20;
-/// On a slow link a commit comes after this time with what is there, so that a worker that lives ten seconds still
-/// makes progress.
-const CHUNK_MS: u64 = 2_000;
+use super::slot::Slot;
+use super::task::{Progress, Task, TaskSpec};
+use super::{Engine, Purpose};
 
 impl Engine {
-    /// Starts the tasks whose turn it is.
+    /// Gives connections to the tasks whose turn it is.
     pub(super) fn start_what_may_run(&mut self) {
-        let mut load = Load::default();
+        let is_watched = self.surroundings.is_watched();
         let mut candidates = Vec::new();
+        let mut sources = Vec::new();
         for (key, slot) in self.slots.iter() {
             let (Some(task), Some(session)) = (&slot.task, self.sessions.get(&key.session)) else { continue };
-            let host = task.record.spec.host.as_str();
-            if slot.download.is_some() {
-                load.add(&key.session, host);
-            } else if !slot.busy && slot.queue.is_empty() && slot.due().is_some_and(|due| due <= self.now) {
-                let session_limit = session.record.configuration.max_concurrent_tasks;
-                candidates.push(Candidate { key, host, session_limit, created_at: task.record.created_at });
+            let spec = &task.record.spec;
+            let wanted = if slot.is_running() {
+                slot.more_segments()
+            } else {
+                u32::from(self.may_start(slot) && self.outer_reason(&task.record).is_none())
+            };
+            for nth in 0..wanted as usize {
+                let source = slot.source_for(nth);
+                candidates.push(Candidate {
+                    key,
+                    host: spec.sources.get(source).map_or("", |source| source.host.as_str()),
+                    limits: &session.record.configuration.limits,
+                    priority: spec.policy.priority,
+                    created_at: task.record.created_at,
+                    is_running: slot.is_running(),
+                });
+                sources.push(source);
             }
         }
-        for key in choose(load, candidates) {
-            self.start_attempt(&key);
+        let mut chosen: Vec<(TaskKey, usize)> = choose(self.network_load(), &candidates, is_watched)
+            .into_iter()
+            .map(|at| (candidates[at].key.clone(), sources[at]))
+            .collect();
+        chosen.sort();
+        for of_one_task in chosen.chunk_by(|one, other| one.0 == other.0) {
+            let key = &of_one_task[0].0;
+            let sources: Vec<usize> = of_one_task.iter().map(|(_, source)| *source).collect();
+            if self.slots.get(key).is_some_and(Slot::is_running) {
+                self.start_segments(key, &sources);
+            } else {
+                self.start_task(key, sources[0]);
+            }
         }
     }
 
-    fn start_attempt(&mut self, key: &TaskKey) {
+    /// The connections and tasks that run.
+    pub(super) fn network_load(&self) -> Load<'_> {
+        let mut load = Load::default();
+        for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.is_running()) {
+            load.add_task(&key.session);
+            let sources = slot.task.as_ref().map_or(&[] as &[Source], |task| &task.record.spec.sources);
+            for attempt in &slot.attempts {
+                load.add_connection(sources.get(attempt.source).map_or("", |source| source.host.as_str()));
+            }
+        }
+        load
+    }
+
+    /// Whether nothing about the task itself keeps it from being started.
+    fn may_start(&self, slot: &Slot) -> bool {
+        !slot.busy && slot.queue.is_empty() && slot.due().is_some_and(|due| due <= self.now)
+    }
+
+    fn start_task(&mut self, key: &TaskKey, source: usize) {
         let Some(slot) = self.slots.get_mut(key) else { return };
-        let resumable = slot.kept_is_resumable();
+        slot.bearable_segments = slot.bearable_segments.max(1);
+        let is_resumable = slot.known().is_some_and(Representation::is_resumable);
         let Some(task) = slot.task.clone() else { return };
         if task.progress.has_every_byte() {
-            // The last attempt ended between the last byte and the end of its body.
-            return self.complete_task(key, task, Vec::new());
+            // What was left to do when the worker died: to check the bytes, or only to say that they are there.
+            return self.finish(key, task, Vec::new());
         }
-        if !task.progress.received.is_empty() && !resumable {
+        if !task.progress.received.is_empty() && !is_resumable {
             return self.restart(key, task, RestartReason::NotResumable, None);
         }
-        let request = Request::next(&task.progress);
-        let effect = Effect::Fetch {
-            key: key.clone(),
-            url: task.record.spec.url,
-            range_start: request.range_start,
-            if_range: request.if_range.clone(),
+        if task.record.spec.request.has_secrets && !self.secrets.contains_key(key) {
+            return self.wait_for_authorization(key, task, None);
+        }
+        let length = task.progress.complete_length();
+        let segment = match length.and_then(|length| task.progress.received.gap_from(0, length)) {
+            Some(gap) => (gap.start, Some(gap.end)),
+            None => (0, None),
         };
-        let attempt = self.effects.start(Purpose::Fetch(key.clone()), self.now.after(STALL_DEADLINE_MS));
-        slot.download = Some(Download::new(attempt, request));
-        self.outputs.push_back(Output::Start(attempt, effect));
+        self.start_attempt(key, &task, source, segment);
         self.publish_task(key);
     }
 
-    pub(super) fn handle_head(&mut self, key: &TaskKey, head: Result<Head, FetchFailure>) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let (Some(download), Some(mut task)) = (&mut slot.download, slot.task.clone()) else { return };
-        let head = match head {
-            Ok(head) => head,
-            Err(failure) => {
-                self.drop_attempt(key);
-                return self.try_again(key, task, Vec::new(), failure.error, Wait::after_network(failure.online));
-            }
-        };
-        match download.judge(&task.progress, &head) {
-            Verdict::Body { representation, start, end, restart } => {
-                let kept_nothing = task.progress.received.is_empty();
-                download.begin_body(representation.clone(), start, end);
-                match restart {
-                    // What is read of it is stored after that: a task has one commit at a time.
-                    Some(reason) if !kept_nothing => self.restart(key, task, reason, Some(representation)),
-                    _ => {
-                        self.publish_task(key);
-                        self.advance(key);
-                    }
-                }
-            }
-            Verdict::Empty(representation) => {
-                self.drop_attempt(key);
-                task.progress.representation = Some(representation);
-                self.complete_task(key, task, Vec::new());
-            }
-            Verdict::AskAgain { without_range, restart } => {
-                self.drop_attempt(key);
-                // That ranges are of no use is learnt once. All else could go on for ever.
-                let is_news = without_range && !task.progress.without_range;
-                task.progress.failures += u32::from(!is_news);
-                task.progress.without_range |= without_range;
-                let spent = !is_news && task.progress.failures >= FAILURE_BUDGET;
-                match restart {
-                    _ if spent => self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::BadContentRange)),
-                    Some(reason) if !task.progress.received.is_empty() => self.restart(key, task, reason, None),
-                    _ => {
-                        task.progress.representation = None;
-                        let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];
-                        self.commit_transfer(key, task, None, changes);
-                    }
-                }
-            }
-            Verdict::Retry(error, after) => {
-                self.drop_attempt(key);
-                let wait = after.map_or(Wait::Backoff, |after| Wait::Asked(after.delay_ms(self.now)));
-                self.try_again(key, task, Vec::new(), error, wait);
-            }
-            Verdict::Fail(error) | Verdict::Unauthorized(error) => {
-                self.drop_attempt(key);
-                self.fail(key, task, Vec::new(), error);
-            }
-            Verdict::NotModified | Verdict::NotTheSame => {
-                unreachable!("only a refresh or a mirror is answered so")
-            }
-        }
-    }
-
-    pub(super) fn handle_read(&mut self, key: &TaskKey, len: u64, end: ReadEnd) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let Some(reading) = slot.download.as_mut().and_then(|download| download.reading.as_mut()) else { return };
-        let unwanted = reading.read_done(len, end);
-        self.outputs.extend(unwanted.map(Output::Discard));
-        self.advance(key);
-    }
-
-    /// Goes on with a running attempt: stores what was read, reads on, or ends it.
-    pub(super) fn advance(&mut self, key: &TaskKey) {
-        self.store_what_was_read(key);
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let Some(download) = &mut slot.download else { return };
-        let attempt = download.attempt;
-        let Some(reading) = &mut download.reading else { return };
-        if !reading.wants_read() {
-            return;
-        }
-        let read = self.effects.start(Purpose::Read(key.clone()), self.now.after(STALL_DEADLINE_MS));
-        reading.read_started(read);
-        let offset = reading.next_offset;
-        let or_after_ms = self.wakes.limit_ms(self.now, CHUNK_MS);
-        self.outputs
-            .push_back(Output::Start(read, Effect::Read { attempt, offset, up_to_bytes: CHUNK_BYTES, or_after_ms }));
-    }
-
-    fn store_what_was_read(&mut self, key: &TaskKey) {
-        let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.busy) else { return };
-        let Some(reading) = slot.download.as_mut().and_then(|download| download.reading.as_mut()) else { return };
-        let (ended, is_complete) = (reading.ended, reading.is_complete());
-        if ended.is_none() && !reading.has_ready() {
-            return;
-        }
-        let Some(mut task) = slot.task.clone() else { return };
-        let changes = self.take_checkpoint(key, &mut task);
-        let Some(ended) = ended else {
-            return self.commit_transfer(key, task, None, changes);
-        };
-        self.drop_attempt(key);
-        let error = TaskError::new;
-        match ended {
-            Ended::Eof if is_complete => self.complete_task(key, task, changes),
-            Ended::Eof => self.try_again(key, task, changes, error(ErrorCode::LengthMismatch), Wait::Backoff),
-            Ended::Cut { online } => {
-                self.try_again(key, task, changes, error(ErrorCode::Network), Wait::after_network(online));
-            }
-            Ended::TooLong => self.fail(key, task, changes, error(ErrorCode::BodyTooLong)),
-        }
-    }
-
-    /// Moves the buffer that is ready into `task`'s checkpoint. Returns the changes that make it durable; chunk and
-    /// checkpoint belong into one commit.
-    pub(super) fn take_checkpoint(&mut self, key: &TaskKey, task: &mut Task) -> Vec<Change> {
-        let slot = self.slots.get_mut(key);
-        let Some(reading) = slot.and_then(|slot| slot.download.as_mut()?.reading.as_mut()) else { return Vec::new() };
-        let Some(buffer) = reading.take_ready() else { return Vec::new() };
-        let progress = &mut task.progress;
-        progress.representation = Some(reading.representation.clone());
-        progress.received.insert(buffer.offset..buffer.offset + buffer.len);
-        if reading.representation.is_resumable() {
-            progress.failures = 0;
-            progress.lost = 0;
-        }
-        vec![
-            Change::Append { body: progress.body, offset: buffer.offset, len: buffer.len, buffer: buffer.id },
-            Change::PutProgress(key.clone(), progress.clone()),
-        ]
-    }
-
-    fn commit_transfer(&mut self, key: &TaskKey, task: Task, event: Option<EventKind>, changes: Vec<Change>) {
-        let event = event.and_then(|kind| self.new_event(key, kind));
-        let leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
-        self.commit_task(key, Staged { task: Some(task), event, call: None, leaves_dead_body }, changes);
-    }
-
-    /// Back to byte 0, with a new body. `next` is what the answer at hand is already bringing.
-    fn restart(&mut self, key: &TaskKey, mut task: Task, reason: RestartReason, next: Option<Representation>) {
-        let old = task.progress.body;
-        task.progress = task.progress.restarted(BodyId(self.random.next_wide()));
-        task.progress.representation = next;
-        let changes = vec![
-            Change::KillBody(old),
-            Change::PutBody(task.progress.body),
-            Change::PutProgress(key.clone(), task.progress.clone()),
-        ];
-        self.commit_transfer(key, task, Some(EventKind::Restarted(reason)), changes);
-    }
-
-    fn complete_task(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>) {
-        let bytes = task.progress.received.len();
-        if let Some(representation) = &mut task.progress.representation {
-            representation.complete_length = Some(bytes);
-        }
-        task.record.state = TaskState::Completed;
-        task.record.ended_at = Some(self.now);
-        task.progress.failures = 0;
-        task.progress.lost = 0;
-        changes.push(Change::PutTask(task.record.clone()));
-        changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
-        self.commit_transfer(key, task, Some(EventKind::Completed { bytes }), changes);
-    }
-
-    fn fail(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>, error: TaskError) {
-        task.record.state = TaskState::Failed(error.clone());
-        task.record.ended_at = Some(self.now);
-        changes.push(Change::PutTask(task.record.clone()));
-        changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
-        self.commit_transfer(key, task, Some(EventKind::Failed(error)), changes);
-    }
-
-    /// The attempt is over, the task is not: the next attempt follows at once, later, or never. `changes` are what
-    /// the attempt leaves to be stored.
-    fn try_again(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>, error: TaskError, wait: Wait) {
-        let resumable = task.progress.representation.as_ref().is_none_or(Representation::is_resumable);
-        let brought_bytes = !changes.is_empty();
-        let progress = &mut task.progress;
-        match wait {
-            Wait::Offline => {}
-            // Bytes that can be continued are worth any number of attempts; those that cannot are not.
-            _ if brought_bytes && resumable => {}
-            _ if error.code == ErrorCode::Network && resumable => progress.lost += 1,
-            _ => progress.failures += 1,
-        }
-        if progress.failures >= FAILURE_BUDGET || progress.lost >= LOST_BUDGET {
-            return self.fail(key, task, changes, error);
-        }
-        let failures = progress.failures + progress.lost;
-        let (delay_ms, reason) = match wait {
-            Wait::Offline => (OFFLINE_RECHECK_MS, WaitReason::Offline),
-            Wait::Asked(delay_ms) => (delay_ms.min(MAX_WAIT_MS), WaitReason::ServerAsked),
-            Wait::Backoff => (backoff_ms(failures, &mut self.random), WaitReason::Retry),
-        };
-        task.record.state = TaskState::Active { not_before: self.now.after(delay_ms), reason: Some(reason) };
-        changes.push(Change::PutTask(task.record.clone()));
-        changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
-        self.commit_transfer(key, task, None, changes);
-    }
-
-    /// Storage refused a commit of the task: nothing was written. The attempt ends, and the task waits or fails.
-    pub(super) fn handle_refused_commit(&mut self, key: &TaskKey, failure: StoreFailure) {
-        self.drop_attempt(key);
+    /// More segments of a task that is running.
+    fn start_segments(&mut self, key: &TaskKey, sources: &[usize]) {
         let now = self.now;
         let Some(slot) = self.slots.get_mut(key) else { return };
-        slot.busy = false;
-        let Some(task) = slot.task.as_mut().filter(|task| task.record.due().is_some()) else { return };
-        task.progress.failures += 1;
-        let delay_ms = backoff_ms(task.progress.failures, &mut self.random);
-        task.record.state = TaskState::Active { not_before: now.after(delay_ms), reason: Some(WaitReason::Storage) };
-        if task.progress.failures.is_multiple_of(FAILURE_BUDGET) {
-            let code = if failure == StoreFailure::Quota { ErrorCode::QuotaExceeded } else { ErrorCode::Storage };
-            let task = task.clone();
-            self.fail(key, task, Vec::new(), TaskError::new(code));
-        } else {
-            self.publish_task(key);
-        }
-    }
-
-    /// Ends the task's attempt, if one runs, and lets go of all that it read.
-    pub(super) fn drop_attempt(&mut self, key: &TaskKey) {
-        let Some(mut download) = self.slots.get_mut(key).and_then(|slot| slot.download.take()) else { return };
-        self.effects.finish(download.attempt);
-        self.outputs.push_back(Output::Abort(download.attempt));
-        if let Some(reading) = &mut download.reading {
-            if let Some(read) = reading.read_in_flight() {
-                self.effects.finish(read);
+        let Some(task) = slot.task.clone() else { return };
+        let Some(length) = slot.known().and_then(|known| known.complete_length) else { return };
+        let mut taken = task.progress.received.clone();
+        slot.staged.iter().for_each(|range| taken.insert(range.clone()));
+        let mut running: Vec<_> = slot.attempts.iter().map(|attempt| attempt.running(length, now)).collect();
+        let align = task.record.spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
+        let new = plan(length, &taken, &mut running, sources.len() as u32, slot.link, align);
+        for (attempt, planned) in slot.attempts.iter_mut().zip(&running) {
+            if planned.end < attempt.running(length, now).end {
+                attempt.shorten(planned.end);
             }
-            self.outputs.extend(reading.take_ready().map(|buffer| Output::Discard(buffer.id)));
         }
+        for (segment, source) in new.into_iter().zip(sources) {
+            self.start_attempt(key, &task, *source, (segment.start, Some(segment.end)));
+        }
+    }
+
+    fn start_attempt(&mut self, key: &TaskKey, task: &Task, source: usize, segment: (u64, Option<u64>)) {
+        let secrets = self.secrets.get(key).map_or(&[] as &[Header], Vec::as_slice);
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let request = fetch_request(&task.record.spec, &task.progress, slot.known(), secrets, source, segment);
+        let range = request.range.map(|(start, end)| AskedRange { start, end });
+        let conditional = request.if_none_match.is_some() || request.if_modified_since.is_some();
+        let asked = Request { range, if_range: request.if_range.is_some(), conditional };
+        let deadline = self.now.after(task.record.spec.policy.stall_timeout_ms);
+        let id = self.effects.start(Purpose::Fetch(key.clone()), deadline);
+        slot.attempts.push(Attempt::new(id, source, asked, segment, self.now));
+        self.outputs.push_back(Output::Start(id, Effect::Fetch { key: key.clone(), request }));
     }
 }
 
-/// What the next attempt waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    Backoff,
-    Offline,
-    Asked(u64),
+/// The request for a segment. The first asks for `bytes=0-`: its answer tells at once whether ranges are honoured, how
+/// long the file is and which version.
+fn fetch_request(
+    spec: &TaskSpec,
+    progress: &Progress,
+    known: Option<&Representation>,
+    secrets: &[Header],
+    source: usize,
+    (start, end): (u64, Option<u64>),
+) -> FetchRequest {
+    let (Some(first), Some(from)) = (spec.sources.first(), spec.sources.get(source)) else {
+        return FetchRequest::default();
+    };
+    // The last slice is open-ended: a server that says nothing of a range's end is asked what it can answer.
+    let end = end.filter(|end| known.and_then(|known| known.complete_length) != Some(*end));
+    let range = (!progress.without_range).then_some((start, end));
+    // A redirect to another origin makes the field need a preflight, which looks like a broken network: after one
+    // lost attempt the next goes without.
+    let may_condition = source == 0 && progress.lost.is_multiple_of(2);
+    let previous = progress.previous.as_ref().map(|previous| &previous.representation);
+    let previous = previous.filter(|previous| known.is_none() && may_condition && previous.same_origin);
+    let request = &spec.request;
+    // Headers belong to the origin that they were given for.
+    let is_home = from.origin == first.origin;
+    FetchRequest {
+        url: from.url.clone(),
+        range: range.filter(|_| previous.is_none()),
+        if_range: known.filter(|_| may_condition && range.is_some()).and_then(if_range).map(Into::into),
+        if_none_match: previous.and_then(|previous| previous.etag.clone()),
+        if_modified_since: previous.and_then(|previous| previous.last_modified.clone()),
+        headers: request.headers.iter().chain(secrets).filter(|_| is_home).cloned().collect(),
+        credentials: request.credentials,
+        referrer_policy: request.referrer_policy.clone(),
+        refuse_redirects: request.refuse_redirects,
+        keep_headers: request.keep_headers.clone(),
+    }
 }
 
-impl Wait {
-    fn after_network(online: bool) -> Self {
-        if online { Self::Backoff } else { Self::Offline }
+impl Slot {
+    /// How many more segments it could use.
+    fn more_segments(&self) -> u32 {
+        let Some(task) = self.task.as_ref().filter(|task| task.record.state.is_active()) else { return 0 };
+        let running = self.attempts.len() as u32;
+        let most = task.record.spec.policy.max_segments.min(self.bearable_segments);
+        let known = self.known().filter(|known| known.is_resumable());
+        let has_begun = self.attempts.iter().any(|attempt| attempt.reading.is_some());
+        let is_split = known.and_then(|known| known.complete_length).is_some_and(|length| {
+            // Cheaper than a plan, and true for all that are worth one.
+            length > task.progress.received.len() + self.link.smallest_segment()
+        });
+        let may_split = has_begun && is_split && !task.progress.without_range && self.queue.is_empty();
+        if may_split { most.saturating_sub(running) } else { 0 }
+    }
+
+    /// The source to ask next, when `nth` others are being asked in the same round: one that works, and among those the
+    /// one that is least in use.
+    fn source_for(&self, nth: usize) -> usize {
+        let Some(task) = &self.task else { return 0 };
+        let count = task.record.spec.sources.len();
+        let is_good = |set: u32, source: usize| set & (1 << source) == 0;
+        let usable = |source: &usize| is_good(task.progress.bad_sources, *source);
+        let in_use = |source: usize| self.attempts.iter().filter(|attempt| attempt.source == source).count();
+        let mut all: Vec<usize> = (0..count).filter(usable).collect();
+        if all.iter().any(|source| is_good(self.failed_sources, *source)) {
+            all.retain(|source| is_good(self.failed_sources, *source));
+        }
+        all.sort_by_key(|source| (in_use(*source), *source));
+        all.get(nth % all.len().max(1)).copied().unwrap_or(0)
     }
 }

@@ -55,10 +55,10 @@ impl Engine {
     }
 }
 
-/// Lets a task try again at once, unless the server itself asked for the pause.
+/// Lets a task try again at once, unless the server or the app itself asked for the pause.
 fn end_wait(slot: &mut Slot, now: Timestamp) {
     if let Some(TaskState::Active { not_before, reason }) = slot.task.as_mut().map(|task| &mut task.record.state)
-        && *reason != Some(WaitReason::ServerAsked)
+        && reason.is_none_or(WaitReason::ends_with_news)
     {
         *not_before = (*not_before).min(now);
     }

@@ -2,18 +2,74 @@
 //! versions are met there, too.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 use std::rc::Rc;
 
-use super::{Key, KeyRange, Reader, Store, Table, Value, Write};
+use super::{Index, IndexKeys, Key, KeyRange, Reader, Store, Table, Value, Write};
 use crate::engine::input::{CommitOutcome, StoreFailure};
 
-type Rows<C> = BTreeMap<Key, (Value<C>, Option<u64>)>;
+/// A table's rows, and its indexes: keys in the index, each with the key of its row.
+#[derive(Clone, Debug)]
+struct Rows<C> {
+    by_key: BTreeMap<Key, (Value<C>, IndexKeys)>,
+    indexes: BTreeMap<Index, BTreeSet<(Key, Key)>>,
+}
 
 #[derive(Clone, Debug)]
 struct Data<C> {
     epoch: u64,
     tables: BTreeMap<Table, Rows<C>>,
+}
+
+impl<C> Data<C> {
+    fn table(&mut self, table: Table) -> &mut Rows<C> {
+        self.tables.entry(table).or_insert_with(|| Rows { by_key: BTreeMap::new(), indexes: BTreeMap::new() })
+    }
+}
+
+impl<C> Rows<C> {
+    fn put(&mut self, key: Key, value: Value<C>, keys: IndexKeys) {
+        self.remove(&key);
+        for index in Index::ALL {
+            if let Some(indexed) = keys.of(index) {
+                self.indexes.entry(index).or_default().insert((indexed.clone(), key.clone()));
+            }
+        }
+        self.by_key.insert(key, (value, keys));
+    }
+
+    fn delete(&mut self, range: &KeyRange) {
+        let keys: Vec<Key> = self.within(range).map(|(key, _)| key.clone()).collect();
+        keys.iter().for_each(|key| self.remove(key));
+    }
+
+    fn remove(&mut self, key: &Key) {
+        let Some((_, keys)) = self.by_key.remove(key) else { return };
+        for (index, entries) in &mut self.indexes {
+            if let Some(indexed) = keys.of(*index) {
+                entries.remove(&(indexed.clone(), key.clone()));
+            }
+        }
+    }
+
+    /// The rows of a range.
+    fn within(&self, range: &KeyRange) -> impl DoubleEndedIterator<Item = (&Key, &Value<C>)> {
+        let first = if range.first_is_open { Bound::Excluded(&range.first) } else { Bound::Included(&range.first) };
+        self.by_key.range((first, Bound::Included(&range.last))).map(|(key, (value, _))| (key, value))
+    }
+
+    /// The keys of the rows whose keys in the index lie in a range.
+    fn within_index<'a>(&'a self, index: Index, range: &'a KeyRange) -> impl Iterator<Item = &'a Key> {
+        let entries = self.indexes.get(&index).into_iter();
+        // No key is smaller than the empty one.
+        let from = (range.first.clone(), Key(Vec::new()));
+        entries
+            .flat_map(move |entries| entries.range(&from..))
+            .skip_while(|(indexed, _)| range.first_is_open && *indexed == range.first)
+            .take_while(|(indexed, _)| *indexed <= range.last)
+            .map(|(_, key)| key)
+    }
 }
 
 /// A database in memory. Clones share it.
@@ -35,12 +91,8 @@ impl<C: Clone> MemoryStore<C> {
         }
         for write in writes {
             match write {
-                Write::Put { table, key, value, index } => {
-                    data.tables.entry(table).or_default().insert(key, (value, index));
-                }
-                Write::Delete { table, range } => {
-                    data.tables.entry(table).or_default().retain(|key, _| !range.contains(key));
-                }
+                Write::Put { table, key, value, keys } => data.table(table).put(key, value, keys),
+                Write::Delete { table, range } => data.table(table).delete(&range),
             }
         }
         CommitOutcome::Committed
@@ -61,7 +113,7 @@ impl<C: Clone> MemoryStore<C> {
     /// All rows of a table.
     pub fn rows(&self, table: Table) -> Vec<(Key, Value<C>)> {
         let data = self.0.borrow();
-        let rows = data.tables.get(&table).into_iter().flatten();
+        let rows = data.tables.get(&table).into_iter().flat_map(|rows| &rows.by_key);
         rows.map(|(key, (value, _))| (key.clone(), value.clone())).collect()
     }
 }
@@ -102,40 +154,44 @@ impl<C: Clone> Reader for MemoryReader<C> {
     type Chunk = C;
 
     async fn get(&self, table: Table, key: &Key) -> Result<Option<Value<C>>, StoreFailure> {
-        Ok(self.rows(table, |rows| rows.get(key).map(|(value, _)| value.clone()).into_iter().collect()).pop())
+        Ok(self.rows(table, |rows| rows.by_key.get(key).map(|(value, _)| value.clone()).into_iter().collect()).pop())
     }
 
     async fn scan(&self, table: Table, range: &KeyRange, limit: u32) -> Result<Vec<Value<C>>, StoreFailure> {
-        Ok(self.rows(table, |rows| within(rows, range).take(limit as usize).map(|(_, row)| row.0.clone()).collect()))
+        let take = |rows: &Rows<C>| rows.within(range).take(limit as usize).map(|(_, value)| value.clone()).collect();
+        Ok(self.rows(table, take))
     }
 
     async fn scan_keys(&self, table: Table, range: &KeyRange, limit: u32) -> Result<Vec<Key>, StoreFailure> {
-        Ok(self.rows(table, |rows| within(rows, range).take(limit as usize).map(|(key, _)| key.clone()).collect()))
+        let take = |rows: &Rows<C>| rows.within(range).take(limit as usize).map(|(key, _)| key.clone()).collect();
+        Ok(self.rows(table, take))
     }
 
     async fn last_key(&self, table: Table, range: &KeyRange) -> Result<Option<Key>, StoreFailure> {
-        Ok(self
-            .rows(table, |rows| within(rows, range).next_back().map(|(key, _)| key.clone()).into_iter().collect())
-            .pop())
+        let last = |rows: &Rows<C>| rows.within(range).next_back().map(|(key, _)| key.clone()).into_iter().collect();
+        Ok(self.rows(table, last).pop())
     }
 
-    async fn scan_index(&self, table: Table, limit: u32) -> Result<Vec<Value<C>>, StoreFailure> {
-        Ok(self.rows(table, |rows| {
-            let mut indexed: Vec<_> =
-                rows.iter().filter_map(|(key, (value, index))| Some((index.as_ref()?, key, value))).collect();
-            indexed.sort_by_key(|(index, key, _)| (*index, *key));
-            indexed.into_iter().take(limit as usize).map(|(_, _, value)| value.clone()).collect()
-        }))
+    async fn scan_index(
+        &self,
+        table: Table,
+        index: Index,
+        range: &KeyRange,
+        limit: u32,
+    ) -> Result<Vec<Value<C>>, StoreFailure> {
+        let take = |rows: &Rows<C>| {
+            let keys = rows.within_index(index, range).take(limit as usize);
+            keys.filter_map(|key| rows.by_key.get(key)).map(|(value, _)| value.clone()).collect()
+        };
+        Ok(self.rows(table, take))
+    }
+
+    async fn count(&self, table: Table, index: Index, range: &KeyRange) -> Result<u64, StoreFailure> {
+        let data = self.data.borrow();
+        Ok(data.tables.get(&table).map_or(0, |rows| rows.within_index(index, range).count() as u64))
     }
 
     fn rows_read(&self) -> u64 {
         self.rows_read.get()
     }
-}
-
-fn within<'a, C>(
-    rows: &'a Rows<C>,
-    range: &'a KeyRange,
-) -> impl DoubleEndedIterator<Item = (&'a Key, &'a (Value<C>, Option<u64>))> {
-    rows.iter().filter(|(key, _)| range.contains(key))
 }

@@ -2,14 +2,17 @@
 //! or nothing, if the caller's epoch is still the newest. What rows mean (which record, which key, which index) is
 //! said once, in [`changes`] and [`queries`], for every store; so a store is small, and one contract suite fits all.
 
+pub mod bodies;
 pub mod boot;
 pub mod changes;
 pub mod contract;
+mod due;
 mod key;
 pub mod memory;
 pub mod queries;
+mod select;
 
-pub use key::{Key, KeyRange, Part};
+pub use key::{Key, KeyRange, Part, Text};
 
 use crate::engine::input::{CommitOutcome, StoreFailure};
 
@@ -20,11 +23,13 @@ pub enum Table {
     Meta,
     /// Session records by identifier.
     Sessions,
-    /// Task records by session and id; indexed by when they are due, if they are.
+    /// Task records by session and id; in both indexes, see [`Key::due`] and [`Key::member`].
     Tasks,
     /// Checkpoints, by the same keys.
     Progress,
-    /// Bodies by id; indexed once they are dead.
+    /// Group records by session and id; indexed by their session until their event is made.
+    Groups,
+    /// What is known of bodies, by their ids; indexed by when they die, if they do. See [`bodies::BodyRecord`].
     Bodies,
     /// Chunks by body and offset.
     Chunks,
@@ -36,11 +41,12 @@ pub enum Table {
 
 impl Table {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Meta,
         Self::Sessions,
         Self::Tasks,
         Self::Progress,
+        Self::Groups,
         Self::Bodies,
         Self::Chunks,
         Self::Outbox,
@@ -54,6 +60,7 @@ impl Table {
             Self::Sessions => "sessions",
             Self::Tasks => "tasks",
             Self::Progress => "progress",
+            Self::Groups => "groups",
             Self::Bodies => "bodies",
             Self::Chunks => "chunks",
             Self::Outbox => "outbox",
@@ -61,9 +68,55 @@ impl Table {
         }
     }
 
-    /// Whether its rows may carry a number by which they are found, too.
-    pub fn is_indexed(self) -> bool {
-        matches!(self, Self::Tasks | Self::Bodies)
+    /// The indexes in which its rows may stand.
+    pub fn indexes(self) -> &'static [Index] {
+        match self {
+            Self::Tasks => &Index::ALL,
+            Self::Groups | Self::Bodies => &[Index::Due],
+            _ => &[],
+        }
+    }
+}
+
+/// An index of a table: a second order of those of its rows that have a key in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Index {
+    /// What is still to be dealt with: tasks to be fetched or forgotten, bodies to be swept, groups that have not
+    /// ended.
+    Due,
+    /// Members of groups.
+    Group,
+}
+
+impl Index {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Due, Self::Group];
+
+    /// The index's name in a database, which is also the property of a row that holds its key.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Due => "i",
+            Self::Group => "g",
+        }
+    }
+}
+
+/// A row's keys in its table's indexes. It stands in those for which it has one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IndexKeys {
+    /// In [`Index::Due`].
+    pub due: Option<Key>,
+    /// In [`Index::Group`].
+    pub group: Option<Key>,
+}
+
+impl IndexKeys {
+    /// The key in this index.
+    pub fn of(&self, index: Index) -> Option<&Key> {
+        match index {
+            Index::Due => self.due.as_ref(),
+            Index::Group => self.group.as_ref(),
+        }
     }
 }
 
@@ -87,8 +140,8 @@ pub enum Write<C> {
         key: Key,
         /// What.
         value: Value<C>,
-        /// Its number in the table's index; a row without one is not in it.
-        index: Option<u64>,
+        /// Where it stands in the table's indexes.
+        keys: IndexKeys,
     },
     /// Delete rows.
     Delete {
@@ -153,12 +206,25 @@ pub trait Reader {
     /// If the database cannot be read.
     async fn last_key(&self, table: Table, range: &KeyRange) -> Result<Option<Key>, StoreFailure>;
 
-    /// At most `limit` rows in the order of the table's index; rows that are not in the index are left out.
+    /// At most `limit` rows whose keys in the index lie in a range, in the order of these, and of the rows' own keys
+    /// where these are the same.
     ///
     /// # Errors
     /// If the database cannot be read.
-    async fn scan_index(&self, table: Table, limit: u32) -> Result<Vec<Value<Self::Chunk>>, StoreFailure>;
+    async fn scan_index(
+        &self,
+        table: Table,
+        index: Index,
+        range: &KeyRange,
+        limit: u32,
+    ) -> Result<Vec<Value<Self::Chunk>>, StoreFailure>;
 
-    /// How many rows this view has handed out so far.
+    /// How many rows have keys in the index that lie in a range.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    async fn count(&self, table: Table, index: Index, range: &KeyRange) -> Result<u64, StoreFailure>;
+
+    /// How many rows this view has handed out so far. Counting hands out none.
     fn rows_read(&self) -> u64;
 }

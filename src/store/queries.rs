@@ -2,10 +2,13 @@
 
 use serde::de::DeserializeOwned;
 
+use super::bodies::{dead_body, detached};
+use super::due::{Due, due};
+use super::select::{Select, counts, ended, select};
 use super::{Key, KeyRange, Reader, Table, Value};
 use crate::engine::codec::decode;
-use crate::engine::id::{BodyId, SessionId, TaskKey};
-use crate::engine::input::{DeadBody, Loaded, StoreFailure};
+use crate::engine::id::{SessionId, TaskKey};
+use crate::engine::input::{Loaded, StoreFailure};
 use crate::engine::output::Query;
 use crate::engine::task::{Progress, Task, TaskEvent, TaskRecord};
 
@@ -15,16 +18,16 @@ use crate::engine::task::{Progress, Task, TaskEvent, TaskRecord};
 /// If the store fails, or holds what this version cannot read.
 pub async fn load<R: Reader>(reader: &R, query: &Query) -> Result<Loaded, StoreFailure> {
     match query {
-        Query::Due { limit } => {
-            let records = records(reader.scan_index(Table::Tasks, *limit).await?)?;
-            with_progress(reader, records).await.map(Loaded::Tasks)
+        Query::Due { session, now, blocked, limit } => {
+            due(reader, &Due { session, now: *now, blocked: *blocked, limit: (*limit).max(1) }).await
         }
-        Query::Task(key) => task(reader, key).await.map(|task| Loaded::Tasks(task.into_iter().collect())),
-        Query::Tasks { session, after, limit } => {
-            let range = KeyRange::tasks_after(session, after.as_ref().map(|id| id.as_str()));
-            let records = records(reader.scan(Table::Tasks, &range, *limit).await?)?;
-            with_progress(reader, records).await.map(Loaded::Tasks)
+        Query::Task(key) => tasks(reader, std::slice::from_ref(key)).await,
+        Query::TasksByKey(keys) => tasks(reader, keys).await,
+        Query::Select { session, filter, after, limit } => {
+            select(reader, &Select { session, filter, after: after.as_ref(), limit: *limit }).await
         }
+        Query::Ended { session, keep, limit } => ended(reader, session, *keep, *limit).await,
+        Query::Counts(group) => counts(reader, group).await,
         Query::Outbox { session, after, limit } => {
             events(reader, Table::Outbox, session, after + 1, u64::MAX, *limit).await.map(Loaded::Events)
         }
@@ -33,7 +36,8 @@ pub async fn load<R: Reader>(reader: &R, query: &Query) -> Result<Loaded, StoreF
             let last = before.saturating_sub(1);
             events(reader, Table::History, session, first, last, *limit).await.map(Loaded::Events)
         }
-        Query::DeadBody { chunks } => dead_body(reader, *chunks).await.map(Loaded::DeadBody),
+        Query::DeadBody { now, chunks } => dead_body(reader, *now, *chunks).await,
+        Query::Detached(body) => detached(reader, *body).await.map(Loaded::Detached),
     }
 }
 
@@ -60,32 +64,38 @@ pub(super) fn records<T: DeserializeOwned, C>(rows: Vec<Value<C>>) -> Result<Vec
     rows.into_iter().map(record).collect()
 }
 
-fn record<T: DeserializeOwned, C>(row: Value<C>) -> Result<T, StoreFailure> {
+/// Reads the record that a row holds.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn record<T: DeserializeOwned, C>(row: Value<C>) -> Result<T, StoreFailure> {
     match row {
         Value::Bytes(bytes) => decode(&bytes).ok_or(StoreFailure::Other),
         Value::Chunk(..) => Err(StoreFailure::Other),
     }
 }
 
-async fn task<R: Reader>(reader: &R, key: &TaskKey) -> Result<Option<Task>, StoreFailure> {
-    let Some(row) = reader.get(Table::Tasks, &Key::task(key)).await? else { return Ok(None) };
-    with_progress(reader, vec![record(row)?]).await.map(|mut tasks| tasks.pop())
+/// Those of these tasks that exist.
+async fn tasks<R: Reader>(reader: &R, keys: &[TaskKey]) -> Result<Loaded, StoreFailure> {
+    let mut found = Vec::new();
+    for key in keys {
+        if let Some(row) = reader.get(Table::Tasks, &Key::task(key)).await? {
+            found.push(record(row)?);
+        }
+    }
+    with_progress(reader, found).await.map(Loaded::Tasks)
 }
 
-async fn with_progress<R: Reader>(reader: &R, records: Vec<TaskRecord>) -> Result<Vec<Task>, StoreFailure> {
+/// The tasks of these records.
+///
+/// # Errors
+/// If the store fails, or one of them has no progress.
+pub(super) async fn with_progress<R: Reader>(reader: &R, records: Vec<TaskRecord>) -> Result<Vec<Task>, StoreFailure> {
     let mut tasks = Vec::with_capacity(records.len());
-    for record_ in records {
-        let row = reader.get(Table::Progress, &Key::task(&record_.key)).await?.ok_or(StoreFailure::Other)?;
+    for of_task in records {
+        let row = reader.get(Table::Progress, &Key::task(&of_task.key)).await?.ok_or(StoreFailure::Other)?;
         let progress: Progress = record(row)?;
-        tasks.push(Task { record: record_, progress });
+        tasks.push(Task { record: of_task, progress });
     }
     Ok(tasks)
-}
-
-async fn dead_body<R: Reader>(reader: &R, limit: u32) -> Result<Option<DeadBody>, StoreFailure> {
-    let Some(row) = reader.scan_index(Table::Bodies, 1).await?.pop() else { return Ok(None) };
-    let body: BodyId = record(row)?;
-    let offsets = reader.scan_keys(Table::Chunks, &KeyRange::chunks(body, u64::MAX), limit).await?;
-    let through = offsets.last().and_then(Key::last_number);
-    Ok(Some(DeadBody { body, through, more: offsets.len() >= limit as usize }))
 }

@@ -66,6 +66,8 @@ pub enum RestartReason {
     RangesRefused,
     /// The transfer was cut and what was kept cannot be continued.
     NotResumable,
+    /// The file was not what its digest says, and mirrors had a part in it.
+    DigestMismatch,
 }
 
 impl RestartReason {
@@ -75,6 +77,7 @@ impl RestartReason {
             Self::Changed => "changed",
             Self::RangesRefused => "ranges-refused",
             Self::NotResumable => "not-resumable",
+            Self::DigestMismatch => "digest-mismatch",
         }
     }
 }

@@ -1,0 +1,125 @@
+//! Authorisation just in time: a server that wants to know who asks makes the task wait, with its bytes, until a page
+//! or the worker's own code has supplied headers or another URL.
+
+use super::Engine;
+use super::delivery::Session;
+use super::error::{ErrorCode, TaskError};
+use super::id::{ClientId, SessionId, TaskKey};
+use super::output::{AuthorizationNeed, Change, Output};
+use super::request::{Header, Source, without_query};
+use super::slot::Asker;
+use super::task::{Task, TaskState, WaitReason};
+
+/// After how long a task tries by itself: the user may have signed in again, which changes a cookie.
+const RECHECK_MS: u64 = 60 * 60_000;
+/// How many times in a row what was supplied may be refused.
+const MAX_REFUSALS: u32 = 5;
+
+impl Engine {
+    /// Whether anybody could be asked on behalf of this session.
+    pub(super) fn can_ask(&self, session: &SessionId) -> bool {
+        self.hook_can_authorize || self.sessions.get(session).is_some_and(|session| session.authorizer().is_some())
+    }
+
+    /// The server wants to know who asks, or does not like the answer.
+    pub(super) fn refused(&mut self, key: &TaskKey, mut task: Task, error: TaskError) {
+        let had_secrets = self.secrets.remove(key).is_some();
+        let could_be_asked = had_secrets || task.record.spec.request.has_secrets || self.can_ask(&key.session);
+        task.progress.failures += 1;
+        if !could_be_asked {
+            self.fail(key, task, Vec::new(), error);
+        } else if task.progress.failures > MAX_REFUSALS {
+            let error = TaskError { code: ErrorCode::Unauthorized, ..error };
+            self.fail(key, task, Vec::new(), error);
+        } else {
+            self.wait_for_authorization(key, task, error.status);
+        }
+    }
+
+    pub(super) fn wait_for_authorization(&mut self, key: &TaskKey, mut task: Task, status: Option<u16>) {
+        let not_before = self.now.after(RECHECK_MS);
+        task.record.enter(TaskState::Active { not_before, reason: Some(WaitReason::Authorization) }, self.now);
+        let changes =
+            vec![Change::PutTask(task.record.clone()), Change::PutProgress(key.clone(), task.progress.clone())];
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.refused_with = status;
+        }
+        self.commit_transfer(key, task, None, changes);
+    }
+
+    /// Asks whoever can supply what the task's server wants.
+    pub(super) fn ask_authorization(&mut self, key: &TaskKey) {
+        let Some(slot) = self.slots.get(key) else { return };
+        let Some(task) = &slot.task else { return };
+        let waits = TaskState::Active {
+            not_before: task.record.due().unwrap_or_default(),
+            reason: Some(WaitReason::Authorization),
+        };
+        if task.record.state != waits || slot.busy {
+            return;
+        }
+        let need = AuthorizationNeed { url: without_query(task.record.spec.url()).into(), status: slot.refused_with };
+        let page = self.sessions.get(&key.session).and_then(Session::authorizer).cloned();
+        if page.is_some() || self.hook_can_authorize {
+            self.outputs.push_back(Output::AskAuthorization(page, key.clone(), need));
+        }
+    }
+
+    /// Asks again for all tasks of a session, since somebody new may know.
+    pub(super) fn ask_authorization_again(&mut self, session: &SessionId) {
+        let keys: Vec<TaskKey> = self.slots.keys().filter(|key| key.session == *session).cloned().collect();
+        keys.iter().for_each(|key| self.ask_authorization(key));
+    }
+
+    /// Takes what was supplied: headers, for the origin of the task's URL, or another URL.
+    pub(super) fn authorize(
+        &mut self,
+        key: &TaskKey,
+        asker: Asker,
+        mut task: Task,
+        (headers, persist, source): (Option<Vec<Header>>, bool, Option<Source>),
+    ) {
+        let spec = &mut task.record.spec;
+        let moves = source.as_ref().is_some_and(|source| spec.sources.first() != Some(source));
+        if let (Some(source), Some(first)) = (source, spec.sources.first_mut()) {
+            if source.origin != first.origin {
+                // What was given for one origin is not told to another.
+                spec.request.headers.clear();
+                spec.request.has_secrets = false;
+                self.secrets.remove(key);
+            }
+            *first = source;
+        }
+        match headers {
+            Some(headers) if persist => {
+                spec.request.headers = headers;
+                spec.request.has_secrets = false;
+                self.secrets.remove(key);
+            }
+            Some(headers) => {
+                spec.request.has_secrets = !headers.is_empty();
+                self.secrets.insert(key.clone(), headers);
+            }
+            None => {}
+        }
+        let mut changes = Vec::new();
+        if moves {
+            changes = self.take_checkpoint(key, &mut task);
+            self.drop_attempts(key);
+            task.progress.bad_sources &= !1;
+        }
+        if task.record.state.is_active() {
+            task.record.enter(TaskState::READY, self.now);
+        }
+        changes.push(Change::PutTask(task.record.clone()));
+        changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
+        self.commit_verb(key, asker, super::input::TaskCall::Get, Some(task), None, changes);
+    }
+}
+
+impl Session {
+    /// The page to ask for headers: the delegate, or else any that can.
+    pub(super) fn authorizer(&self) -> Option<&ClientId> {
+        self.clients_that_authorize().next()
+    }
+}

@@ -1,0 +1,156 @@
+//! Backlogs: the active tasks of a session that are not in memory. They lie in lanes in the store's index, and are
+//! loaded lane by lane when few that could run are left. So memory follows what is active now, not what there is.
+
+use super::delivery::Session;
+use super::id::{SessionId, TaskKey};
+use super::input::{Loaded, StoreFailure};
+use super::output::Query;
+use super::retry::MAX_WAIT_MS;
+use super::schedule::Lane;
+use super::slot::Slot;
+use super::task::{Task, TaskState, WaitReason};
+use super::time::Timestamp;
+use super::{CROWD, Engine, Purpose, RESIDENT_PER_LANE, STORE_PAUSE_MS};
+
+/// Below this many tasks of a lane that could run, more are loaded.
+const REFILL_BELOW: usize = 8;
+
+/// What a session has in storage only.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    /// Lanes that hold more than what was loaded.
+    more: Vec<Lane>,
+    /// Not to be loaded before.
+    not_before: Timestamp,
+    /// While a load is in flight: the tasks that have left memory since. It may bring what they were before.
+    left_since: Option<Vec<TaskKey>>,
+}
+
+impl Backlog {
+    /// Whether there is something to be loaded, or being loaded.
+    pub fn may_load(&self) -> bool {
+        !self.more.is_empty() || self.left_since.is_some()
+    }
+
+    /// A task of this lane is in storage only.
+    pub fn note(&mut self, lane: Lane) {
+        if !self.more.contains(&lane) {
+            self.more.push(lane);
+        }
+    }
+
+    /// Storage failed, and what it holds is not known: everything is to be looked up, after a pause.
+    pub fn load_all_after(&mut self, not_before: Timestamp) {
+        self.not_before = not_before;
+        Lane::all().for_each(|lane| self.note(lane));
+    }
+
+    /// When to load after a pause, if there is anything to be loaded.
+    pub fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
+        let is_waiting = !self.more.is_empty() && self.left_since.is_none() && self.not_before > now;
+        is_waiting.then_some(self.not_before)
+    }
+}
+
+impl Session {
+    /// When something is to be done about it, if nothing happens before.
+    pub(super) fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
+        [self.retry_at, self.backlog.next_time(now)].into_iter().flatten().min()
+    }
+}
+
+impl Engine {
+    /// Loads active tasks from storage where few are left in memory.
+    pub(super) fn refill(&mut self) {
+        let blocked = self.surroundings.blocked_ranks();
+        let now = self.now;
+        let mut wanting = Vec::new();
+        for (id, session) in self.sessions.iter() {
+            let backlog = &session.backlog;
+            if backlog.left_since.is_some() || backlog.not_before > now || backlog.more.is_empty() {
+                continue;
+            }
+            let can_run = |slot: &&Slot| slot.is_running() || slot.due().is_some_and(|due| due <= now);
+            let held = |lane: &Lane| {
+                let of_session = self.slots.iter().filter(|(key, _)| key.session == *id).map(|(_, slot)| slot);
+                let of_lane =
+                    of_session.filter(|slot| slot.task.as_ref().is_some_and(|task| task.record.lane() == *lane));
+                of_lane.filter(can_run).count()
+            };
+            let is_open = |lane: &&Lane| lane.is_discretionary() || blocked & (1 << lane.needs.rank()) == 0;
+            if backlog.more.iter().filter(is_open).any(|lane| held(lane) < REFILL_BELOW) {
+                wanting.push(id.clone());
+            }
+        }
+        for session in wanting {
+            if let Some(session) = self.sessions.get_mut(&session) {
+                session.backlog.left_since = Some(Vec::new());
+                session.backlog.more.clear();
+            }
+            let query = Query::Due { session: session.clone(), now, blocked, limit: RESIDENT_PER_LANE };
+            self.load(Purpose::Refill(session), query);
+        }
+    }
+
+    pub(super) fn handle_refill(&mut self, id: &SessionId, loaded: Result<Loaded, StoreFailure>) {
+        let retry_at = self.now.after(STORE_PAUSE_MS);
+        let Some(session) = self.sessions.get_mut(id) else { return };
+        let left = session.backlog.left_since.take().unwrap_or_default();
+        let Ok(Loaded::Due { tasks, more, next_at }) = loaded else {
+            return session.backlog.load_all_after(retry_at);
+        };
+        let held = self.slots.len();
+        let tasks = tasks.into_iter().filter(|task| !left.contains(&task.record.key)).collect();
+        self.admit_due(id, Loaded::Due { tasks, more, next_at });
+        // All of them may be here already, waiting for what storage does not know of: it would say the same at once.
+        if self.slots.len() == held
+            && let Some(session) = self.sessions.get_mut(id)
+        {
+            session.backlog.not_before = retry_at;
+        }
+    }
+
+    /// Takes what a load of due tasks brought into memory.
+    pub(super) fn admit_due(&mut self, id: &SessionId, due: Loaded) {
+        let Loaded::Due { tasks, more, .. } = due else { return };
+        for task in tasks {
+            self.admit(task);
+        }
+        if let Some(session) = self.sessions.get_mut(id) {
+            more.into_iter().for_each(|lane| session.backlog.note(lane));
+        }
+    }
+
+    /// Takes an active task into memory. What is in memory already is younger than any load.
+    fn admit(&mut self, mut task: Task) {
+        let latest = self.now.after(MAX_WAIT_MS);
+        if let TaskState::Active { not_before, reason } = &mut task.record.state
+            && *reason != Some(WaitReason::EarliestBegin)
+        {
+            // A clock that was set back must not make it wait for ever.
+            *not_before = (*not_before).min(latest);
+        }
+        self.slots.get_or_insert_with(task.record.key.clone(), || Slot::resident(task));
+    }
+
+    /// Takes a task out of memory.
+    pub(super) fn let_go(&mut self, key: &TaskKey) -> Option<Slot> {
+        let slot = self.slots.remove(key)?;
+        let session = self.sessions.get_mut(&key.session)?;
+        if let Some(left) = &mut session.backlog.left_since {
+            left.push(key.clone());
+        }
+        if let Some(task) = slot.task.as_ref().filter(|task| task.record.state.is_active()) {
+            session.backlog.note(task.record.lane());
+        }
+        Some(slot)
+    }
+
+    /// A queue of thousands stays in storage, but for its head.
+    pub(super) fn let_go_if_crowded(&mut self, key: &TaskKey) {
+        let is_crowded = self.slots.len() > CROWD;
+        if is_crowded && self.slots.get(key).is_some_and(Slot::can_wait_in_storage) {
+            self.let_go(key);
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Checkpoints: what was read becomes durable, together with what is known of it, and the attempts that are over end.
+
+use super::attempt::Ended;
+use super::ending::Wait;
+use super::error::{ErrorCode, TaskError};
+use super::id::{EffectId, TaskKey};
+use super::input::ReadEnd;
+use super::output::{Change, Effect, Output};
+use super::pace::read_bytes;
+use super::slot::Staged;
+use super::task::{EventKind, Task};
+use super::{Engine, Purpose};
+use crate::integrity::HashState;
+
+/// Bytes per chunk: smaller ones cost speed, larger ones memory and, after a kill, bytes fetched again.
+const CHUNK_BYTES: u64 = 8 << 20;
+/// The same where more than two segments are read at a time, so that memory stays within bounds.
+const CHUNK_BYTES_OF_MANY: u64 = 4 << 20;
+/// On a slow link a commit comes after this time with what is there, so that a worker that lives ten seconds still
+/// makes progress.
+const CHUNK_MS: u64 = 2_000;
+
+impl Engine {
+    pub(super) fn handle_read(
+        &mut self,
+        key: &TaskKey,
+        attempt: EffectId,
+        len: u64,
+        end: ReadEnd,
+        hash: Option<HashState>,
+    ) {
+        let now = self.now;
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let limit = slot.task.as_ref().and_then(|task| task.record.spec.policy.max_bytes_per_second);
+        slot.pace.spend(len, limit, now);
+        let Some(attempt) = slot.attempt(attempt) else { return };
+        let Some(reading) = &mut attempt.reading else { return };
+        let unwanted = reading.read_done(len, end, hash);
+        slot.link.bytes_per_second = reading.bytes_per_second(now);
+        self.outputs.extend(unwanted.map(Output::Discard));
+        if let Some(session) = self.sessions.get_mut(&key.session) {
+            session.pace.spend(len, session.record.configuration.limits.max_bytes_per_second, now);
+        }
+        self.advance(key);
+    }
+
+    /// Goes on with a running task: decides what answers mean, stores what was read, checks it, and reads on.
+    pub(super) fn advance(&mut self, key: &TaskKey) {
+        self.decide_heads(key);
+        self.store_what_was_read(key);
+        self.hash_on(key);
+        self.read_on(key);
+    }
+
+    fn store_what_was_read(&mut self, key: &TaskKey) {
+        let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.busy) else { return };
+        let readings = || slot.attempts.iter().filter_map(|attempt| attempt.reading.as_ref());
+        let has_news = readings().any(|reading| reading.ended.is_some() || reading.has_ready());
+        if !has_news && slot.hashed.is_none() && slot.judged_pieces.is_empty() {
+            return;
+        }
+        let Some(mut task) = slot.task.clone() else { return };
+        let mut changes = self.take_checkpoint(key, &mut task);
+        let trouble = self.end_attempts(key, &mut task);
+        let repaired = self.judge_pieces(key, &mut task, &mut changes);
+        if let Some(error) = repaired {
+            self.drop_attempts(key);
+            return self.fail_for_digest(key, task, changes, error);
+        }
+        let Some(slot) = self.slots.get(key) else { return };
+        let is_running = !slot.attempts.is_empty();
+        match trouble {
+            Some(Trouble::TooLong) => {
+                self.drop_attempts(key);
+                self.fail(key, task, changes, TaskError::new(ErrorCode::BodyTooLong));
+            }
+            _ if !is_running && task.progress.has_every_byte() => self.finish(key, task, changes),
+            Some(Trouble::Cut(code, wait)) if !is_running => {
+                self.try_again(key, task, changes, TaskError::new(code), wait);
+            }
+            _ => {
+                changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
+                self.commit_transfer(key, task, None, changes);
+            }
+        }
+    }
+
+    /// Takes the attempts that are over out of the slot. Returns what was wrong with one of them, if anything was.
+    fn end_attempts(&mut self, key: &TaskKey, task: &mut Task) -> Option<Trouble> {
+        let Some(slot) = self.slots.get_mut(key) else { return None };
+        let mut trouble = None;
+        let mut over = Vec::new();
+        for attempt in &slot.attempts {
+            let Some(reading) = &attempt.reading else { continue };
+            let Some(ended) = reading.ended else { continue };
+            over.push(attempt.id);
+            if reading.is_whole() {
+                // Nobody said how long it would be, so its end is the file's.
+                if let Some(known) =
+                    task.progress.representation.as_mut().filter(|known| known.complete_length.is_none())
+                {
+                    known.complete_length = Some(reading.next_offset);
+                }
+                continue;
+            }
+            slot.failed_sources |= 1 << attempt.source;
+            trouble = Some(match ended {
+                Ended::TooLong => Trouble::TooLong,
+                Ended::Cut { online } => Trouble::Cut(ErrorCode::Network, Wait::after_network(online)),
+                Ended::Eof | Ended::Full => Trouble::Cut(ErrorCode::LengthMismatch, Wait::Backoff),
+            });
+        }
+        over.into_iter().for_each(|id| self.drop_attempt(key, id));
+        if let (Some(slot), Some(_)) = (self.slots.get_mut(key), &trouble) {
+            slot.bearable_segments = (slot.attempts.len() as u32).max(1);
+        }
+        trouble
+    }
+
+    /// Moves all buffers that are ready into `task`'s checkpoint, and what the hash of stored bytes brought. Returns the
+    /// changes that store the chunks; the checkpoint that claims them belongs into the same commit.
+    pub(super) fn take_checkpoint(&mut self, key: &TaskKey, task: &mut Task) -> Vec<Change> {
+        let Some(slot) = self.slots.get_mut(key) else { return Vec::new() };
+        let progress = &mut task.progress;
+        let mut changes = Vec::new();
+        if let Some(hashed) = slot.hashed.take() {
+            progress.hash = Some(hashed);
+        }
+        let readings = slot.attempts.iter_mut().filter_map(|attempt| attempt.reading.as_mut());
+        for buffer in readings.filter_map(super::attempt::Reading::take_ready) {
+            let range = buffer.offset..buffer.offset + buffer.len;
+            slot.staged.insert(range.clone());
+            progress.received.insert(range);
+            progress.hash = buffer.hash.or(progress.hash.take());
+            let (body, offset, len) = (progress.body, buffer.offset, buffer.len);
+            changes.push(Change::Append { body, offset, len, buffer: buffer.id });
+        }
+        let current = slot.current.as_ref().filter(|_| !changes.is_empty() || has_ended(slot));
+        if let Some(current) = current.filter(|_| progress.representation.is_none()) {
+            progress.representation = Some(current.representation.clone());
+            progress.answer = current.answer.clone();
+            progress.expected = current.expected.clone();
+        }
+        if !changes.is_empty() {
+            slot.failed_sources = 0;
+            slot.cors_suspicions = 0;
+            let most = task.record.spec.policy.max_segments;
+            slot.bearable_segments = (slot.bearable_segments + 1).min(most);
+            if progress.representation.as_ref().is_some_and(super::http::Representation::is_resumable) {
+                progress.failures = 0;
+                progress.lost = 0;
+            }
+        }
+        changes
+    }
+
+    /// Reads on wherever there is room for another buffer.
+    pub(super) fn read_on(&mut self, key: &TaskKey) {
+        let (now, or_after_ms) = (self.now, self.wakes.limit_ms(self.now, CHUNK_MS));
+        let Some(session) = self.sessions.get(&key.session) else { return };
+        let session_limit = session.record.configuration.limits.max_bytes_per_second;
+        let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.attempts.is_empty()) else { return };
+        let Some(policy) = slot.task.as_ref().map(|task| task.record.spec.policy.clone()) else { return };
+        let task_limit = policy.max_bytes_per_second;
+        slot.read_at = session.pace.wait(session_limit, now).max(slot.pace.wait(task_limit, now));
+        if slot.read_at.is_some() {
+            return;
+        }
+        let many = slot.attempts.len() > 2;
+        let wanted =
+            read_bytes(session_limit, read_bytes(task_limit, if many { CHUNK_BYTES_OF_MANY } else { CHUNK_BYTES }));
+        let pieces = slot.task.as_ref().and_then(|task| task.record.spec.proof.pieces.as_ref());
+        let piece_length = pieces.map(|pieces| pieces.piece_length());
+        for attempt in &mut slot.attempts {
+            let id = attempt.id;
+            let Some(reading) = &mut attempt.reading else { continue };
+            let offset = reading.next_offset;
+            // A chunk lies in one piece, so that a bad piece can be deleted without its neighbours.
+            let wanted = piece_length.map_or(wanted, |piece| wanted.min(piece - offset % piece));
+            let Some(up_to_bytes) = reading.next_read(wanted) else { continue };
+            let deadline = now.after(policy.stall_timeout_ms);
+            let read = self.effects.start(Purpose::Read(key.clone(), id), deadline);
+            reading.read_started(read, up_to_bytes);
+            let hash = reading.hash.clone();
+            let effect = Effect::Read { attempt: id, offset, up_to_bytes, or_after_ms, hash };
+            self.outputs.push_back(Output::Start(read, effect));
+        }
+    }
+
+    pub(super) fn commit_transfer(
+        &mut self,
+        key: &TaskKey,
+        task: Task,
+        event: Option<EventKind>,
+        changes: Vec<Change>,
+    ) {
+        let event = event.and_then(|kind| self.new_task_event(&task.record, kind));
+        let leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
+        self.commit_task(key, Staged { task: Some(task), event, call: None, leaves_dead_body }, changes);
+    }
+}
+
+fn has_ended(slot: &super::slot::Slot) -> bool {
+    slot.attempts.iter().filter_map(|attempt| attempt.reading.as_ref()).any(|reading| reading.ended.is_some())
+}
+
+/// What was wrong with an attempt that is over.
+#[derive(Clone, Copy, Debug)]
+enum Trouble {
+    TooLong,
+    Cut(ErrorCode, Wait),
+}

@@ -1,0 +1,79 @@
+//! Why a task is not being fetched: exactly one reason for each that waits.
+
+use super::Engine;
+use super::output::{Activity, TaskSnapshot, Waiting};
+use super::schedule::Candidate;
+use super::task::{Task, TaskRecord, TaskState, WaitReason};
+
+impl WaitReason {
+    /// Whether the wait ends by news that wake the worker by themselves, so that it need not be kept alive.
+    pub(super) fn needs_no_worker(self) -> bool {
+        matches!(
+            self,
+            Self::Authorization | Self::EarliestBegin | Self::Metered | Self::UnknownNetwork | Self::Discretionary
+        )
+    }
+}
+
+impl Engine {
+    /// What keeps an active task from running, but for its turn: its time, or the surroundings.
+    pub(super) fn outer_reason(&self, record: &TaskRecord) -> Option<WaitReason> {
+        let TaskState::Active { not_before, reason } = record.state else { return None };
+        if not_before > self.now {
+            return Some(reason.unwrap_or(WaitReason::EarliestBegin));
+        }
+        let limits = self.sessions.get(&record.key.session).map(|session| &session.record.configuration.limits)?;
+        let mut policy = record.spec.policy.clone();
+        // The stricter of the two counts.
+        policy.metered &= limits.metered;
+        policy.unknown_network &= limits.unknown_network;
+        policy.discretionary_until = policy.discretionary_until.filter(|until| *until > self.now);
+        self.surroundings.blocks(policy.needs())
+    }
+
+    fn waiting(&self, task: &Task) -> Option<Waiting> {
+        let record = &task.record;
+        let TaskState::Active { not_before, .. } = record.state else { return None };
+        let policy = &record.spec.policy;
+        let reason = self.outer_reason(record).or_else(|| {
+            let limits = &self.sessions.get(&record.key.session)?.record.configuration.limits;
+            let candidate = Candidate {
+                key: &record.key,
+                host: record.spec.sources.first().map_or("", |source| source.host.as_str()),
+                limits,
+                priority: policy.priority,
+                created_at: record.created_at,
+                is_running: false,
+            };
+            self.network_load().refuses(&candidate, self.surroundings.is_watched())
+        });
+        // Others that are to be started with it come first.
+        let reason = reason.unwrap_or(WaitReason::WorkerBusy);
+        let until = match reason {
+            WaitReason::Discretionary => policy.discretionary_until,
+            _ => Some(not_before).filter(|until| *until > self.now),
+        };
+        Some(Waiting { reason, since: record.since, until })
+    }
+
+    /// The task as pages see it.
+    pub(super) fn snapshot(&self, task: &Task) -> TaskSnapshot {
+        let slot = self.slots.get(&task.record.key);
+        let is_running = slot.is_some_and(|slot| slot.is_running()) && task.record.state.is_active();
+        let mut progress = task.progress.clone();
+        if let Some(current) = slot.and_then(|slot| slot.current.as_ref()).filter(|_| is_running) {
+            progress.representation = Some(current.representation.clone());
+        }
+        let waiting = if is_running { None } else { self.waiting(task) };
+        let activity = match waiting {
+            _ if is_running => Activity::Running,
+            Some(Waiting {
+                reason: WaitReason::HostBusy | WaitReason::SessionBusy | WaitReason::WorkerBusy, ..
+            }) => Activity::Pending,
+            Some(_) => Activity::Waiting,
+            None => Activity::Idle,
+        };
+        let segments = slot.map_or(0, |slot| slot.attempts.len() as u32);
+        TaskSnapshot { record: task.record.clone(), progress, activity, waiting, segments, at: self.now }
+    }
+}

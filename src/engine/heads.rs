@@ -1,0 +1,231 @@
+//! Heads: what an answer means for its task. Several segments may be asked for at a time, and each answer is held
+//! against what the others are fetching.
+
+use super::Engine;
+use super::ending::Wait;
+use super::error::{ErrorCode, TaskError};
+use super::http::{self, Head, Representation, RestartReason, Verdict};
+use super::id::{EffectId, TaskKey};
+use super::input::{Arrived, FetchFailure};
+use super::output::Change;
+use super::request::{AnswerInfo, without_query};
+use super::slot::Current;
+use super::task::{EventKind, Progress, Task, TaskState};
+use crate::integrity::Expected;
+
+/// What a fetch counts as that brings no head in time.
+pub(super) fn no_head() -> FetchFailure {
+    FetchFailure { error: TaskError::new(ErrorCode::Network), online: true }
+}
+
+impl Engine {
+    pub(super) fn handle_head(&mut self, key: &TaskKey, attempt: EffectId, head: Result<Arrived, FetchFailure>) {
+        if let Some(attempt) = self.slots.get_mut(key).and_then(|slot| slot.attempt(attempt)) {
+            attempt.arrived = Some(head);
+        }
+        self.advance(key);
+    }
+
+    /// Decides what the answers that have come mean. Those that lead to a commit wait while one is in flight.
+    pub(super) fn decide_heads(&mut self, key: &TaskKey) {
+        let waiting = |engine: &Self| -> Vec<EffectId> {
+            let attempts = engine.slots.get(key).into_iter().flat_map(|slot| &slot.attempts);
+            attempts.filter(|attempt| attempt.arrived.is_some()).map(|attempt| attempt.id).collect()
+        };
+        for id in waiting(self) {
+            let Some(slot) = self.slots.get_mut(key) else { return };
+            let busy = slot.busy;
+            let Some(attempt) = slot.attempt(id) else { continue };
+            match attempt.arrived.take() {
+                Some(Ok(arrived)) => {
+                    let verdict = self.judge(key, id, &arrived.head);
+                    let begins = matches!(verdict, Some(Verdict::Body { restart: None, .. }));
+                    match verdict {
+                        Some(verdict) if begins || !busy => self.follow(key, id, arrived, verdict),
+                        _ => self.put_back(key, id, Ok(arrived)),
+                    }
+                }
+                Some(Err(failure)) if busy => self.put_back(key, id, Err(failure)),
+                Some(Err(failure)) => self.handle_no_answer(key, id, failure),
+                None => {}
+            }
+        }
+    }
+
+    fn put_back(&mut self, key: &TaskKey, id: EffectId, arrived: Result<Arrived, FetchFailure>) {
+        if let Some(attempt) = self.slots.get_mut(key).and_then(|slot| slot.attempt(id)) {
+            attempt.arrived = Some(arrived);
+        }
+    }
+
+    fn judge(&mut self, key: &TaskKey, id: EffectId, head: &Head) -> Option<Verdict> {
+        let slot = self.slots.get(key)?;
+        let task = slot.task.as_ref()?;
+        let attempt = slot.attempts.iter().find(|attempt| attempt.id == id)?;
+        // Nothing is kept of a version of which there are no bytes and which nobody else is fetching.
+        let is_alone = slot.attempts.iter().all(|other| other.id == id || other.reading.is_none());
+        let kept = slot.known().filter(|_| !is_alone || !task.progress.received.is_empty() || !slot.staged.is_empty());
+        let is_proven = task.record.spec.proof.expected.is_some() || task.record.spec.proof.pieces.is_some();
+        let previous = task.progress.previous.as_ref().filter(|_| kept.is_none());
+        if attempt.source == 0 {
+            let is_unchanged = previous.is_some_and(|previous| http::same_version(&previous.representation, head));
+            let verdict = attempt.judge(kept, http::Source::Origin, head);
+            let brings_body = matches!(verdict, Verdict::Body { .. });
+            return Some(if is_unchanged && brings_body { Verdict::NotModified } else { verdict });
+        }
+        let source = if is_proven { http::Source::Proven } else { http::Source::Mirror };
+        // With nothing to compare with, a mirror is as good as the origin.
+        Some(attempt.judge(kept, if kept.is_some() { source } else { http::Source::Origin }, head))
+    }
+
+    fn follow(&mut self, key: &TaskKey, id: EffectId, arrived: Arrived, verdict: Verdict) {
+        self.note_readable(key, id);
+        let Some(mut task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else { return };
+        match verdict {
+            Verdict::Body { representation, start, end, restart } => {
+                self.begin_body(key, id, task, &arrived, (representation, start, end, restart));
+            }
+            Verdict::Empty(representation) => {
+                self.drop_attempts(key);
+                task.progress.answer = Some(answer_info(&task, &arrived.head));
+                task.progress.representation = Some(representation);
+                self.finish(key, task, Vec::new());
+            }
+            Verdict::NotModified => self.keep_previous(key, task),
+            Verdict::AskAgain { without_range, restart } => self.ask_again(key, task, without_range, restart),
+            Verdict::Unauthorized(error) if self.drop_one_of_many(key, id) => {
+                let _ = error;
+            }
+            Verdict::Unauthorized(error) => {
+                self.drop_attempts(key);
+                self.refused(key, task, error);
+            }
+            Verdict::Retry(error, after) => {
+                if !self.drop_one_of_many(key, id) {
+                    let wait = after.map_or(Wait::Backoff, |after| Wait::Asked(after.delay_ms(self.now)));
+                    self.fail_source(key, id, task, error, Some(wait));
+                }
+            }
+            Verdict::Fail(error) => {
+                if !self.drop_one_of_many(key, id) {
+                    self.fail_source(key, id, task, error, None);
+                }
+            }
+            Verdict::NotTheSame => {
+                if let Some(attempt) = self.slots.get_mut(key).and_then(|slot| slot.attempt(id)) {
+                    task.progress.bad_sources |= 1 << attempt.source;
+                }
+                self.drop_attempt(key, id);
+                let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];
+                self.commit_transfer(key, task, None, changes);
+            }
+        }
+    }
+
+    fn begin_body(
+        &mut self,
+        key: &TaskKey,
+        id: EffectId,
+        task: Task,
+        arrived: &Arrived,
+        (representation, start, end, restart): (Representation, u64, Option<u64>, Option<RestartReason>),
+    ) {
+        let (now, head) = (self.now, &arrived.head);
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let strong_only = task.record.spec.strong_only;
+        let representation = if strong_only { representation.demand_strong() } else { representation };
+        let kept_nothing = task.progress.received.is_empty() && slot.staged.is_empty();
+        let missing = representation.complete_length.or(task.record.spec.expected_bytes).map(|length| {
+            let kept = if restart.is_some() { 0 } else { task.progress.received.len() };
+            length.saturating_sub(kept)
+        });
+        if slot.attempts.len() == 1 && missing.zip(arrived.free_bytes).is_some_and(|(missing, free)| missing > free) {
+            self.drop_attempts(key);
+            return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
+        }
+        if restart.is_some() {
+            // The others fetch what is not wanted any more.
+            let others: Vec<EffectId> =
+                slot.attempts.iter().map(|attempt| attempt.id).filter(|other| *other != id).collect();
+            others.into_iter().for_each(|other| self.drop_attempt(key, other));
+            if let Some(slot) = self.slots.get_mut(key) {
+                slot.current = None;
+            }
+        }
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        if slot.current.is_none() {
+            let expected = (!task.record.spec.proof.ignore_server_digest).then(|| server_digest(head)).flatten();
+            let answer = Some(answer_info(&task, head));
+            slot.current = Some(Current { representation: representation.clone(), answer, expected });
+        }
+        let hash = slot.hash_at(start, restart.is_some());
+        if let Some(attempt) = slot.attempt(id) {
+            attempt.begin_body(start, end, hash, now);
+            let round_trip_ms = now.since(attempt.began_at);
+            slot.link.round_trip_ms = round_trip_ms;
+        }
+        match restart {
+            // What is read of it is stored after that: a task has one commit at a time.
+            Some(reason) if !kept_nothing => self.restart(key, task, reason, Some(representation)),
+            _ => self.publish_task(key),
+        }
+    }
+
+    /// The file that was there is still the newest: it stays, and what was begun beside it goes.
+    fn keep_previous(&mut self, key: &TaskKey, mut task: Task) {
+        self.drop_attempts(key);
+        let Some(previous) = task.progress.previous.take() else { return };
+        let unused = task.progress.body;
+        let mut received = super::RangeSet::default();
+        received.insert(0..previous.length);
+        let representation = Some(previous.representation);
+        let answer = previous.answer;
+        task.progress = Progress { representation, received, answer, ..Progress::new(previous.body) };
+        task.record.enter(TaskState::Completed, self.now);
+        let changes = vec![
+            Change::KillBody(unused),
+            Change::PutTask(task.record.clone()),
+            Change::PutProgress(key.clone(), task.progress.clone()),
+        ];
+        self.commit_transfer(key, task, Some(EventKind::NotModified), changes);
+    }
+
+    fn ask_again(&mut self, key: &TaskKey, mut task: Task, without_range: bool, restart: Option<RestartReason>) {
+        self.drop_attempts(key);
+        // That ranges are of no use is learnt once. All else could go on for ever.
+        let is_news = without_range && !task.progress.without_range;
+        task.progress.failures += u32::from(!is_news);
+        task.progress.without_range |= without_range;
+        let spent = !is_news && task.progress.failures >= task.record.spec.policy.max_failures;
+        match restart {
+            _ if spent => self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::BadContentRange)),
+            Some(reason) if !task.progress.received.is_empty() => self.restart(key, task, reason, None),
+            _ => {
+                if task.progress.received.is_empty() {
+                    task.progress.representation = None;
+                }
+                let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];
+                self.commit_transfer(key, task, None, changes);
+            }
+        }
+    }
+}
+
+/// What the app may read of an answer afterwards.
+fn answer_info(task: &Task, head: &Head) -> AnswerInfo {
+    let wanted = |name: &str| task.record.spec.request.keep_headers.iter().any(|kept| kept.eq_ignore_ascii_case(name));
+    AnswerInfo {
+        status: head.status,
+        final_url: head.final_url.as_deref().map(|url| without_query(url).into()),
+        headers: head.chosen.iter().filter(|(name, _)| wanted(name)).cloned().collect(),
+    }
+}
+
+/// The digest that the server promises (RFC 9530): of the representation, in any answer; of the content, only where
+/// the content is the representation. A digest of coded bytes says nothing about those that the browser hands out.
+fn server_digest(head: &Head) -> Option<Expected> {
+    let is_coded = head.content_encoding.as_deref().is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let of_content = head.content_digest.as_deref().filter(|_| head.status == 200);
+    let field = head.repr_digest.as_deref().or(of_content).filter(|_| !is_coded);
+    field.and_then(Expected::parse_digest_field)
+}

@@ -1,0 +1,338 @@
+//! Verbs: what is done to one task. Each is made durable, and only then answered.
+
+use super::delivery::Session;
+use super::error::{ErrorCode, TaskError};
+use super::id::{BodyId, TaskKey};
+use super::input::{IfExists, Loaded, StoreFailure, TaskCall};
+use super::output::{Answer, Change, FileLocation, Output, Query};
+use super::policy::PolicyPatch;
+use super::request::Header;
+use super::resume_data::{self, Claim, Detached};
+use super::slot::{Asker, Queued, Staged};
+use super::task::{EventKind, Kept, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason};
+use super::{Engine, Purpose};
+
+/// How long bytes wait for whoever holds their resume data.
+const DETACHED_MS: u64 = 7 * 24 * 60 * 60_000;
+
+/// A task that is to be made from the bytes that resume data names.
+#[derive(Clone, Debug)]
+pub(super) struct TakeUp {
+    asker: Asker,
+    spec: TaskSpec,
+    secrets: Vec<Header>,
+    claim: Claim,
+}
+
+impl Engine {
+    /// A task is wanted; perhaps it exists.
+    pub(super) fn download(
+        &mut self,
+        key: &TaskKey,
+        asker: Asker,
+        spec: TaskSpec,
+        secrets: Vec<Header>,
+        if_exists: IfExists,
+    ) {
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else {
+            return self.create(key, asker, (spec, secrets, if_exists), None, Vec::new());
+        };
+        let is_same_call = task.record.spec.call_token == spec.call_token;
+        let refusal = match if_exists {
+            // The same call once more: its first reply was lost.
+            _ if is_same_call => None,
+            IfExists::Replace => {
+                self.drop_attempts(key);
+                let killed = bodies(&task).into_iter().map(Change::KillBody).collect();
+                return self.create(key, asker, (spec, secrets, if_exists), None, killed);
+            }
+            IfExists::Refresh if task.record.state == TaskState::Completed => {
+                return self.refresh(key, asker, (spec, secrets, if_exists), task);
+            }
+            IfExists::Error => Some(ErrorCode::TaskExists),
+            IfExists::Keep if task.record.spec.url() != spec.url() => Some(ErrorCode::IdInUse),
+            IfExists::Keep | IfExists::Refresh => None,
+        };
+        if is_same_call && !secrets.is_empty() && !task.record.state.has_ended() {
+            // They died with the worker that was given them first.
+            self.secrets.insert(key.clone(), secrets);
+        }
+        let result = match refusal {
+            Some(code) => Err(TaskError::new(code)),
+            None => Ok(Answer::Download(self.snapshot(&task), is_same_call)),
+        };
+        self.answer(asker, result);
+    }
+
+    /// Makes a task, with bytes that are there already if `progress` says so.
+    fn create(
+        &mut self,
+        key: &TaskKey,
+        asker: Asker,
+        (spec, secrets, if_exists): (TaskSpec, Vec<Header>, IfExists),
+        progress: Option<Progress>,
+        mut changes: Vec<Change>,
+    ) {
+        let progress = progress.unwrap_or_else(|| Progress::new(BodyId(self.random.next_wide())));
+        let state = match spec.policy.begin_at.filter(|begin_at| *begin_at > self.now) {
+            Some(not_before) => TaskState::Active { not_before, reason: Some(WaitReason::EarliestBegin) },
+            None => TaskState::READY,
+        };
+        let now = self.now;
+        let record =
+            TaskRecord { key: key.clone(), spec: spec.clone(), state, since: now, created_at: now, ended_at: None };
+        let task = Task { record, progress };
+        let leaves_dead_body = !changes.is_empty();
+        changes.extend([
+            Change::PutBody(task.progress.body),
+            Change::PutTask(task.record.clone()),
+            Change::PutProgress(key.clone(), task.progress.clone()),
+        ]);
+        self.secrets.remove(key);
+        if !secrets.is_empty() {
+            self.secrets.insert(key.clone(), secrets.clone());
+        }
+        let call = Some((asker, Queued::Download(spec, secrets, if_exists)));
+        self.commit_task(key, Staged { task: Some(task), event: None, call, leaves_dead_body }, changes);
+    }
+
+    /// Asks for a newer version; the file that is there stays until that is complete.
+    fn refresh(&mut self, key: &TaskKey, asker: Asker, asked: (TaskSpec, Vec<Header>, IfExists), task: Task) {
+        let Progress { body, representation, answer, received, .. } = task.progress;
+        let previous =
+            Kept { body, representation: representation.unwrap_or_default(), length: received.len(), answer };
+        let body = BodyId(self.random.next_wide());
+        let progress = Progress { previous: Some(previous), ..Progress::new(body) };
+        self.create(key, asker, asked, Some(progress), Vec::new());
+    }
+
+    /// A task is wanted that goes on from bytes which another one left.
+    pub(super) fn resume_from(
+        &mut self,
+        key: &TaskKey,
+        asker: Asker,
+        spec: TaskSpec,
+        secrets: Vec<Header>,
+        claim: Claim,
+    ) {
+        if let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) {
+            let is_same_call = task.record.spec.call_token == spec.call_token;
+            let answer = is_same_call.then(|| Answer::Download(self.snapshot(&task), true));
+            return self.answer(asker, answer.ok_or(TaskError::new(ErrorCode::TaskExists)));
+        }
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.busy = true;
+        }
+        let query = Query::Detached(claim.body);
+        let take_up = TakeUp { asker, spec, secrets, claim };
+        self.load(Purpose::LoadDetached(key.clone(), Box::new(take_up)), query);
+    }
+
+    pub(super) fn handle_detached(&mut self, key: &TaskKey, take_up: TakeUp, loaded: Result<Loaded, StoreFailure>) {
+        let TakeUp { asker, spec, secrets, claim } = take_up;
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.busy = false;
+        }
+        match loaded {
+            Ok(Loaded::Detached(Some(found))) if found.body == claim.body => {
+                let Detached { body, representation, received, hash, expected } = found;
+                let representation = Some(representation);
+                let progress = Progress { representation, received, hash, expected, ..Progress::new(body) };
+                self.create(key, asker, (spec, secrets, IfExists::Error), Some(progress), Vec::new());
+            }
+            Ok(_) => self.answer(asker, Err(TaskError::new(ErrorCode::ResumeDataStale))),
+            Err(_) => self.answer(asker, Err(TaskError::new(ErrorCode::Storage))),
+        }
+        self.serve_queue(key);
+    }
+
+    pub(super) fn serve(&mut self, key: &TaskKey, asker: Asker, what: TaskCall) {
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else {
+            return self.answer(asker, Err(TaskError::new(ErrorCode::TaskNotFound)));
+        };
+        let state = &task.record.state;
+        match what {
+            TaskCall::Pause if state.is_active() => self.pause(key, asker, task),
+            TaskCall::Resume if matches!(state, TaskState::Paused | TaskState::Failed(_)) => {
+                self.resume(key, asker, task);
+            }
+            TaskCall::Resume if matches!(state, TaskState::Active { reason: Some(_), .. }) => {
+                let now = self.now;
+                if let Some(task) = self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()) {
+                    task.record.enter(TaskState::READY, now);
+                }
+                self.answer_task(asker, key);
+            }
+            TaskCall::Cancel { keep } if !state.has_ended() => self.cancel(key, asker, task, keep),
+            TaskCall::Cancel { keep: true } => {
+                let data = task.progress.resume_data.clone();
+                let snapshot = self.snapshot(&task);
+                self.answer(asker, Ok(Answer::ResumeData(snapshot, data)));
+            }
+            TaskCall::ResumeData => self.give_up_bytes(key, asker, task),
+            TaskCall::Release if state.has_ended() => self.release(key, asker, &task),
+            TaskCall::Release => self.answer(asker, Err(TaskError::new(ErrorCode::NotFinished))),
+            TaskCall::Chunk(offset) => {
+                let result = file_location(&task).ok_or(TaskError::new(ErrorCode::NotFinished));
+                self.answer(asker, result.map(|file| Answer::Chunk(file, offset)));
+            }
+            TaskCall::Update(patch) => self.update(key, asker, task, &patch),
+            TaskCall::Authorize { headers, persist, source } if !state.has_ended() => {
+                self.authorize(key, asker, task, (headers, persist, source));
+            }
+            TaskCall::Get
+            | TaskCall::Pause
+            | TaskCall::Resume
+            | TaskCall::Cancel { .. }
+            | TaskCall::Authorize { .. } => {
+                self.answer_task(asker, key);
+            }
+        }
+    }
+
+    fn pause(&mut self, key: &TaskKey, asker: Asker, mut task: Task) {
+        // What has been read already is kept.
+        let mut changes = self.take_checkpoint(key, &mut task);
+        self.drop_attempts(key);
+        task.record.enter(TaskState::Paused, self.now);
+        changes.push(Change::PutTask(task.record.clone()));
+        changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
+        self.commit_verb(key, asker, TaskCall::Pause, Some(task), None, changes);
+    }
+
+    fn resume(&mut self, key: &TaskKey, asker: Asker, mut task: Task) {
+        task.record.enter(TaskState::READY, self.now);
+        task.progress.failures = 0;
+        task.progress.lost = 0;
+        let changes =
+            vec![Change::PutTask(task.record.clone()), Change::PutProgress(key.clone(), task.progress.clone())];
+        self.commit_verb(key, asker, TaskCall::Resume, Some(task), None, changes);
+    }
+
+    /// Ends the task. A file that was to be refreshed stays, and so does the task.
+    fn cancel(&mut self, key: &TaskKey, asker: Asker, mut task: Task, keep: bool) {
+        let mut changes = if keep { self.take_checkpoint(key, &mut task) } else { Vec::new() };
+        self.drop_attempts(key);
+        self.secrets.remove(key);
+        let now = self.now;
+        let mut event = None;
+        if let Some(previous) = task.progress.previous.take() {
+            changes.push(Change::KillBody(task.progress.body));
+            let mut received = super::RangeSet::default();
+            received.insert(0..previous.length);
+            let (representation, answer) = (Some(previous.representation), previous.answer);
+            task.progress = Progress { representation, answer, received, ..Progress::new(previous.body) };
+            task.record.enter(TaskState::Completed, now);
+        } else {
+            changes.push(self.detach(&mut task, keep));
+            task.record.enter(TaskState::Cancelled, now);
+            event = self.new_task_event(&task.record, EventKind::Cancelled);
+        }
+        changes.push(Change::PutTask(task.record.clone()));
+        changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
+        self.commit_verb(key, asker, TaskCall::Cancel { keep }, Some(task), event, changes);
+    }
+
+    /// The task's bytes are given up, for good or to whoever will hold their resume data.
+    fn detach(&mut self, task: &mut Task, keep: bool) -> Change {
+        let progress = &mut task.progress;
+        let body = progress.body;
+        let received = std::mem::take(&mut progress.received);
+        let known = progress.representation.clone().filter(|known| known.is_resumable());
+        let (hash, expected) = (progress.hash.take(), progress.expected.clone());
+        progress.verified = super::RangeSet::default();
+        match known.filter(|_| keep && !received.is_empty()) {
+            Some(representation) => {
+                let detached = Detached { body, representation, received, hash, expected };
+                progress.resume_data = Some(resume_data::write(&detached));
+                self.sweep_at = self.sweep_at.or(Some(self.now.after(DETACHED_MS)));
+                Change::DetachBody(detached, self.now.after(DETACHED_MS))
+            }
+            None => Change::KillBody(body),
+        }
+    }
+
+    /// Hands the bytes of a paused or failed task over to resume data.
+    fn give_up_bytes(&mut self, key: &TaskKey, asker: Asker, mut task: Task) {
+        let is_stopped = matches!(task.record.state, TaskState::Paused | TaskState::Failed(_));
+        let has_bytes = !task.progress.received.is_empty() && task.progress.previous.is_none();
+        if !is_stopped || !has_bytes {
+            let data = task.progress.resume_data.clone();
+            let snapshot = self.snapshot(&task);
+            return self.answer(asker, Ok(Answer::ResumeData(snapshot, data)));
+        }
+        let detached = self.detach(&mut task, true);
+        let data = task.progress.resume_data.take();
+        task.progress = Progress { resume_data: data, ..Progress::new(BodyId(self.random.next_wide())) };
+        let changes = vec![
+            detached,
+            Change::PutBody(task.progress.body),
+            Change::PutProgress(key.clone(), task.progress.clone()),
+        ];
+        self.commit_verb(key, asker, TaskCall::ResumeData, Some(task), None, changes);
+    }
+
+    fn update(&mut self, key: &TaskKey, asker: Asker, mut task: Task, patch: &PolicyPatch) {
+        let policy = task.record.spec.policy.patched(patch);
+        let waits_to_begin =
+            matches!(task.record.state, TaskState::Active { reason: Some(WaitReason::EarliestBegin), .. });
+        if task.record.spec.policy.begin_at != policy.begin_at && task.record.state.is_active() {
+            let begins_later = policy.begin_at.filter(|begin_at| *begin_at > self.now);
+            let state = begins_later
+                .map(|not_before| TaskState::Active { not_before, reason: Some(WaitReason::EarliestBegin) });
+            match state {
+                Some(state) => task.record.enter(state, self.now),
+                None if waits_to_begin => task.record.enter(TaskState::READY, self.now),
+                None => {}
+            }
+        }
+        task.record.spec.policy = policy;
+        let changes = vec![Change::PutTask(task.record.clone())];
+        self.commit_verb(key, asker, TaskCall::Update(patch.clone()), Some(task), None, changes);
+    }
+
+    fn release(&mut self, key: &TaskKey, asker: Asker, task: &Task) {
+        let mut changes = vec![Change::DeleteTask(key.clone())];
+        changes.extend(bodies(task).into_iter().map(Change::KillBody));
+        self.secrets.remove(key);
+        self.commit_verb(key, asker, TaskCall::Release, None, None, changes);
+    }
+
+    pub(super) fn commit_verb(
+        &mut self,
+        key: &TaskKey,
+        asker: Asker,
+        what: TaskCall,
+        task: Option<Task>,
+        event: Option<TaskEvent>,
+        changes: Vec<Change>,
+    ) {
+        let leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
+        let call = Some((asker, Queued::Task(what)));
+        self.commit_task(key, Staged { task, event, call, leaves_dead_body }, changes);
+    }
+
+    /// Tells the pages of the session that the task is gone.
+    pub(super) fn publish_release(&mut self, key: &TaskKey) {
+        let clients = self.sessions.get(&key.session).into_iter().flat_map(Session::clients);
+        self.outputs.extend(clients.map(|client| Output::Released(client.clone(), key.clone())));
+    }
+}
+
+/// The bodies that die with the task, if they have not died, or been given up, before.
+fn bodies(task: &Task) -> Vec<BodyId> {
+    let own = (task.record.state != TaskState::Cancelled).then_some(task.progress.body);
+    own.into_iter().chain(task.progress.previous.as_ref().map(|previous| previous.body)).collect()
+}
+
+fn file_location(task: &Task) -> Option<FileLocation> {
+    let progress = &task.progress;
+    let (body, length, known) = match &progress.previous {
+        Some(previous) => (previous.body, previous.length, Some(&previous.representation)),
+        None if task.record.state == TaskState::Completed => {
+            (progress.body, progress.received.len(), progress.representation.as_ref())
+        }
+        None => return None,
+    };
+    Some(FileLocation { body, length, content_type: known.and_then(|known| known.content_type.clone()) })
+}

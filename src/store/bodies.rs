@@ -1,0 +1,67 @@
+//! Bodies as they are stored: who owns their chunks, and until when.
+
+use serde::{Deserialize, Serialize};
+
+use super::queries::{record, records};
+use super::{Index, Key, KeyRange, Reader, Table};
+use crate::engine::id::BodyId;
+use crate::engine::input::{DeadBody, Loaded, StoreFailure};
+use crate::engine::resume_data::Detached;
+use crate::engine::time::Timestamp;
+
+/// What is known of a body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BodyRecord {
+    /// A task owns it.
+    Live(BodyId),
+    /// Whoever holds its resume data owns it, until this time.
+    Detached(Detached, Timestamp),
+    /// Nobody owns it: it is to be swept.
+    Dead(BodyId),
+}
+
+impl BodyRecord {
+    /// The body.
+    pub fn body(&self) -> BodyId {
+        match self {
+            Self::Live(body) | Self::Dead(body) => *body,
+            Self::Detached(detached, _) => detached.body,
+        }
+    }
+
+    /// From when on it may be swept, if nothing else happens.
+    pub fn dies_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Live(_) => None,
+            Self::Detached(_, until) => Some(*until),
+            Self::Dead(_) => Some(Timestamp(0)),
+        }
+    }
+}
+
+/// Any body that is dead by `now`, with at most `limit` of its chunks; or when the next one will be.
+pub(super) async fn dead_body<R: Reader>(reader: &R, now: Timestamp, limit: u32) -> Result<Loaded, StoreFailure> {
+    let first: Vec<BodyRecord> = records(reader.scan_index(Table::Bodies, Index::Due, &KeyRange::all(), 1).await?)?;
+    let Some(found) = first.first() else { return Ok(Loaded::DeadBody(None, None)) };
+    if let Some(later) = found.dies_at().filter(|dies_at| *dies_at > now) {
+        return Ok(Loaded::DeadBody(None, Some(later)));
+    }
+    let body = found.body();
+    let offsets = reader.scan_keys(Table::Chunks, &KeyRange::chunks(body, 0, u64::MAX), limit).await?;
+    let through = offsets.last().and_then(Key::last_number);
+    Ok(Loaded::DeadBody(Some(DeadBody { body, through, more: offsets.len() >= limit as usize }), None))
+}
+
+/// What a body holds, if it is detached and its chunks are there.
+pub(super) async fn detached<R: Reader>(reader: &R, body: BodyId) -> Result<Option<Detached>, StoreFailure> {
+    let Some(row) = reader.get(Table::Bodies, &Key::body(body)).await? else { return Ok(None) };
+    let BodyRecord::Detached(detached, _) = record(row)? else { return Ok(None) };
+    // How far a chunk reaches is not asked: that would read its bytes where chunks are no Blobs.
+    for range in detached.received.iter() {
+        let first = KeyRange::only(Key::chunk(body, range.start));
+        if reader.scan_keys(Table::Chunks, &first, 1).await?.is_empty() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(detached))
+}
