@@ -3,12 +3,13 @@
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used, reason = "a test's helpers: panicking is how they report")]
 
+use idb::{DatabaseEvent, Factory, ObjectStoreParams};
 use js_sys::{Array, Uint8Array};
 use longhaul::engine::id::{BodyId, EffectId};
 use longhaul::engine::input::CommitOutcome;
 use longhaul::engine::output::Change;
 use longhaul::store::changes::to_writes;
-use longhaul::store::{Key, Reader, Store, Table, Value, Write, contract};
+use longhaul::store::{IndexKeys, Key, KeyRange, Reader, Store, Table, Value, Write, contract};
 use longhaul::web::indexeddb::{ChunkKind, IndexedDb};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -44,7 +45,7 @@ async fn indexeddb_keeps_the_contract_with_array_buffers() {
 async fn the_probe_finds_blobs_and_leaves_nothing_behind() {
     let store = open("probe").await;
     assert_eq!(store.chunk_kind(), ChunkKind::Blob);
-    let everything = longhaul::store::KeyRange::between(Key(vec![]), Key::text("\u{ffff}"));
+    let everything = KeyRange::all();
     let reader = store.reader().await.expect("the store opens");
     assert!(reader.scan_keys(Table::Chunks, &everything, 10).await.expect("the store answers").is_empty());
 }
@@ -74,7 +75,8 @@ async fn a_record_is_stored_as_its_own_bytes() {
     let store = open("own bytes").await;
     let epoch = store.advance_epoch().await.expect("the epoch advances");
     let value = Value::Bytes(vec![1, 2, 3]);
-    let write = Write::Put { table: Table::Sessions, key: Key::text("s"), value: value.clone(), index: None };
+    let write =
+        Write::Put { table: Table::Sessions, key: Key::text("s"), value: value.clone(), keys: IndexKeys::default() };
     assert_eq!(store.commit(epoch, vec![write]).await, CommitOutcome::Committed);
     let reader = store.reader().await.expect("the store opens");
     let row = reader.get(Table::Sessions, &Key::text("s")).await.expect("the store answers");
@@ -91,4 +93,22 @@ async fn two_connections_are_fenced_by_the_epoch() {
     let change = to_writes(&[Change::PutBody(BodyId(1))], |_| None);
     assert_eq!(old.commit(old_epoch, change.clone()).await, CommitOutcome::Fenced);
     assert_eq!(new.commit(new_epoch, change).await, CommitOutcome::Committed);
+}
+
+/// A database of version 1, which was never published, is emptied and made anew.
+#[wasm_bindgen_test]
+async fn a_database_of_the_first_version_is_made_anew() {
+    let name = format!("longhaul test climb {}", js_sys::Math::random());
+    let mut request = Factory::new().and_then(|factory| factory.open(&name, Some(1))).expect("the database opens");
+    request.on_upgrade_needed(|event| {
+        let database = event.database().expect("an upgrade has its database");
+        for table in ["meta", "tasks", "gone"] {
+            let store = database.create_object_store(table, ObjectStoreParams::new()).expect("stores can be made");
+            store.put(&"old".into(), Some(&"epoch".into())).expect("rows can be put");
+        }
+    });
+    request.await.expect("the database opens").close();
+    let store = IndexedDb::open(&name).await.expect("the database climbs");
+    assert_eq!(store.advance_epoch().await, Ok(1));
+    contract::all(&store, buffer).await;
 }

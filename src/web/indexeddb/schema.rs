@@ -6,20 +6,23 @@ use idb::{DatabaseEvent, IndexParams, KeyPath, ObjectStoreParams};
 use crate::store::Table;
 
 /// The schema that this version writes.
-pub const VERSION: u32 = 1;
-/// The property of a row by which its table is indexed.
-pub const INDEX: &str = "i";
+pub const VERSION: u32 = 2;
 
 /// Brings an opened database up to [`VERSION`]. A step that fails aborts the upgrade, and with it the opening.
 pub fn upgrade(event: &VersionChangeEvent) {
     let steps = || -> Result<(), idb::Error> {
         let from = event.old_version()?;
         let database = event.database()?;
-        if from < 1 {
+        // Version 1 was never published: nothing of it is kept.
+        if from < 2 {
+            for old in database.store_names() {
+                database.delete_object_store(&old)?;
+            }
             for table in Table::ALL {
                 let store = database.create_object_store(table.name(), ObjectStoreParams::new())?;
-                if table.is_indexed() {
-                    store.create_index(INDEX, KeyPath::new_single(INDEX), Some(IndexParams::new()))?;
+                for index in table.indexes() {
+                    let property = KeyPath::new_single(index.name());
+                    store.create_index(index.name(), property, Some(IndexParams::new()))?;
                 }
             }
         }

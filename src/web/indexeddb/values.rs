@@ -4,10 +4,9 @@ use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Blob;
 
-use super::schema::INDEX;
 use super::{IndexedDb, failure, finished, table};
 use crate::engine::input::StoreFailure;
-use crate::store::{Key, KeyRange, Part, Table, Value};
+use crate::store::{Index, IndexKeys, Key, KeyRange, Part, Table, Text, Value};
 
 /// The property of an indexed row that holds its bytes.
 const BYTES: &str = "v";
@@ -39,7 +38,8 @@ pub async fn probe_chunk_kind(store: &IndexedDb) -> Result<ChunkKind, StoreFailu
 pub fn key_to_js(key: &Key) -> JsValue {
     let parts = key.0.iter().map(|part| match part {
         Part::Number(number) => JsValue::from_f64(*number as f64),
-        Part::Text(text) => JsValue::from_str(text),
+        Part::Text(Text(text)) => JsValue::from_str(text),
+        Part::End => Array::new().into(),
     });
     parts.collect::<Array>().into()
 }
@@ -48,7 +48,7 @@ pub fn key_to_js(key: &Key) -> JsValue {
 pub fn key_from_js(value: &JsValue) -> Key {
     let part = |part: JsValue| match part.as_f64() {
         Some(number) => Part::Number(number as u64),
-        None => Part::Text(part.as_string().unwrap_or_default()),
+        None => Part::Text(Text(part.as_string().unwrap_or_default())),
     };
     Key(value.unchecked_ref::<Array>().iter().map(part).collect())
 }
@@ -60,29 +60,31 @@ pub fn range_to_js(range: &KeyRange) -> Result<idb::KeyRange, StoreFailure> {
 }
 
 /// A row as IndexedDB takes it. Bytes are copied out of the wasm memory: a view onto it would store all of it.
-pub fn value_to_js(table: Table, value: &Value<JsValue>, index: Option<u64>) -> JsValue {
+pub fn value_to_js(table: Table, value: &Value<JsValue>, keys: &IndexKeys) -> JsValue {
     let raw: JsValue = match value {
         Value::Bytes(bytes) => Uint8Array::from(bytes.as_slice()).buffer().into(),
         Value::Chunk(chunk, _) => chunk.clone(),
     };
-    if !table.is_indexed() {
+    if table.indexes().is_empty() {
         return raw;
     }
     let row = Object::new();
     let set = |name: &str, value: &JsValue| Reflect::set(&row, &name.into(), value).is_ok();
     set(BYTES, &raw);
-    if let Some(index) = index {
-        set(INDEX, &JsValue::from_f64(index as f64));
+    for index in Index::ALL {
+        if let Some(key) = keys.of(index) {
+            set(index.name(), &key_to_js(key));
+        }
     }
     row.into()
 }
 
 /// A row as IndexedDB gives it.
 pub fn value_from_js(table: Table, row: &JsValue) -> Result<Value<JsValue>, StoreFailure> {
-    let raw = if table.is_indexed() {
-        Reflect::get(row, &BYTES.into()).map_err(|_| StoreFailure::Other)?
-    } else {
+    let raw = if table.indexes().is_empty() {
         row.clone()
+    } else {
+        Reflect::get(row, &BYTES.into()).map_err(|_| StoreFailure::Other)?
     };
     if let Some(blob) = raw.dyn_ref::<Blob>() {
         let len = blob.size() as u64;

@@ -56,8 +56,8 @@ fn read_epoch(stored: Option<JsValue>) -> f64 {
 fn queue(transaction: &Transaction, writes: &[Write<JsValue>]) -> Result<(), StoreFailure> {
     for write in writes {
         match write {
-            Write::Put { table: to, key, value, index } => {
-                let row = value_to_js(*to, value, *index);
+            Write::Put { table: to, key, value, keys } => {
+                let row = value_to_js(*to, value, keys);
                 table(transaction, *to)?.put(&row, Some(&key_to_js(key))).map_err(failure)?;
             }
             Write::Delete { table: from, range } => {
