@@ -2,6 +2,8 @@
 //! on in the task's checkpoint. Knows nothing of other tasks, storage or retries.
 
 use super::http::{Asked, judge};
+use std::ops::Range;
+
 use super::http::{AskedRange, Head, Representation, Source, Verdict};
 use super::id::EffectId;
 use super::input::{Arrived, FetchFailure, ReadEnd};
@@ -200,6 +202,11 @@ impl Attempt {
         let began = (now, start);
         self.reading =
             Some(Reading { next_offset: start, ended: None, hash, end, body_end, began, read: None, ready: None });
+    }
+
+    /// The bytes that it has read.
+    pub fn read_range(&self) -> Option<Range<u64>> {
+        self.reading.as_ref().map(|reading| self.start..reading.next_offset)
     }
 
     /// The segment as the planner sees it, in a file of `length` bytes.

@@ -1,6 +1,8 @@
 //! Why a task is not being fetched: exactly one reason for each that waits.
 
 use super::Engine;
+use super::attempt::Attempt;
+use super::id::TaskKey;
 use super::output::{Activity, TaskSnapshot, Waiting};
 use super::schedule::Candidate;
 use super::task::{Task, TaskRecord, TaskState, WaitReason};
@@ -54,6 +56,15 @@ impl Engine {
             _ => Some(not_before).filter(|until| *until > self.now),
         };
         Some(Waiting { reason, since: record.since, until })
+    }
+
+    /// How many of a running task's bytes have been read, durable or not.
+    pub fn read_bytes(&self, key: &TaskKey) -> u64 {
+        let Some(slot) = self.slots.get(key) else { return 0 };
+        let mut read = slot.task.as_ref().map_or_else(Default::default, |task| task.progress.received.clone());
+        slot.staged.iter().for_each(|range| read.insert(range.clone()));
+        slot.attempts.iter().filter_map(Attempt::read_range).for_each(|range| read.insert(range));
+        read.len()
     }
 
     /// The task as pages see it.

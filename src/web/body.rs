@@ -1,5 +1,5 @@
 //! An attempt's body: collects what the network brings into one buffer per read, and reads no further than asked.
-//! The bytes stay JS objects all the way to storage.
+//! The bytes stay JS objects all the way to storage; only where they are hashed does Rust look at them.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -14,6 +14,7 @@ use super::fetch::online;
 use super::indexeddb::ChunkKind;
 use crate::engine::id::EffectId;
 use crate::engine::input::ReadEnd;
+use crate::integrity::HashState;
 
 /// A filled buffer.
 pub struct Filled {
@@ -25,11 +26,24 @@ pub struct Filled {
     pub len: u64,
     /// How the body stands.
     pub end: ReadEnd,
+    /// The hash up to its end, if the read was given one to go on with.
+    pub hash: Option<HashState>,
+}
+
+/// What a read wants.
+pub struct Wanted {
+    /// Its effect.
+    pub id: EffectId,
+    /// Never more bytes than this.
+    pub up_to_bytes: u64,
+    /// What is there after this time, if there is anything.
+    pub or_after_ms: u64,
+    /// The hash of all bytes before, to go on with.
+    pub hash: Option<HashState>,
 }
 
 struct Read {
-    id: EffectId,
-    up_to_bytes: u64,
+    wanted: Wanted,
     is_due: bool,
     _timer: Timeout,
 }
@@ -46,7 +60,6 @@ pub struct Body {
 struct State {
     parts: Array,
     collected_bytes: u64,
-    offset: u64,
     read: Option<Read>,
     end: Option<ReadEnd>,
     is_pumping: bool,
@@ -61,29 +74,23 @@ impl Body {
         Rc::new(Self { reader, kind, state: RefCell::new(State { end, ..State::default() }), report: Box::new(report) })
     }
 
-    /// Collects up to `up_to_bytes`, or what is there after `or_after_ms`, into a buffer. The last part of the network
-    /// may make it a little longer.
-    pub fn read(self: &Rc<Self>, id: EffectId, offset: u64, up_to_bytes: u64, or_after_ms: u64) {
+    /// Collects up to so many bytes, or what is there after a while, into a buffer.
+    pub fn read(self: &Rc<Self>, wanted: Wanted) {
         let body = Rc::clone(self);
-        let timer = Timeout::new(or_after_ms as u32, move || {
+        let timer = Timeout::new(wanted.or_after_ms as u32, move || {
             if let Some(read) = &mut body.state.borrow_mut().read {
                 read.is_due = true;
             }
             body.report_if_filled();
         });
-        {
-            let mut state = self.state.borrow_mut();
-            state.offset = offset;
-            state.read = Some(Read { id, up_to_bytes, is_due: false, _timer: timer });
-        }
+        self.state.borrow_mut().read = Some(Read { wanted, is_due: false, _timer: timer });
         self.report_if_filled();
         self.pump();
     }
 
-    /// The position behind the last byte that has arrived.
-    pub fn live_offset(&self) -> u64 {
-        let state = self.state.borrow();
-        state.offset + state.collected_bytes
+    /// Bytes that have come and that no read has handed on yet.
+    pub fn collected_bytes(&self) -> u64 {
+        self.state.borrow().collected_bytes
     }
 
     /// Reads from the network while a read wants more.
@@ -131,17 +138,53 @@ impl Body {
         let filled = {
             let mut state = self.state.borrow_mut();
             let is_filled = state.read.as_ref().is_some_and(|read| {
-                let enough = state.collected_bytes >= read.up_to_bytes;
+                let enough = state.collected_bytes >= read.wanted.up_to_bytes;
                 enough || state.end.is_some() || (read.is_due && state.collected_bytes > 0)
             });
             let Some(read) = is_filled.then(|| state.read.take()).flatten() else { return };
-            let (parts, len) = (std::mem::take(&mut state.parts), std::mem::take(&mut state.collected_bytes));
-            state.offset += len;
+            let len = state.collected_bytes.min(read.wanted.up_to_bytes);
+            let parts = state.take(len);
+            // What is left belongs to the next read, and so does how the body ended.
+            let end = state.end.filter(|_| state.collected_bytes == 0).unwrap_or(ReadEnd::More);
+            let hash = read.wanted.hash.map(|state| hash_parts(state, &parts));
             let chunk = (len > 0).then(|| self.kind.join(&parts, len));
-            Filled { read: read.id, chunk, len, end: state.end.unwrap_or(ReadEnd::More) }
+            Filled { read: read.wanted.id, chunk, len, end, hash }
         };
         (self.report)(filled);
     }
+}
+
+impl State {
+    /// Takes the first `len` of the bytes that are there.
+    fn take(&mut self, len: u64) -> Array {
+        let all = std::mem::take(&mut self.parts);
+        self.collected_bytes -= len;
+        if self.collected_bytes == 0 {
+            return all;
+        }
+        let (first, mut missing) = (Array::new(), len as u32);
+        for part in all.iter().map(JsCast::unchecked_into::<Uint8Array>) {
+            let cut = missing.min(part.length());
+            missing -= cut;
+            if cut > 0 {
+                first.push(&part.subarray(0, cut));
+            }
+            if cut < part.length() {
+                self.parts.push(&part.subarray(cut, part.length()));
+            }
+        }
+        first
+    }
+}
+
+fn hash_parts(mut state: HashState, parts: &Array) -> HashState {
+    let mut bytes = Vec::new();
+    for part in parts.iter().map(JsCast::unchecked_into::<Uint8Array>) {
+        bytes.resize(part.length() as usize, 0);
+        part.copy_to(&mut bytes);
+        state.update(&bytes);
+    }
+    state
 }
 
 impl ChunkKind {

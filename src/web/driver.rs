@@ -2,7 +2,7 @@
 //! it asks for: mutate once, then drain.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use gloo_timers::callback::{Interval, Timeout};
 use js_sys::Array;
@@ -10,19 +10,22 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
 
-use super::body::Body;
+use super::body::{Body, Wanted};
 use super::clock::Clock;
-use super::fetch::fetch;
-use super::files::chunk;
+use super::commits::Commits;
+use super::fetch::{fetch, probe};
+use super::files::{chunk, hash};
 use super::host::Host;
 use super::indexeddb::IndexedDb;
 use super::lease::Lease;
 use super::messages::{self, Message, number};
+use super::progress::Speeds;
+use super::quota::Quota;
 use crate::engine::Engine;
 use crate::engine::error::{ErrorCode, TaskError};
-use crate::engine::id::{CallId, EffectId, SessionId, TaskKey};
-use crate::engine::input::{Completion, Input};
-use crate::engine::output::{Answer, Effect, FileLocation, Output};
+use crate::engine::id::{CallId, EffectId, TaskKey};
+use crate::engine::input::{Arrived, Completion, Input};
+use crate::engine::output::{Answer, Effect, FetchRequest, FileLocation, Output};
 use crate::engine::sorted_map::SortedMap;
 use crate::store::Store;
 use crate::store::changes::to_writes;
@@ -37,7 +40,6 @@ struct Attempt {
     key: TaskKey,
     controller: AbortController,
     body: Option<Rc<Body>>,
-    shown: Cell<Option<(u64, f64)>>,
 }
 
 /// The engine at work.
@@ -45,7 +47,8 @@ pub struct Driver {
     host: Host,
     clock: Clock,
     store: IndexedDb,
-    epoch: u64,
+    commits: Rc<Commits>,
+    quota: Quota,
     lease: RefCell<Option<Lease>>,
     has_stopped: Cell<bool>,
     engine: RefCell<Engine>,
@@ -53,23 +56,35 @@ pub struct Driver {
     buffers: RefCell<SortedMap<EffectId, JsValue>>,
     timer: RefCell<Option<Timeout>>,
     ticker: RefCell<Option<Interval>>,
+    speeds: RefCell<Speeds>,
 }
 
 impl Driver {
     /// A driver for an engine that was restored under `epoch`.
     pub fn new(host: Host, clock: Clock, store: IndexedDb, epoch: u64, engine: Engine) -> Rc<Self> {
-        Rc::new(Self {
-            host,
-            clock,
-            store,
-            epoch,
-            lease: RefCell::default(),
-            has_stopped: Cell::new(false),
-            engine: RefCell::new(engine),
-            attempts: RefCell::default(),
-            buffers: RefCell::default(),
-            timer: RefCell::default(),
-            ticker: RefCell::default(),
+        Rc::new_cyclic(|driver: &Weak<Self>| {
+            let driver = driver.clone();
+            let commits = Commits::new(store.clone(), epoch, move |outcomes| {
+                if let Some(driver) = driver.upgrade() {
+                    let done = |(id, outcome)| Input::Completed(id, Completion::Committed(outcome));
+                    driver.handle(outcomes.into_iter().map(done));
+                }
+            });
+            Self {
+                host,
+                clock,
+                store,
+                commits,
+                quota: Quota::default(),
+                lease: RefCell::default(),
+                has_stopped: Cell::new(false),
+                engine: RefCell::new(engine),
+                attempts: RefCell::default(),
+                buffers: RefCell::default(),
+                timer: RefCell::default(),
+                ticker: RefCell::default(),
+                speeds: RefCell::default(),
+            }
         })
     }
 
@@ -125,7 +140,7 @@ impl Driver {
                 self.buffers.borrow_mut().remove(&buffer);
             }
             Output::Reply(call, Ok(Answer::Chunk(file, offset))) => self.reply_with_chunk(call, file, offset),
-            Output::Reply(call, result) => self.reply(call, result.map(answer)),
+            Output::Reply(call, result) => self.reply(call, result.map(messages::answer)),
             Output::Deliver(client, session, events) => {
                 let message = Message::of_type("events")
                     .with("session", session.as_str())
@@ -142,6 +157,13 @@ impl Driver {
                 let session = snapshot.record.key.session.as_str();
                 let message = Message::of_type("task").with("session", session).with("task", messages::task(&snapshot));
                 self.host.post(client.as_str(), message.into());
+            }
+            Output::GroupChanged(client, key, counts) => {
+                self.host.post(client.as_str(), messages::group(&key, &counts).into());
+            }
+            Output::AskAuthorization(client, key, need) => {
+                let client = client.as_ref().map(|client| client.as_str());
+                self.host.authorize(client, messages::authorize(&key, &need).into());
             }
             Output::Released(client, key) => {
                 let message =
@@ -168,34 +190,44 @@ impl Driver {
                 };
                 driver.complete(id, Completion::Loaded(loaded));
             }),
-            Effect::Commit(changes) => spawn_local(async move {
-                let writes = to_writes(&changes, |buffer| driver.buffers.borrow_mut().remove(&buffer));
-                let outcome = driver.store.commit(driver.epoch, writes).await;
-                driver.complete(id, Completion::Committed(outcome));
-            }),
-            Effect::Fetch { key, url, range_start, if_range } => {
-                // Without this the browser could not be told to stop; it exists wherever service workers do.
-                let Ok(controller) = AbortController::new() else { return };
-                let either = Array::of2(&controller.signal(), &self.host.signal());
-                let signal = AbortSignal::any(&either);
-                let attempt = Attempt { key, controller, body: None, shown: Cell::new(None) };
-                self.attempts.borrow_mut().insert(id, attempt);
-                spawn_local(async move {
-                    let answer = fetch(&url, range_start, if_range.as_deref(), &signal).await;
-                    let head = answer.map(|(head, response)| {
-                        driver.keep_body(id, &response);
-                        head
-                    });
-                    driver.complete(id, Completion::Head(head));
-                });
+            Effect::Commit(changes) => {
+                let writes = to_writes(&changes, |buffer| self.buffers.borrow_mut().remove(&buffer));
+                self.commits.push(id, writes);
             }
-            Effect::Read { attempt, offset, up_to_bytes, or_after_ms } => {
+            Effect::Fetch { key, request } => self.fetch(id, key, request),
+            Effect::Read { attempt, up_to_bytes, or_after_ms, hash, .. } => {
                 let body = self.attempts.borrow().get(&attempt).and_then(|attempt| attempt.body.clone());
                 if let Some(body) = body {
-                    body.read(id, offset, up_to_bytes, or_after_ms);
+                    body.read(Wanted { id, up_to_bytes, or_after_ms, hash });
                 }
             }
+            Effect::HashStored { body, range, state } => spawn_local(async move {
+                let hashed = hash(&driver.store, body, range, state).await;
+                driver.complete(id, Completion::Hashed(hashed));
+            }),
+            Effect::Probe { url } => spawn_local(async move {
+                let is_reachable = probe(&url).await;
+                driver.complete(id, Completion::Probed(is_reachable));
+            }),
         }
+    }
+
+    fn fetch(self: &Rc<Self>, id: EffectId, key: TaskKey, request: FetchRequest) {
+        // Without this the browser could not be told to stop; it exists wherever service workers do.
+        let Ok(controller) = AbortController::new() else { return };
+        let signal = AbortSignal::any(&Array::of2(&controller.signal(), &self.host.signal()));
+        self.attempts.borrow_mut().insert(id, Attempt { key, controller, body: None });
+        let driver = Rc::clone(self);
+        spawn_local(async move {
+            let arrived = match fetch(&request, &signal, &driver.host).await {
+                Ok((head, response)) => {
+                    driver.keep_body(id, &response);
+                    Ok(Arrived { head, free_bytes: driver.quota.free_bytes(driver.clock.now()).await })
+                }
+                Err(failure) => Err(failure),
+            };
+            driver.complete(id, Completion::Head(arrived));
+        });
     }
 
     fn keep_body(self: &Rc<Self>, attempt: EffectId, response: &web_sys::Response) {
@@ -205,7 +237,7 @@ impl Driver {
             if let Some(chunk) = filled.chunk {
                 driver.buffers.borrow_mut().insert(filled.read, chunk);
             }
-            let completion = Completion::Read { len: filled.len, end: filled.end };
+            let completion = Completion::Read { len: filled.len, end: filled.end, hash: filled.hash };
             // Not from within the read's own call: the engine may be waiting for that to return.
             spawn_local(async move { driver.complete(filled.read, completion) });
         });
@@ -260,51 +292,20 @@ impl Driver {
     }
 
     fn show_progress(&self) {
-        let mut by_session: SortedMap<SessionId, Array> = SortedMap::default();
+        let mut collected: SortedMap<TaskKey, u64> = SortedMap::default();
         for attempt in self.attempts.borrow().values() {
-            if let Some(progress) = attempt.progress() {
-                by_session.get_or_insert_with(attempt.key.session.clone(), Array::new).push(&progress.into());
+            if let Some(body) = &attempt.body {
+                *collected.get_or_insert_with(attempt.key.clone(), || 0) += body.collected_bytes();
             }
         }
-        for (session, tasks) in by_session.iter() {
-            for client in self.engine.borrow().clients(session) {
+        let engine = self.engine.borrow();
+        let read = collected.iter().map(|(key, collected)| (key.clone(), engine.read_bytes(key) + collected)).collect();
+        for (session, tasks) in self.speeds.borrow_mut().show(read, PROGRESS_INTERVAL_MS).iter() {
+            for client in engine.clients(session) {
                 let message =
                     Message::of_type("progress").with("session", session.as_str()).with("tasks", tasks.clone());
                 self.host.post(client.as_str(), message.into());
             }
         }
-    }
-}
-
-impl Attempt {
-    /// How far it has come, if it moved since the last look. The speed is smoothed over about two seconds.
-    fn progress(&self) -> Option<Message> {
-        const SMOOTHING: f64 = 0.12;
-        let received = self.body.as_ref()?.live_offset();
-        let per_second = 1_000.0 / f64::from(PROGRESS_INTERVAL_MS);
-        let (before, speed) = self.shown.get().unwrap_or((received, 0.0));
-        let newest = number(received.saturating_sub(before)) * per_second;
-        let smoothed = if speed == 0.0 { newest } else { speed + (newest - speed) * SMOOTHING };
-        self.shown.set(Some((received, smoothed)));
-        Some(
-            Message::new()
-                .with("id", self.key.task.as_str())
-                .with("receivedBytes", number(received))
-                .with("bytesPerSecond", smoothed.round()),
-        )
-    }
-}
-
-fn answer(answer: Answer) -> Message {
-    let message = Message::new();
-    match answer {
-        Answer::Opened(version) => message.with("version", version),
-        Answer::Download(task, created) => message.with("task", messages::task(&task)).with("created", created),
-        Answer::Task(task) => message.with("task", messages::task(&task)),
-        Answer::Tasks(tasks, next) => message
-            .with("tasks", messages::list(&tasks, messages::task))
-            .with_some("next", next.as_ref().map(|id| id.as_str())),
-        Answer::History(events) => message.with("events", messages::list(&events, messages::event)),
-        Answer::Released | Answer::Chunk(..) => message,
     }
 }

@@ -1,19 +1,22 @@
-//! One request: sends it and reports the head of its answer. The body is read in `body`.
+//! Requests, and what their answers' heads say. No decisions.
 
+use js_sys::{Object, Reflect};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, RequestCache, RequestInit, Response, ResponseType};
+use web_sys::{AbortSignal, Headers, Response, ResponseType};
 
 use super::error::describe;
+use super::host::Host;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::http::Head;
 use crate::engine::input::FetchFailure;
+use crate::engine::output::FetchRequest;
 
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(js_name = fetch)]
-    fn global_fetch(url: &str, init: &RequestInit) -> js_sys::Promise;
+    fn global_fetch(url: &str, init: &JsValue) -> js_sys::Promise;
 
     #[wasm_bindgen(thread_local_v2, js_name = navigator)]
     static NAVIGATOR: JsValue;
@@ -24,44 +27,84 @@ extern "C" {
 /// # Errors
 /// If no head came: offline, refused, cut, or forbidden by CORS; the browser does not say which.
 pub async fn fetch(
-    url: &str,
-    range_start: Option<u64>,
-    if_range: Option<&str>,
+    request: &FetchRequest,
     signal: &AbortSignal,
+    host: &Host,
 ) -> Result<(Head, Response), FetchFailure> {
     let response = async {
-        let headers = Headers::new()?;
-        if let Some(start) = range_start {
-            headers.set("Range", &["bytes=", &start.to_string(), "-"].concat())?;
-        }
-        if let Some(validator) = if_range {
-            headers.set("If-Range", validator)?;
-        }
-        let init = RequestInit::new();
-        // The HTTP cache would store every byte twice, and answer or splice ranges by itself.
-        init.set_cache(RequestCache::NoStore);
-        init.set_headers(&headers);
-        init.set_signal(Some(signal));
-        JsFuture::from(global_fetch(url, &init)).await?.dyn_into::<Response>()
+        let init = init(&[
+            // The HTTP cache would store every byte twice, and answer or splice ranges by itself.
+            ("cache", "no-store".into()),
+            ("headers", headers(request)?.into()),
+            ("signal", signal.into()),
+            ("credentials", request.credentials.as_str().into()),
+            ("redirect", if request.refuse_redirects { "error" } else { "follow" }.into()),
+            ("referrerPolicy", request.referrer_policy.as_deref().unwrap_or_default().into()),
+        ]);
+        JsFuture::from(global_fetch(&request.url, &init)).await?.dyn_into::<Response>()
     };
     match response.await {
-        Ok(response) => Ok((head(&response), response)),
-        Err(exception) => Err(FetchFailure {
-            error: TaskError { code: ErrorCode::Network, status: None, detail: Some(describe(&exception)) },
-            online: online(),
-        }),
+        Ok(response) => Ok((head(&response, &request.keep_headers), response)),
+        Err(exception) => {
+            let code = if host.csp_blocks(&request.url) { ErrorCode::CspBlocked } else { ErrorCode::Network };
+            let error = TaskError { code, status: None, detail: Some(describe(&exception)) };
+            Err(FetchFailure { error, online: online() })
+        }
     }
+}
+
+/// Whether the server can be reached at all, whatever it lets this origin read.
+pub async fn probe(url: &str) -> bool {
+    let init = init(&[
+        ("method", "HEAD".into()),
+        ("mode", "no-cors".into()),
+        ("cache", "no-store".into()),
+        ("credentials", "omit".into()),
+        ("referrerPolicy", "no-referrer".into()),
+    ]);
+    JsFuture::from(global_fetch(url, &init)).await.is_ok()
 }
 
 /// Whether the browser believes to be online.
 pub fn online() -> bool {
-    let on_line = NAVIGATOR.with(|navigator| js_sys::Reflect::get(navigator, &"onLine".into()));
+    let on_line = NAVIGATOR.with(|navigator| Reflect::get(navigator, &"onLine".into()));
     on_line.ok().and_then(|on_line| on_line.as_bool()).unwrap_or(true)
 }
 
-fn head(response: &Response) -> Head {
+fn init(options: &[(&str, JsValue)]) -> JsValue {
+    let init = Object::new();
+    for (name, value) in options {
+        // Setting a property of an ordinary object cannot fail.
+        let _ = Reflect::set(&init, &(*name).into(), value);
+    }
+    init.into()
+}
+
+fn headers(request: &FetchRequest) -> Result<Headers, JsValue> {
+    let headers = Headers::new()?;
+    for (name, value) in &request.headers {
+        headers.set(name, value)?;
+    }
+    if let Some((start, end)) = request.range {
+        let last = end.map(|end| (end - 1).to_string()).unwrap_or_default();
+        headers.set("Range", &["bytes=", &start.to_string(), "-", &last].concat())?;
+    }
+    let conditions = [
+        ("If-Range", &request.if_range),
+        ("If-None-Match", &request.if_none_match),
+        ("If-Modified-Since", &request.if_modified_since),
+    ];
+    for (name, value) in conditions {
+        if let Some(value) = value {
+            headers.set(name, value)?;
+        }
+    }
+    Ok(headers)
+}
+
+fn head(response: &Response, keep_headers: &[String]) -> Head {
     let headers = response.headers();
-    let get = |name| headers.get(name).ok().flatten();
+    let get = |name: &str| headers.get(name).ok().flatten();
     Head {
         status: response.status(),
         all_headers_readable: response.type_() == ResponseType::Basic,
@@ -77,6 +120,6 @@ fn head(response: &Response) -> Head {
         repr_digest: get("repr-digest"),
         content_digest: get("content-digest"),
         final_url: response.redirected().then(|| response.url()),
-        chosen: Vec::new(),
+        chosen: keep_headers.iter().filter_map(|name| Some((name.clone(), get(name)?))).collect(),
     }
 }

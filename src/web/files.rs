@@ -1,11 +1,18 @@
-//! Finished files, chunk by chunk. A page reads each chunk and makes its own Blob of the bytes: in Chromium a Blob that is
+//! Stored files, chunk by chunk. A page reads each chunk and makes its own Blob of the bytes: in Chromium a Blob that is
 //! built over Blobs out of IndexedDB can kill the renderer (docs/decisions/006).
 
-use wasm_bindgen::JsValue;
+use std::ops::Range;
+
+use js_sys::{ArrayBuffer, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::Blob;
 
 use super::indexeddb::IndexedDb;
+use crate::engine::id::BodyId;
 use crate::engine::input::StoreFailure;
 use crate::engine::output::FileLocation;
+use crate::integrity::HashState;
 use crate::store::{Key, Reader, Store, Table, Value};
 
 /// The chunk that begins at `offset`, and its length; `None` at the end of the file.
@@ -20,8 +27,43 @@ pub async fn chunk(
     if offset >= file.length {
         return Ok(None);
     }
-    match store.reader().await?.get(Table::Chunks, &Key::chunk(file.body, offset)).await? {
-        Some(Value::Chunk(chunk, len)) => Ok(Some((chunk, len))),
+    stored_chunk(store, file.body, offset).await.map(Some)
+}
+
+/// Hashes the chunks that lie in `range`, one after the other, so that no more than one is in memory.
+///
+/// # Errors
+/// If storage fails, or lacks one of them.
+pub async fn hash(
+    store: &IndexedDb,
+    body: BodyId,
+    range: Range<u64>,
+    mut state: HashState,
+) -> Result<HashState, StoreFailure> {
+    let mut offset = range.start;
+    while offset < range.end {
+        let (chunk, len) = stored_chunk(store, body, offset).await?;
+        // Half a chunk could not be gone on from.
+        if offset + len > range.end && offset > range.start {
+            break;
+        }
+        state.update(&bytes(chunk).await?);
+        offset += len;
+    }
+    Ok(state)
+}
+
+async fn stored_chunk(store: &IndexedDb, body: BodyId, offset: u64) -> Result<(JsValue, u64), StoreFailure> {
+    match store.reader().await?.get(Table::Chunks, &Key::chunk(body, offset)).await? {
+        Some(Value::Chunk(chunk, len)) => Ok((chunk, len)),
         _ => Err(StoreFailure::Other),
     }
+}
+
+async fn bytes(chunk: JsValue) -> Result<Vec<u8>, StoreFailure> {
+    let buffer = match chunk.dyn_ref::<Blob>() {
+        Some(blob) => JsFuture::from(blob.array_buffer()).await.map_err(|_| StoreFailure::Other)?,
+        None => chunk,
+    };
+    Ok(Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>()).to_vec())
 }

@@ -17,6 +17,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn lock(this: &Host, name: &str, if_available: bool) -> Promise;
 
+    /// The worker's own origin.
+    #[wasm_bindgen(method, getter)]
+    pub fn origin(this: &Host) -> String;
+
     /// Aborted when the component's life is over, whatever ended it.
     #[wasm_bindgen(method, getter)]
     pub fn signal(this: &Host) -> AbortSignal;
@@ -36,6 +40,14 @@ extern "C" {
     /// Posts a message to a page.
     #[wasm_bindgen(method)]
     pub fn post(this: &Host, client: &str, message: JsValue);
+
+    /// Asks a page, or, without one, the worker's own code, for headers or another URL. The answer is a call.
+    #[wasm_bindgen(method)]
+    pub fn authorize(this: &Host, client: Option<&str>, message: JsValue);
+
+    /// Whether the worker's content security policy has forbidden a fetch from this URL's origin.
+    #[wasm_bindgen(method, js_name = cspBlocks)]
+    pub fn csp_blocks(this: &Host, url: &str) -> bool;
 
     /// Lets a wake's event end.
     #[wasm_bindgen(method)]

@@ -3,18 +3,23 @@
 //! | file | what |
 //! | --- | --- |
 //! | `boundary` | the exports; JS values become types here and nowhere else |
+//! | `calls`, `specs`, `values` | calls, what they say of tasks and sessions, their single values: decoded and checked |
 //! | `messages` | types become JS values |
 //! | `start`, `lease` | lease, epoch, snapshot: from nothing to a running driver |
 //! | `driver` | the loop; the only owner of the engine |
 //! | `fetch`, `body` | one request; its bytes, collected into buffers |
-//! | `files` | finished files, chunk by chunk |
+//! | `commits` | commits on their way to storage, several to a transaction |
+//! | `files` | stored files, chunk by chunk: handed out, or hashed |
+//! | `progress`, `quota` | how fast it goes; how much may still be stored |
 //! | `clock` | time |
 //! | `host` | what `worker.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |
 
 mod body;
 pub mod boundary;
+mod calls;
 mod clock;
+mod commits;
 mod driver;
 mod error;
 mod fetch;
@@ -23,4 +28,8 @@ mod host;
 pub mod indexeddb;
 mod lease;
 mod messages;
+mod progress;
+mod quota;
+mod specs;
 mod start;
+mod values;

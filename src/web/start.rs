@@ -13,8 +13,8 @@ use super::driver::Driver;
 use super::host::Host;
 use super::indexeddb::IndexedDb;
 use super::lease::{self, Lease};
-use crate::engine::Engine;
 use crate::engine::input::StoreFailure;
+use crate::engine::{Engine, Setting};
 use crate::store::Store;
 use crate::store::boot::boot;
 
@@ -63,7 +63,8 @@ pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> 
     let clock = Clock::new();
     let snapshot = boot(&store.reader().await?).await?;
     let seed = u128::from(random()) << 64 | u128::from(random());
-    let engine = Engine::restore(clock.now(), seed, snapshot);
+    let setting = Setting { seed, origin: host.origin() };
+    let engine = Engine::restore(clock.now(), setting, snapshot);
 
     let driver = Driver::new(host.clone(), clock, store, epoch, engine);
     let held = Rc::downgrade(&driver);
