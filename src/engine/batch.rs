@@ -70,7 +70,7 @@ impl Engine {
     pub(super) fn download_all(
         &mut self,
         call: CallId,
-        group: GroupKey,
+        group: &GroupKey,
         fails_together: bool,
         members: Vec<(TaskId, TaskSpec)>,
         is_last: bool,
@@ -80,9 +80,9 @@ impl Engine {
             members.into_iter().map(|(task, spec)| (TaskKey { session: group.session.clone(), task }, spec)).collect();
         let keys = members.iter().map(|(key, _)| key.clone()).collect();
         // The group's row comes first: members of a group that nobody knows of would never be counted.
-        if self.open_group(&group, fails_together) {
+        if self.open_group(group, fails_together) {
             self.load(Purpose::LoadMembers(batch, members), Query::TasksByKey(keys));
-        } else if let Some(known) = self.groups.get_mut(&group) {
+        } else if let Some(known) = self.groups.get_mut(group) {
             known.waiting.push((batch, members));
         }
     }

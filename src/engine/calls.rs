@@ -35,7 +35,7 @@ impl Engine {
                 Err(code) => self.reply(id, Err(TaskError::new(code))),
             },
             Call::DownloadAll { group, fails_together, members, is_last } => {
-                self.download_all(id, group, fails_together, members, is_last);
+                self.download_all(id, &group, fails_together, members, is_last);
             }
             Call::Task(key, call) => self.enqueue(&key, Asker::Call(id), Queued::Task(call)),
             Call::Select { session, filter, after, limit } => {

@@ -87,7 +87,7 @@ impl Engine {
 
     /// Takes the attempts that are over out of the slot. Returns what was wrong with one of them, if anything was.
     fn end_attempts(&mut self, key: &TaskKey, task: &mut Task) -> Option<Trouble> {
-        let Some(slot) = self.slots.get_mut(key) else { return None };
+        let slot = self.slots.get_mut(key)?;
         let mut trouble = None;
         let mut over = Vec::new();
         for attempt in &slot.attempts {

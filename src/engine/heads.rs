@@ -41,7 +41,7 @@ impl Engine {
                     let verdict = self.judge(key, id, &arrived.head);
                     let begins = matches!(verdict, Some(Verdict::Body { restart: None, .. }));
                     match verdict {
-                        Some(verdict) if begins || !busy => self.follow(key, id, arrived, verdict),
+                        Some(verdict) if begins || !busy => self.follow(key, id, &arrived, verdict),
                         _ => self.put_back(key, id, Ok(arrived)),
                     }
                 }
@@ -78,12 +78,12 @@ impl Engine {
         Some(attempt.judge(kept, if kept.is_some() { source } else { http::Source::Origin }, head))
     }
 
-    fn follow(&mut self, key: &TaskKey, id: EffectId, arrived: Arrived, verdict: Verdict) {
+    fn follow(&mut self, key: &TaskKey, id: EffectId, arrived: &Arrived, verdict: Verdict) {
         self.note_readable(key, id);
         let Some(mut task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else { return };
         match verdict {
             Verdict::Body { representation, start, end, restart } => {
-                self.begin_body(key, id, task, &arrived, (representation, start, end, restart));
+                self.begin_body(key, id, task, arrived, (representation, start, end, restart));
             }
             Verdict::Empty(representation) => {
                 self.drop_attempts(key);

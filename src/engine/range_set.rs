@@ -110,6 +110,7 @@ impl RangeSet {
 }
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
+#[allow(clippy::single_range_in_vec_init, clippy::reversed_empty_ranges, reason = "ranges are what is tested")]
 mod tests {
     use std::collections::BTreeSet;
 
