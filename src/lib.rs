@@ -11,6 +11,7 @@
 //! `tests/rooms.rs` holds this rule against the sources.
 
 pub mod engine;
+pub mod integrity;
 pub mod store;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

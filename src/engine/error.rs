@@ -2,62 +2,74 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What went wrong. The text of [`ErrorCode::as_str`] is public and never changes its meaning.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ErrorCode {
-    /// A value in the call cannot be used.
-    BadArgument,
-    /// The server answered a range request with a range that cannot be used (RFC 9110 section 14.4).
-    BadContentRange,
-    /// More bytes came than the representation has.
-    BodyTooLong,
-    /// A status that is neither the file nor a reason to try again.
-    HttpStatus,
-    /// The id belongs to a task with another URL.
-    IdInUse,
-    /// The body ended before its announced length, again and again.
-    LengthMismatch,
-    /// The server could not be reached, again and again.
-    Network,
-    /// The call needs a task that has completed.
-    NotFinished,
-    /// The origin's storage quota is used up.
-    QuotaExceeded,
-    /// No such session was opened.
-    SessionNotOpen,
-    /// Storage failed.
-    Storage,
-    /// The id is taken and the call asked for an error then.
-    TaskExists,
-    /// No task has this id.
-    TaskNotFound,
-    /// Only `http:` and `https:` can be transferred.
-    UnsupportedScheme,
-    /// A newer version of the session's configuration is stored.
-    VersionTooLow,
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// What went wrong. The text of [`ErrorCode::as_str`] is public and never changes its meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        pub enum ErrorCode {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl ErrorCode {
+            /// The code as pages see it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
 }
 
-impl ErrorCode {
-    /// The code as pages see it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::BadArgument => "bad-argument",
-            Self::BadContentRange => "bad-content-range",
-            Self::BodyTooLong => "body-too-long",
-            Self::HttpStatus => "http-status",
-            Self::IdInUse => "id-in-use",
-            Self::LengthMismatch => "length-mismatch",
-            Self::Network => "network",
-            Self::NotFinished => "not-finished",
-            Self::QuotaExceeded => "quota-exceeded",
-            Self::SessionNotOpen => "session-not-open",
-            Self::Storage => "storage",
-            Self::TaskExists => "task-exists",
-            Self::TaskNotFound => "task-not-found",
-            Self::UnsupportedScheme => "unsupported-scheme",
-            Self::VersionTooLow => "version-too-low",
-        }
-    }
+codes! {
+    /// The task needs headers that are not stored, and nobody could supply them after a restart of the worker.
+    AuthorizationNotDurable = "authorization-not-durable",
+    /// A value in the call cannot be used.
+    BadArgument = "bad-argument",
+    /// The server answered a range request with a range that cannot be used (RFC 9110 section 14.4).
+    BadContentRange = "bad-content-range",
+    /// More bytes came than the representation has.
+    BodyTooLong = "body-too-long",
+    /// The server can be reached, but does not let this origin read its answers (Fetch, CORS protocol).
+    CorsBlocked = "cors-blocked",
+    /// The app's own content security policy forbids the request.
+    CspBlocked = "csp-blocked",
+    /// The file is not what its digest says.
+    DigestMismatch = "digest-mismatch",
+    /// A status that is neither the file nor a reason to try again.
+    HttpStatus = "http-status",
+    /// The id belongs to a task with another URL.
+    IdInUse = "id-in-use",
+    /// The body ended before its announced length, again and again.
+    LengthMismatch = "length-mismatch",
+    /// A page of `https:` may not load from `http:`.
+    MixedContent = "mixed-content",
+    /// The server could not be reached, again and again.
+    Network = "network",
+    /// The call needs a task that has completed.
+    NotFinished = "not-finished",
+    /// The origin's storage quota is used up.
+    QuotaExceeded = "quota-exceeded",
+    /// The resume data is damaged, or of a newer version.
+    ResumeDataInvalid = "resume-data-invalid",
+    /// The bytes that the resume data names are gone, or were taken up already.
+    ResumeDataStale = "resume-data-stale",
+    /// No such session was opened.
+    SessionNotOpen = "session-not-open",
+    /// Storage failed.
+    Storage = "storage",
+    /// The id is taken and the call asked for an error then.
+    TaskExists = "task-exists",
+    /// No task has this id.
+    TaskNotFound = "task-not-found",
+    /// The transfer took longer than it may.
+    TimedOut = "timed-out",
+    /// The server refuses whatever headers or URL were supplied.
+    Unauthorized = "unauthorized",
+    /// Only `http:` and `https:` can be transferred.
+    UnsupportedScheme = "unsupported-scheme",
+    /// A newer version of the session's configuration is stored.
+    VersionTooLow = "version-too-low",
 }
 
 /// An error that can be stored with a task and sent to a page.

@@ -41,6 +41,10 @@ text_id!(
     TaskId
 );
 text_id!(
+    /// A group of tasks in a session: the tiles of one map.
+    GroupId
+);
+text_id!(
     /// A page, as the browser names it (`Client.id` of the Service Workers specification).
     ClientId
 );

@@ -1,11 +1,18 @@
 //! All that can happen to the engine.
 
 use super::error::TaskError;
+use super::filter::Filter;
+use super::group::{GroupCounts, GroupKey};
 use super::http::Head;
 use super::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
-use super::session::SessionRecord;
+use super::policy::{Conditions, PolicyPatch};
+use super::request::{Header, Source};
+use super::resume_data::Detached;
+use super::schedule::Lane;
+use super::session::{LimitsPatch, SessionRecord};
 use super::task::{Task, TaskEvent, TaskSpec};
 use super::time::Timestamp;
+use crate::integrity::HashState;
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -29,6 +36,8 @@ pub enum Input {
         session: SessionId,
         /// Whether the page holds the session's delegate lock.
         delegate: bool,
+        /// Whether the page can supply headers or a new URL when a server wants to know who asks.
+        can_authorize: bool,
     },
     /// A page leaves a session.
     Bye {
@@ -46,6 +55,15 @@ pub enum Input {
         /// The last event handled.
         seq: u64,
     },
+    /// A page, or the worker itself, tells what it sees of the surroundings.
+    Conditions {
+        /// The page; `None` for the worker.
+        observer: Option<ClientId>,
+        /// What it sees.
+        conditions: Conditions,
+    },
+    /// The worker's own code can supply headers or a new URL, even with no page open.
+    HookCanAuthorize,
     /// An effect is done.
     Completed(EffectId, Completion),
     /// Time has passed; see [`super::Engine::poll_timeout`].
@@ -57,26 +75,65 @@ pub enum Input {
 pub enum Call {
     /// Make the session, or attach to it.
     Open(SessionRecord),
+    /// Change how the session may use the network.
+    UpdateSession(SessionId, LimitsPatch),
     /// Make a download task.
     Download {
         /// Where.
         key: TaskKey,
         /// What.
         spec: TaskSpec,
+        /// Headers that must not be stored.
+        secrets: Vec<Header>,
         /// What to do if the id is taken.
         if_exists: IfExists,
+    },
+    /// Make many download tasks of one group, in one commit. Those that exist stay as they are.
+    DownloadAll {
+        /// The group.
+        group: GroupKey,
+        /// Whether the failure of one member cancels the others.
+        fails_together: bool,
+        /// The members of this batch.
+        members: Vec<(TaskId, TaskSpec)>,
+        /// Whether no more batches follow.
+        is_last: bool,
+    },
+    /// Make a download task from bytes that another one left.
+    ResumeFrom {
+        /// Where.
+        key: TaskKey,
+        /// What. The resume data supplies neither URL nor headers.
+        spec: TaskSpec,
+        /// Headers that must not be stored.
+        secrets: Vec<Header>,
+        /// What [`TaskCall::Cancel`] or [`TaskCall::ResumeData`] gave.
+        data: Vec<u8>,
     },
     /// Something about one task.
     Task(TaskKey, TaskCall),
     /// A page of the session's tasks, in the order of their ids.
-    Tasks {
+    Select {
         /// The session.
         session: SessionId,
+        /// Which.
+        filter: Filter,
         /// Behind this id.
         after: Option<TaskId>,
         /// At most so many.
         limit: u32,
     },
+    /// Do the same with many tasks. Answered with how many were meant, when all of them are done.
+    Bulk {
+        /// The session.
+        session: SessionId,
+        /// Which.
+        filter: Filter,
+        /// What.
+        action: BulkAction,
+    },
+    /// How a group stands.
+    Group(GroupKey),
     /// Past events, newest first.
     History {
         /// The session.
@@ -88,8 +145,21 @@ pub enum Call {
     },
 }
 
-/// What may be asked of one task.
+/// What may be done with many tasks at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkAction {
+    /// See [`TaskCall::Pause`].
+    Pause,
+    /// See [`TaskCall::Resume`].
+    Resume,
+    /// See [`TaskCall::Cancel`].
+    Cancel,
+    /// See [`TaskCall::Release`].
+    Release,
+}
+
+/// What may be asked of one task.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskCall {
     /// Its snapshot.
     Get,
@@ -97,12 +167,28 @@ pub enum TaskCall {
     Pause,
     /// Go on: a paused task, a failed one, or one that waits.
     Resume,
-    /// End, drop the bytes.
-    Cancel,
+    /// End.
+    Cancel {
+        /// Whether the bytes are kept for a while, to be taken up by the resume data in the reply.
+        keep: bool,
+    },
+    /// Hand the bytes of a paused or failed task over to resume data; it keeps none.
+    ResumeData,
     /// Delete an ended task and its file.
     Release,
     /// Where the finished file's bytes from this offset on are.
     Chunk(u64),
+    /// Change what it allows.
+    Update(PolicyPatch),
+    /// Supply what its server wants: headers, or another URL for the same representation.
+    Authorize {
+        /// Headers for the origin of the task's URL. They replace those that were given before.
+        headers: Option<Vec<Header>>,
+        /// Whether they may be stored.
+        persist: bool,
+        /// The new URL.
+        source: Option<Source>,
+    },
 }
 
 /// What to do if a download's id is taken.
@@ -112,6 +198,8 @@ pub enum IfExists {
     Keep,
     /// Drop it and begin anew.
     Replace,
+    /// Ask the server whether there is a newer version; the file that is there stays until that is complete.
+    Refresh,
     /// Refuse.
     Error,
 }
@@ -124,14 +212,29 @@ pub enum Completion {
     /// A [`super::output::Effect::Commit`] is answered.
     Committed(CommitOutcome),
     /// A [`super::output::Effect::Fetch`] has its head, or has failed.
-    Head(Result<Head, FetchFailure>),
+    Head(Result<Arrived, FetchFailure>),
     /// A [`super::output::Effect::Read`] is done.
     Read {
         /// How many bytes its buffer holds.
         len: u64,
         /// How the body stands.
         end: ReadEnd,
+        /// The hash up to the end of the buffer, if the read was given one to go on with.
+        hash: Option<HashState>,
     },
+    /// A [`super::output::Effect::HashStored`] is done.
+    Hashed(Result<HashState, StoreFailure>),
+    /// A [`super::output::Effect::Probe`] is done: whether the server can be reached at all.
+    Probed(bool),
+}
+
+/// An answer's head has arrived.
+#[derive(Clone, Debug)]
+pub struct Arrived {
+    /// The head.
+    pub head: Head,
+    /// How much the origin may still store, if the browser tells.
+    pub free_bytes: Option<u64>,
 }
 
 /// What a load found.
@@ -139,10 +242,25 @@ pub enum Completion {
 pub enum Loaded {
     /// Tasks.
     Tasks(Vec<Task>),
+    /// A page of tasks, and behind which id to go on if there may be more.
+    Page(Vec<Task>, Option<TaskId>),
+    /// Active tasks.
+    Due {
+        /// The tasks.
+        tasks: Vec<Task>,
+        /// The lanes that hold more of them.
+        more: Vec<Lane>,
+        /// When the first of the others stops waiting for a good moment.
+        next_at: Option<Timestamp>,
+    },
     /// Events, ascending.
     Events(Vec<TaskEvent>),
-    /// A dead body and the last of the chunks that may be deleted in one commit.
-    DeadBody(Option<DeadBody>),
+    /// A dead body and the last of the chunks that may be deleted in one commit; or when the next body will be dead.
+    DeadBody(Option<DeadBody>, Option<Timestamp>),
+    /// What a detached body holds, if it is one.
+    Detached(Option<Detached>),
+    /// How many members of a group are in which state.
+    Counts(GroupCounts),
 }
 
 /// A body to be swept.

@@ -1,10 +1,17 @@
 //! All that the engine can ask for.
 
+use std::ops::Range;
+
 use super::error::TaskError;
+use super::filter::Filter;
+use super::group::{GroupCounts, GroupKey, GroupRecord};
 use super::id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
+use super::request::{Credentials, Header};
+use super::resume_data::Detached;
 use super::session::SessionRecord;
-use super::task::{Progress, TaskEvent, TaskRecord};
+use super::task::{Progress, TaskEvent, TaskRecord, WaitReason};
 use super::time::Timestamp;
+use crate::integrity::HashState;
 
 /// One thing to do.
 #[derive(Debug)]
@@ -23,16 +30,29 @@ pub enum Output {
     Observe(ClientId, SessionId, TaskEvent),
     /// Post a task's new state to a page.
     Changed(ClientId, TaskSnapshot),
+    /// Post a group's new counts to a page.
+    GroupChanged(ClientId, GroupKey, GroupCounts),
     /// Tell a page that a task and its file are gone.
     Released(ClientId, TaskKey),
     /// Tell the delegate that all events that waited for it are acknowledged.
     AllDelivered(ClientId, SessionId),
+    /// Ask a page, or the worker's own code if there is none, for headers or another URL.
+    AskAuthorization(Option<ClientId>, TaskKey, AuthorizationNeed),
     /// Let go of a wake.
     Settle(WakeId),
     /// Whether there is work, so whether the worker is to be kept alive.
     Working(bool),
     /// Another worker drives the database: stop, for good.
     Fenced,
+}
+
+/// What a server wants before it goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuthorizationNeed {
+    /// The URL that was refused, without its query.
+    pub url: String,
+    /// The status; `None` if headers that are not stored are missing after a boot.
+    pub status: Option<u16>,
 }
 
 /// Something that takes time.
@@ -46,12 +66,8 @@ pub enum Effect {
     Fetch {
         /// For which task, so that the driver can count its live progress.
         key: TaskKey,
-        /// The URL.
-        url: String,
-        /// The first byte of `Range: bytes=start-`, or no `Range`.
-        range_start: Option<u64>,
-        /// `If-Range`.
-        if_range: Option<String>,
+        /// What to send.
+        request: FetchRequest,
     },
     /// Collect bytes of an attempt's body into one buffer, named by this effect.
     Read {
@@ -59,32 +75,95 @@ pub enum Effect {
         attempt: EffectId,
         /// The position of the first byte to come, so that the driver can count live progress.
         offset: u64,
-        /// Answer when so many are there…
+        /// Answer when so many are there, and never with more…
         up_to_bytes: u64,
         /// …or when some are and so much time has passed.
         or_after_ms: u64,
+        /// The hash of all that lies before, to go on with.
+        hash: Option<HashState>,
     },
+    /// Hash stored chunks, all that lie within the range, beginning at its first byte.
+    HashStored {
+        /// Of which body.
+        body: BodyId,
+        /// Which bytes.
+        range: Range<u64>,
+        /// The hash of all that lies before.
+        state: HashState,
+    },
+    /// Find out whether a server can be reached at all, whatever it lets this origin read.
+    Probe {
+        /// Its URL.
+        url: String,
+    },
+}
+
+/// A GET.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FetchRequest {
+    /// The URL.
+    pub url: String,
+    /// `Range: bytes=start-` or `bytes=start-end`, half-open, or no `Range`.
+    pub range: Option<(u64, Option<u64>)>,
+    /// `If-Range`.
+    pub if_range: Option<String>,
+    /// `If-None-Match`.
+    pub if_none_match: Option<String>,
+    /// `If-Modified-Since`.
+    pub if_modified_since: Option<String>,
+    /// What the app gave for this URL's origin.
+    pub headers: Vec<Header>,
+    /// Whether cookies are sent.
+    pub credentials: Credentials,
+    /// `Request.referrerPolicy`, if the app set one.
+    pub referrer_policy: Option<String>,
+    /// Whether a redirect is an error.
+    pub refuse_redirects: bool,
+    /// The names of the answer's headers to report.
+    pub keep_headers: Vec<String>,
 }
 
 /// A question to storage.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
-    /// The active tasks that are due first.
+    /// A session's active tasks that are due first, so many of each lane; see [`super::schedule::Lane`]. Of the lanes
+    /// that are blocked, only those tasks that have stopped waiting for a good moment.
     Due {
-        /// At most so many.
+        /// The session.
+        session: SessionId,
+        /// The time.
+        now: Timestamp,
+        /// Lanes whose tasks may not run now, as a set of bits by [`super::policy::Needs::rank`].
+        blocked: u8,
+        /// At most so many of each lane.
         limit: u32,
     },
     /// One task.
     Task(TaskKey),
+    /// Those of these tasks that exist.
+    TasksByKey(Vec<TaskKey>),
     /// Tasks of a session in the order of their ids.
-    Tasks {
+    Select {
         /// The session.
         session: SessionId,
+        /// Which.
+        filter: Filter,
         /// Behind this id.
         after: Option<TaskId>,
         /// At most so many.
         limit: u32,
     },
+    /// Tasks that failed or were cancelled, the oldest, beyond the `keep` that may stay.
+    Ended {
+        /// The session.
+        session: SessionId,
+        /// How many may stay.
+        keep: u32,
+        /// At most so many.
+        limit: u32,
+    },
+    /// How many members of a group are in which state.
+    Counts(GroupKey),
     /// Events that are not acknowledged, ascending.
     Outbox {
         /// The session.
@@ -103,11 +182,15 @@ pub enum Query {
         /// At most so many.
         limit: u32,
     },
-    /// Any dead body, with at most so many of its chunks.
+    /// Any body that is dead by now, with at most so many of its chunks.
     DeadBody {
+        /// The time.
+        now: Timestamp,
         /// At most so many chunks.
         chunks: u32,
     },
+    /// What a detached body holds.
+    Detached(BodyId),
 }
 
 /// One change to what is stored. A commit is a list of them, applied in order, all or none.
@@ -121,8 +204,12 @@ pub enum Change {
     DeleteTask(TaskKey),
     /// Store a task's checkpoint.
     PutProgress(TaskKey, Progress),
+    /// Store a group.
+    PutGroup(GroupRecord),
     /// Note a body that a task now owns.
     PutBody(BodyId),
+    /// The body belongs to no task any more, but to whoever holds its resume data, until this time.
+    DetachBody(Detached, Timestamp),
     /// The body belongs to nobody any more and may be swept.
     KillBody(BodyId),
     /// Forget a swept body.
@@ -138,15 +225,17 @@ pub enum Change {
         /// The read that filled it.
         buffer: EffectId,
     },
-    /// Delete a body's chunks up to and including the one at `through`.
+    /// Delete a body's chunks that begin from `from` up to and including the one at `through`.
     DeleteChunks {
         /// The body.
         body: BodyId,
+        /// The offset of the first chunk to go.
+        from: u64,
         /// The offset of the last chunk to go.
         through: u64,
     },
     /// Put an event into the outbox and the history; drop what is too old from the history.
-    PutEvent(SessionId, TaskEvent),
+    PutEvent(TaskEvent),
     /// Delete acknowledged events.
     DeleteEvents {
         /// The session.
@@ -163,10 +252,18 @@ pub enum Answer {
     Opened(u32),
     /// The download's task, and whether this call made it.
     Download(TaskSnapshot, bool),
+    /// How many members of a batch are new, and how the group stands, if that is known.
+    Accepted(u32, Option<GroupCounts>),
     /// One task.
     Task(TaskSnapshot),
+    /// One task, and the resume data that now owns its bytes, if there were any.
+    ResumeData(TaskSnapshot, Option<Vec<u8>>),
     /// A page of tasks; the id to go on behind, if there may be more.
     Tasks(Vec<TaskSnapshot>, Option<TaskId>),
+    /// How many tasks were meant.
+    Done(u64),
+    /// How a group stands.
+    Group(GroupCounts),
     /// The task is gone.
     Released,
     /// Where the finished file is, and the offset that was asked for.
@@ -184,6 +281,17 @@ pub struct FileLocation {
     pub length: u64,
     /// Its media type, as the server sent it.
     pub content_type: Option<String>,
+}
+
+/// Why a task waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// The reason.
+    pub reason: WaitReason,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when at the latest, if that is known.
+    pub until: Option<Timestamp>,
 }
 
 /// What a task is doing right now.
@@ -208,6 +316,10 @@ pub struct TaskSnapshot {
     pub progress: Progress,
     /// What it is doing.
     pub activity: Activity,
+    /// Why it is not being fetched, if it is active and is not.
+    pub waiting: Option<Waiting>,
+    /// How many segments are being fetched.
+    pub segments: u32,
     /// When the snapshot was taken.
     pub at: Timestamp,
 }

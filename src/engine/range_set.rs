@@ -40,6 +40,36 @@ impl RangeSet {
         }
     }
 
+    /// The first run of missing bytes at or behind `from` and before `length`.
+    pub fn gap_from(&self, from: u64, length: u64) -> Option<Range<u64>> {
+        let mut start = from;
+        for kept in self.0.iter().filter(|kept| kept.end > from) {
+            if kept.start > start {
+                return Some(start..kept.start.min(length)).filter(|gap| gap.start < gap.end);
+            }
+            start = kept.end;
+        }
+        (start < length).then_some(start..length)
+    }
+
+    /// Takes `range` out.
+    pub fn remove(&mut self, range: Range<u64>) {
+        let kept = std::mem::take(&mut self.0);
+        for part in kept {
+            if part.end <= range.start || part.start >= range.end {
+                self.0.push(part);
+                continue;
+            }
+            self.0.extend(Some(part.start..range.start).filter(|left| !left.is_empty()));
+            self.0.extend(Some(range.end..part.end).filter(|right| !right.is_empty()));
+        }
+    }
+
+    /// Whether all of `range` is there.
+    pub fn contains(&self, range: &Range<u64>) -> bool {
+        range.is_empty() || self.0.iter().any(|kept| kept.start <= range.start && range.end <= kept.end)
+    }
+
     /// Whether exactly the bytes `0..length` are there.
     pub fn is_exactly(&self, length: u64) -> bool {
         match self.0.as_slice() {
@@ -68,14 +98,26 @@ mod tests {
         fn is_the_same_as_a_set_of_positions(ranges in prop::collection::vec((0u64..60, 0u64..12), 0..24)) {
             let mut set = RangeSet::default();
             let mut model = BTreeSet::new();
-            for (start, len) in ranges {
-                set.insert(start..start + len);
-                model.extend(start..start + len);
+            for (number, (start, len)) in ranges.into_iter().enumerate() {
+                if number % 4 == 3 {
+                    set.remove(start..start + len);
+                    model.retain(|at| !(start..start + len).contains(at));
+                } else {
+                    set.insert(start..start + len);
+                    model.extend(start..start + len);
+                }
             }
             prop_assert_eq!(set.len(), model.len() as u64);
             prop_assert_eq!(set.first_gap(), (0u64..).find(|at| !model.contains(at)).unwrap());
             prop_assert_eq!(set.iter().cloned().flatten().collect::<BTreeSet<_>>(), model.clone());
             prop_assert!(set.0.windows(2).all(|pair| pair[0].end < pair[1].start), "ranges touch: {:?}", set);
+            let gap = set.gap_from(7, 70);
+            let missing = (7..70).find(|at| !model.contains(at));
+            prop_assert_eq!(gap.as_ref().map(|gap| gap.start), missing);
+            if let Some(gap) = gap {
+                prop_assert!(gap.clone().all(|at| !model.contains(&at)) && !set.contains(&gap));
+                prop_assert!(gap.end == 70 || model.contains(&gap.end), "the gap goes on");
+            }
             let full = model.len() as u64;
             prop_assert_eq!(set.is_exactly(full), model.iter().copied().eq(0..full));
         }

@@ -1,62 +1,136 @@
-//! Who runs next: the tasks that are due, oldest first, within the limits per host, per session and in all.
+//! Who runs next: high priority first, then the sessions in turn, then the oldest; within the limits per host, per
+//! session and in all. Connections are what is counted: a task may have several.
 
 use super::id::{SessionId, TaskKey};
+use super::policy::{Needs, Priority};
+use super::session::Limits;
 use super::sorted_map::SortedMap;
+use super::task::{TaskRecord, WaitReason};
 use super::time::Timestamp;
 
-/// Tasks fetched at the same time in the whole worker.
-pub const MAX_RUNNING: u32 = 6;
-/// Tasks fetched at the same time from one host and port. HTTP/1.1 gives the whole browser six connections to a
-/// host, and the app's own requests must not starve.
-pub const MAX_RUNNING_PER_HOST: u32 = 3;
+/// Connections at the same time in the whole worker.
+pub const MAX_CONNECTIONS: u32 = 6;
 
-/// A task that would like to run.
+/// A queue of active tasks that need the same and have the same priority. They lie together in the store's index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lane {
+    /// Their priority.
+    pub priority: Priority,
+    /// What they need of the surroundings.
+    pub needs: Needs,
+}
+
+impl Lane {
+    /// All lanes, the first to run first.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Priority::ALL.into_iter().flat_map(|priority| Needs::all().map(move |needs| Self { priority, needs }))
+    }
+
+    /// Its number in the store's index.
+    pub fn number(self) -> u64 {
+        (self.priority as u64) << 3 | u64::from(self.needs.rank())
+    }
+
+    /// Whether its tasks wait for a good moment: they are indexed by the time when they stop waiting for it.
+    pub fn is_discretionary(self) -> bool {
+        self.needs.are_discretionary()
+    }
+}
+
+impl TaskRecord {
+    /// The lane that it waits in.
+    pub fn lane(&self) -> Lane {
+        Lane { priority: self.spec.policy.priority, needs: self.spec.policy.needs() }
+    }
+
+    /// Its place in its lane, if it is active: when it is due, or when it stops waiting for a good moment.
+    pub fn place(&self) -> Option<Timestamp> {
+        self.due().map(|due| self.spec.policy.discretionary_until.unwrap_or(due))
+    }
+}
+
+/// A task that would like one more connection.
 #[derive(Debug)]
 pub struct Candidate<'a> {
     /// Which.
     pub key: &'a TaskKey,
-    /// Its host and port.
+    /// The host and port of the source it would use.
     pub host: &'a str,
-    /// How many tasks its session may run.
-    pub session_limit: u32,
+    /// Its session's limits.
+    pub limits: &'a Limits,
+    /// Its priority.
+    pub priority: Priority,
     /// When it was made.
     pub created_at: Timestamp,
+    /// Whether it has a connection already.
+    pub is_running: bool,
 }
 
-/// Running tasks, counted.
+/// Connections and running tasks, counted.
 #[derive(Debug, Default)]
 pub struct Load<'a> {
-    total: u32,
+    connections: u32,
     by_host: SortedMap<&'a str, u32>,
-    by_session: SortedMap<&'a SessionId, u32>,
+    tasks_by_session: SortedMap<&'a SessionId, u32>,
 }
 
 impl<'a> Load<'a> {
     /// Counts one more running task.
-    pub fn add(&mut self, session: &'a SessionId, host: &'a str) {
-        self.total += 1;
-        *self.by_host.get_or_insert_with(host, || 0) += 1;
-        *self.by_session.get_or_insert_with(session, || 0) += 1;
+    pub fn add_task(&mut self, session: &'a SessionId) {
+        *self.tasks_by_session.get_or_insert_with(session, || 0) += 1;
     }
 
-    fn has_room(&self, candidate: &Candidate<'_>) -> bool {
-        let of_host = self.by_host.get(&candidate.host).copied().unwrap_or(0);
-        let of_session = self.by_session.get(&&candidate.key.session).copied().unwrap_or(0);
-        self.total < MAX_RUNNING && of_host < MAX_RUNNING_PER_HOST && of_session < candidate.session_limit
+    /// Counts one more connection.
+    pub fn add_connection(&mut self, host: &'a str) {
+        self.connections += 1;
+        *self.by_host.get_or_insert_with(host, || 0) += 1;
+    }
+
+    fn of_session(&self, session: &SessionId) -> u32 {
+        self.tasks_by_session.get(&session).copied().unwrap_or(0)
+    }
+
+    /// Why the candidate has to wait; `None` if it need not.
+    pub fn refuses(&self, candidate: &Candidate<'_>, is_watched: bool) -> Option<WaitReason> {
+        let limits = candidate.limits;
+        let per_host = if is_watched { limits.max_per_host_visible } else { limits.max_per_host_hidden };
+        if !candidate.is_running && self.of_session(&candidate.key.session) >= limits.max_concurrent_tasks {
+            Some(WaitReason::SessionBusy)
+        } else if self.by_host.get(&candidate.host).copied().unwrap_or(0) >= per_host {
+            Some(WaitReason::HostBusy)
+        } else if self.connections >= MAX_CONNECTIONS {
+            Some(WaitReason::WorkerBusy)
+        } else {
+            None
+        }
     }
 }
 
-/// Chooses the tasks to start now, given those that run.
-pub fn choose<'a>(mut load: Load<'a>, mut candidates: Vec<Candidate<'a>>) -> Vec<TaskKey> {
-    candidates.sort_unstable_by_key(|candidate| (candidate.created_at, candidate.key));
+/// Chooses the candidates that get a connection now, given what runs. Returns their places in `candidates`.
+pub fn choose<'a>(mut load: Load<'a>, candidates: &[Candidate<'a>], is_watched: bool) -> Vec<usize> {
+    let mut waiting: Vec<usize> = (0..candidates.len()).collect();
     let mut chosen = Vec::new();
-    for candidate in candidates {
-        if load.has_room(&candidate) {
-            load.add(&candidate.key.session, candidate.host);
-            chosen.push(candidate.key.clone());
+    loop {
+        // Whoever has the least goes first, so that a session with thousands of tasks starves no other.
+        let next = waiting
+            .iter()
+            .enumerate()
+            .filter(|(_, at)| load.refuses(&candidates[**at], is_watched).is_none())
+            .min_by_key(|(_, at)| {
+                let candidate = &candidates[**at];
+                let running = load.of_session(&candidate.key.session);
+                (candidate.is_running, candidate.priority, running, candidate.created_at, candidate.key)
+            })
+            .map(|(position, _)| position);
+        let Some(position) = next else { return chosen };
+        let at = waiting.swap_remove(position);
+        let candidate = &candidates[at];
+        load.add_connection(candidate.host);
+        if !candidate.is_running {
+            load.add_task(&candidate.key.session);
         }
+        chosen.push(at);
     }
-    chosen
 }
 
 #[cfg(test)]
@@ -64,34 +138,59 @@ mod tests {
     use super::super::id::TaskId;
     use super::*;
 
-    fn key(session: &str, task: &str) -> TaskKey {
-        TaskKey { session: SessionId::new(session), task: TaskId::new(task) }
+    fn key(session: &str, task: usize) -> TaskKey {
+        TaskKey { session: SessionId::new(session), task: TaskId::new(&task.to_string()) }
     }
 
-    fn candidate<'a>(key: &'a TaskKey, host: &'a str, created_at: u64) -> Candidate<'a> {
-        Candidate { key, host, session_limit: 4, created_at: Timestamp(created_at) }
+    fn candidate<'a>(key: &'a TaskKey, host: &'a str, limits: &'a Limits, created_at: u64) -> Candidate<'a> {
+        let created_at = Timestamp(created_at);
+        Candidate { key, host, limits, priority: Priority::Normal, created_at, is_running: false }
+    }
+
+    fn wide() -> Limits {
+        Limits { max_concurrent_tasks: 9, max_per_host_visible: 9, ..Limits::default() }
     }
 
     #[test]
-    fn the_oldest_run_first_and_every_limit_holds() {
-        let keys: Vec<TaskKey> = (0..10).map(|n| key(if n < 5 { "a" } else { "b" }, &n.to_string())).collect();
-        let same_host = keys.iter().enumerate().map(|(n, key)| candidate(key, "one", 10 - n as u64)).collect();
-        assert_eq!(choose(Load::default(), same_host), [keys[9].clone(), keys[8].clone(), keys[7].clone()]);
-
+    fn every_limit_holds() {
+        let keys: Vec<TaskKey> = (0..10).map(|n| key("a", n)).collect();
         let hosts: Vec<String> = (0..10).map(|n| format!("host{n}")).collect();
-        let apart: Vec<_> = keys.iter().zip(&hosts).map(|(key, host)| candidate(key, host, 0)).collect();
-        let chosen = choose(Load::default(), apart);
-        assert_eq!(chosen.len(), MAX_RUNNING as usize);
-        assert_eq!(chosen.iter().filter(|key| key.session.as_str() == "a").count(), 4, "the session's own limit");
+        let narrow = Limits::default();
+        let same: Vec<_> = keys.iter().map(|key| candidate(key, "one", &narrow, 0)).collect();
+        assert_eq!(choose(Load::default(), &same, true), [0, 1], "two connections to a host while a page is visible");
+        assert_eq!(choose(Load::default(), &same, false), [0, 1, 2], "three tasks of a session");
+        let limits = wide();
+        let apart: Vec<_> = keys.iter().zip(&hosts).map(|(key, host)| candidate(key, host, &limits, 0)).collect();
+        assert_eq!(choose(Load::default(), &apart, true).len(), MAX_CONNECTIONS as usize);
+        let mut load = Load::default();
+        (0..MAX_CONNECTIONS).for_each(|n| load.add_connection(&hosts[n as usize]));
+        assert_eq!(load.refuses(&apart[9], true), Some(WaitReason::WorkerBusy));
+        assert_eq!(choose(load, &apart, true), [] as [usize; 0], "what runs already counts");
     }
 
     #[test]
-    fn what_runs_already_counts() {
-        let (running, next) = (key("a", "1"), key("a", "2"));
-        let mut load = Load::default();
-        for _ in 0..MAX_RUNNING_PER_HOST {
-            load.add(&running.session, "one");
-        }
-        assert_eq!(choose(load, vec![candidate(&next, "one", 0)]), []);
+    fn sessions_take_turns_whatever_the_length_of_their_queues() {
+        let limits = wide();
+        let long: Vec<TaskKey> = (0..20).map(|n| key("long", n)).collect();
+        let short = key("short", 0);
+        let mut all: Vec<_> = long.iter().map(|key| candidate(key, "one", &limits, 0)).collect();
+        all.push(candidate(&short, "one", &limits, 99));
+        assert!(choose(Load::default(), &all, true)[..2].contains(&20), "the newcomer comes second, not last");
+    }
+
+    #[test]
+    fn high_priority_goes_first_and_a_first_connection_before_a_second() {
+        let limits = Limits { max_per_host_visible: 2, ..wide() };
+        let keys: Vec<TaskKey> = (0..3).map(|n| key("a", n)).collect();
+        let running = Candidate { is_running: true, priority: Priority::High, ..candidate(&keys[0], "one", &limits, 0) };
+        let low = Candidate { priority: Priority::Low, ..candidate(&keys[1], "one", &limits, 0) };
+        let high = Candidate { priority: Priority::High, ..candidate(&keys[2], "one", &limits, 5) };
+        assert_eq!(choose(Load::default(), &[running, low, high], true), [2, 1]);
+    }
+
+    #[test]
+    fn lanes_have_numbers_of_their_own() {
+        let numbers: Vec<u64> = Lane::all().map(Lane::number).collect();
+        assert!(numbers.is_sorted() && numbers.len() == 24);
     }
 }

@@ -4,18 +4,49 @@ use serde::{Deserialize, Serialize};
 
 use super::id::SessionId;
 
-/// What a session is set to. Durable; replaced only by one with a higher version.
+/// What a session is set to. Durable; replaced only by one with a higher version, or changed by its app while it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Configuration {
     /// Rises whenever the app changes the rest.
     pub version: u32,
+    /// How the session may use the network.
+    pub limits: Limits,
+}
+
+/// How a session may use the network. It holds for all tasks of the session, whatever they themselves allow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
     /// How many tasks of the session may be fetched at the same time.
     pub max_concurrent_tasks: u32,
+    /// Connections to one host and port while a page can be seen, whose own requests must not starve.
+    pub max_per_host_visible: u32,
+    /// Connections to one host and port while none can be seen.
+    pub max_per_host_hidden: u32,
+    /// The most that all tasks together may take from the network, in bytes per second.
+    pub max_bytes_per_second: Option<u64>,
+    /// Whether a network that is known to be metered may be used.
+    pub metered: bool,
+    /// Whether a network that tells nothing of itself may be used.
+    pub unknown_network: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_concurrent_tasks: 3,
+            max_per_host_visible: 2,
+            // HTTP/1.1 gives the whole browser six connections to a host.
+            max_per_host_hidden: 6,
+            max_bytes_per_second: None,
+            metered: true,
+            unknown_network: true,
+        }
+    }
 }
 
 impl Default for Configuration {
     fn default() -> Self {
-        Self { version: 1, max_concurrent_tasks: 3 }
+        Self { version: 1, limits: Limits::default() }
     }
 }
 
@@ -26,4 +57,37 @@ pub struct SessionRecord {
     pub id: SessionId,
     /// Its configuration.
     pub configuration: Configuration,
+}
+
+/// A change of some of a session's limits. What is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LimitsPatch {
+    /// See [`Limits::max_concurrent_tasks`].
+    pub max_concurrent_tasks: Option<u32>,
+    /// See [`Limits::max_per_host_visible`].
+    pub max_per_host_visible: Option<u32>,
+    /// See [`Limits::max_per_host_hidden`].
+    pub max_per_host_hidden: Option<u32>,
+    /// See [`Limits::max_bytes_per_second`]; 0 lifts the limit.
+    pub max_bytes_per_second: Option<u64>,
+    /// See [`Limits::metered`].
+    pub metered: Option<bool>,
+    /// See [`Limits::unknown_network`].
+    pub unknown_network: Option<bool>,
+}
+
+impl Limits {
+    /// With the changes of `patch`.
+    pub fn patched(&self, patch: &LimitsPatch) -> Self {
+        Self {
+            max_concurrent_tasks: patch.max_concurrent_tasks.unwrap_or(self.max_concurrent_tasks),
+            max_per_host_visible: patch.max_per_host_visible.unwrap_or(self.max_per_host_visible),
+            max_per_host_hidden: patch.max_per_host_hidden.unwrap_or(self.max_per_host_hidden),
+            max_bytes_per_second: patch
+                .max_bytes_per_second
+                .map_or(self.max_bytes_per_second, |limit| Some(limit).filter(|limit| *limit > 0)),
+            metered: patch.metered.unwrap_or(self.metered),
+            unknown_network: patch.unknown_network.unwrap_or(self.unknown_network),
+        }
+    }
 }

@@ -3,12 +3,16 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::TaskError;
+use super::group::GroupCounts;
 use super::http::{Representation, RestartReason};
-use super::id::{BodyId, TaskKey};
+use super::id::{BodyId, GroupId, SessionId, TaskId, TaskKey};
+use super::policy::Policy;
 use super::range_set::RangeSet;
+use super::request::{AnswerInfo, RequestFields, Source};
 use super::time::Timestamp;
+use crate::integrity::{Expected, HashState, Pieces};
 
-/// Why an active task is not being fetched.
+/// Why an active task is not being fetched. A task that waits has exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WaitReason {
     /// An attempt failed; the next one has its time.
@@ -19,6 +23,22 @@ pub enum WaitReason {
     ServerAsked,
     /// Storage refused the last commit.
     Storage,
+    /// The server wants to know who asks (401, 403): the app has to supply headers or another URL.
+    Authorization,
+    /// Its earliest begin has not come.
+    EarliestBegin,
+    /// The network is metered, and the task or its session does not allow that.
+    Metered,
+    /// The network tells nothing of itself, and the task or its session does not allow that.
+    UnknownNetwork,
+    /// It may wait for a good moment.
+    Discretionary,
+    /// Its host has as many connections as it may have.
+    HostBusy,
+    /// Its session runs as many tasks as it may.
+    SessionBusy,
+    /// The worker has as many connections as it may have.
+    WorkerBusy,
 }
 
 impl WaitReason {
@@ -29,7 +49,20 @@ impl WaitReason {
             Self::Offline => "offline",
             Self::ServerAsked => "server-asked",
             Self::Storage => "storage",
+            Self::Authorization => "authorization",
+            Self::EarliestBegin => "earliest-begin",
+            Self::Metered => "metered",
+            Self::UnknownNetwork => "unknown-network",
+            Self::Discretionary => "discretionary",
+            Self::HostBusy => "host-busy",
+            Self::SessionBusy => "session-busy",
+            Self::WorkerBusy => "worker-busy",
         }
+    }
+
+    /// Whether news of the outside (back online, page visible) should end the wait before its time.
+    pub fn ends_with_news(self) -> bool {
+        !matches!(self, Self::ServerAsked | Self::EarliestBegin)
     }
 }
 
@@ -61,23 +94,67 @@ impl TaskState {
     pub fn has_ended(&self) -> bool {
         matches!(self, Self::Completed | Self::Failed(_) | Self::Cancelled)
     }
+
+    /// Whether it is to be fetched.
+    pub fn is_active(&self) -> bool {
+        matches!(self, Self::Active { .. })
+    }
+
+    /// A small number for an index: active, paused, completed, failed, cancelled.
+    pub fn rank(&self) -> u8 {
+        match self {
+            Self::Active { .. } => 0,
+            Self::Paused => 1,
+            Self::Completed => 2,
+            Self::Failed(_) => 3,
+            Self::Cancelled => 4,
+        }
+    }
+}
+
+/// What proves that a file is right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// What the app says that its digest is.
+    pub expected: Option<Expected>,
+    /// What the app says that the digests of its pieces are: a bad piece alone is fetched again.
+    pub pieces: Option<Pieces>,
+    /// Whether a digest that the server sends (RFC 9530) is to be ignored.
+    pub ignore_server_digest: bool,
 }
 
 /// What the app asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {
-    /// The URL to fetch, as the browser serialised it.
-    pub url: String,
-    /// Its host and port: connections are counted by it.
-    pub host: String,
-    /// Whether the URL has the worker's own origin.
-    pub same_origin: bool,
+    /// Where to fetch it: the task's URL, and its mirrors.
+    pub sources: Vec<Source>,
+    /// What every request carries.
+    pub request: RequestFields,
+    /// What it allows.
+    pub policy: Policy,
+    /// What proves that the file is right.
+    pub proof: Proof,
+    /// How many bytes the app expects, for the quota check.
+    pub expected_bytes: Option<u64>,
+    /// Whether bytes are continued only if a strong validator proves that they belong together.
+    pub strong_only: bool,
+    /// The group it belongs to.
+    pub group: Option<GroupId>,
+    /// The app's own mark, to find it by.
+    pub tag: Option<String>,
     /// Made by the page for one call; the same call sent again is answered as the first.
     pub call_token: String,
     /// The app's words for people.
     pub description: Option<String>,
     /// The app's own data, as JSON text; never looked at.
     pub metadata: Option<String>,
+}
+
+impl TaskSpec {
+    /// The task's URL.
+    pub fn url(&self) -> &str {
+        self.sources.first().map_or("", |source| &source.url)
+    }
 }
 
 /// A task as it is stored, but for its progress.
@@ -89,6 +166,8 @@ pub struct TaskRecord {
     pub spec: TaskSpec,
     /// Its durable state.
     pub state: TaskState,
+    /// When it came into that state.
+    pub since: Timestamp,
     /// When it was made.
     pub created_at: Timestamp,
     /// When it ended.
@@ -96,13 +175,33 @@ pub struct TaskRecord {
 }
 
 impl TaskRecord {
-    /// Where it stands in the index of tasks that have something to do: the time of its next attempt.
+    /// When its next attempt is due, if it is active.
     pub fn due(&self) -> Option<Timestamp> {
         match self.state {
             TaskState::Active { not_before, .. } => Some(not_before),
             _ => None,
         }
     }
+
+    /// Goes into another state, at `now`.
+    pub fn enter(&mut self, state: TaskState, now: Timestamp) {
+        self.ended_at = state.has_ended().then_some(now);
+        self.since = now;
+        self.state = state;
+    }
+}
+
+/// A finished file that stays while a newer version is being fetched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// Where its chunks are.
+    pub body: BodyId,
+    /// What they are chunks of.
+    pub representation: Representation,
+    /// Its length in bytes.
+    pub length: u64,
+    /// What its answer said.
+    pub answer: Option<AnswerInfo>,
 }
 
 /// A task's checkpoint: what is durable of its file, and how the transfer is faring.
@@ -112,16 +211,30 @@ pub struct Progress {
     pub body: BodyId,
     /// What they are chunks of, once an answer told.
     pub representation: Option<Representation>,
+    /// What the first answer said.
+    pub answer: Option<AnswerInfo>,
     /// Which bytes are durable.
     pub received: RangeSet,
+    /// Which of them have been found to be what their pieces' digests say.
+    pub verified: RangeSet,
+    /// The hash of the bytes from 0 on, as far as they were hashed.
+    pub hash: Option<HashState>,
+    /// What the digest must be: the app's word, or the server's.
+    pub expected: Option<Expected>,
     /// Set once the server proved not to honour ranges.
     pub without_range: bool,
+    /// Sources that proved to serve something else, as a set of bits.
+    pub bad_sources: u32,
     /// Failures in a row, by the server or by storage.
     pub failures: u32,
     /// Attempts in a row that the network lost.
     pub lost: u32,
     /// How often the transfer went back to byte 0.
     pub restarts: u32,
+    /// How often a piece or the whole file had to be fetched again because its digest was wrong.
+    pub repairs: u32,
+    /// The file that stays until this one is there.
+    pub previous: Option<Kept>,
 }
 
 impl Progress {
@@ -130,27 +243,41 @@ impl Progress {
         Self {
             body,
             representation: None,
+            answer: None,
             received: RangeSet::default(),
+            verified: RangeSet::default(),
+            hash: None,
+            expected: None,
             without_range: false,
+            bad_sources: 0,
             failures: 0,
             lost: 0,
             restarts: 0,
+            repairs: 0,
+            previous: None,
         }
+    }
+
+    /// The complete length, if known.
+    pub fn complete_length(&self) -> Option<u64> {
+        self.representation.as_ref().and_then(|known| known.complete_length)
     }
 
     /// Whether nothing is missing of a file whose length is known.
     pub fn has_every_byte(&self) -> bool {
-        let length = self.representation.as_ref().and_then(|known| known.complete_length);
-        length.is_some_and(|length| self.received.is_exactly(length))
+        self.complete_length().is_some_and(|length| self.received.is_exactly(length))
     }
 
     /// Nothing received any more: what a restart leaves.
     pub fn restarted(&self, body: BodyId) -> Self {
         Self {
             without_range: self.without_range,
+            bad_sources: self.bad_sources,
             failures: self.failures,
             lost: self.lost,
             restarts: self.restarts + 1,
+            repairs: self.repairs,
+            previous: self.previous.clone(),
             ..Self::new(body)
         }
     }
@@ -170,15 +297,26 @@ pub struct Task {
 pub struct TaskEvent {
     /// Rises within the session; the same fact always carries the same number.
     pub seq: u64,
-    /// Which task.
-    pub task: TaskKey,
+    /// The session.
+    pub session: SessionId,
+    /// What it is about.
+    pub subject: Subject,
     /// When.
     pub at: Timestamp,
     /// What happened.
     pub kind: EventKind,
 }
 
-/// What happened to a task.
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Subject {
+    /// A task.
+    Task(TaskId),
+    /// A group.
+    Group(GroupId),
+}
+
+/// What happened to a task or a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EventKind {
     /// The file is there.
@@ -186,10 +324,16 @@ pub enum EventKind {
         /// Its length.
         bytes: u64,
     },
+    /// The file that was there is still the newest.
+    NotModified,
     /// The task was given up.
     Failed(TaskError),
+    /// A newer version could not be had; the file that was there stays.
+    RefreshFailed(TaskError),
     /// The user ended the task.
     Cancelled,
     /// The transfer went back to byte 0.
     Restarted(RestartReason),
+    /// Every member of the group has ended.
+    GroupEnded(GroupCounts),
 }

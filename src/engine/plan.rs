@@ -1,0 +1,190 @@
+//! Which bytes the next attempts should fetch: gaps first, then the tails of the segments that would take longest.
+//! Knows nothing of servers or storage.
+
+use std::ops::Range;
+
+use super::range_set::RangeSet;
+
+/// No segment is made smaller than this while nothing is known of the connection.
+const SMALLEST: u64 = 2 << 20;
+/// A new segment should be worth at least this much time of one connection…
+const WORTH_MS: u64 = 1_000;
+/// …and this many round trips, of which the request alone costs one or two.
+const WORTH_ROUND_TRIPS: u64 = 8;
+/// What nobody would call a segment, and what nobody would wait for to be split.
+const MINIMUM: Range<u64> = 1 << 20..256 << 20;
+/// Segments begin at multiples of this, or of the length of a piece.
+const ALIGNMENT: u64 = 64 << 10;
+
+/// A segment that is being fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// The first byte it was asked for.
+    pub start: u64,
+    /// The first byte that may still be given to another: behind what is read and what is being read.
+    pub free_from: u64,
+    /// Behind its last byte.
+    pub end: u64,
+    /// Its speed, or 0 if it is not known.
+    pub bytes_per_second: u64,
+}
+
+/// What is known of the connection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Link {
+    /// From a request to its head, in milliseconds.
+    pub round_trip_ms: u64,
+    /// What one connection brings; 0 if unknown.
+    pub bytes_per_second: u64,
+}
+
+impl Link {
+    /// The smallest segment that is worth a request.
+    pub fn smallest_segment(self) -> u64 {
+        if self.bytes_per_second == 0 {
+            return SMALLEST;
+        }
+        let worth_ms = WORTH_MS.max(self.round_trip_ms.saturating_mul(WORTH_ROUND_TRIPS));
+        (self.bytes_per_second.saturating_mul(worth_ms) / 1_000).clamp(MINIMUM.start, MINIMUM.end)
+    }
+}
+
+/// Plans up to `lanes` new segments of a file of `length` bytes. `running` is shortened where a tail is given away.
+/// `align` is the length of a piece, if the file has pieces.
+pub fn plan(
+    length: u64,
+    received: &RangeSet,
+    running: &mut Vec<Running>,
+    lanes: u32,
+    link: Link,
+    align: Option<u64>,
+) -> Vec<Range<u64>> {
+    let known = running.len();
+    let smallest = link.smallest_segment();
+    for lane in 0..lanes {
+        let mut taken = received.clone();
+        running.iter().for_each(|segment| taken.insert(segment.start..segment.end));
+        let next = taken.gap_from(0, length).or_else(|| donate(running, lanes - lane, smallest, align));
+        let Some(next) = next else { break };
+        let bytes_per_second = link.bytes_per_second;
+        running.push(Running { start: next.start, free_from: next.start, end: next.end, bytes_per_second });
+    }
+    running.drain(known..).map(|segment| segment.start..segment.end).collect()
+}
+
+/// Takes the tail of the segment that would take longest, if it is worth it. `lanes` more are to share it with.
+fn donate(running: &mut [Running], lanes: u32, smallest: u64, align: Option<u64>) -> Option<Range<u64>> {
+    let remaining = |segment: &Running| segment.end.saturating_sub(segment.free_from);
+    let duration = |segment: &&mut Running| remaining(segment) / segment.bytes_per_second.max(1);
+    let slowest = running.iter_mut().filter(|segment| remaining(segment) >= smallest * 2).max_by_key(duration)?;
+    let keeps = remaining(slowest) / (u64::from(lanes) + 1);
+    let at = (slowest.free_from + keeps.max(smallest)).next_multiple_of(align.unwrap_or(ALIGNMENT));
+    let end = slowest.end;
+    if at + smallest / 2 > end {
+        return None;
+    }
+    slowest.end = at;
+    Some(at..end)
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const MIB: u64 = 1 << 20;
+
+    fn running(start: u64, free_from: u64, end: u64) -> Running {
+        Running { start, free_from, end, bytes_per_second: 0 }
+    }
+
+    #[test]
+    fn the_first_segment_is_shared_in_equal_parts() {
+        let mut all = vec![running(0, 0, 400 * MIB)];
+        let new = plan(400 * MIB, &RangeSet::default(), &mut all, 3, Link::default(), None);
+        assert_eq!(all[0].end, 100 * MIB);
+        assert_eq!(new, [100 * MIB..200 * MIB, 200 * MIB..300 * MIB, 300 * MIB..400 * MIB]);
+    }
+
+    #[test]
+    fn gaps_come_before_tails() {
+        let mut received = RangeSet::default();
+        received.insert(10 * MIB..20 * MIB);
+        let mut all = vec![running(20 * MIB, 30 * MIB, 100 * MIB)];
+        let new = plan(100 * MIB, &received, &mut all, 1, Link::default(), None);
+        assert_eq!(new, [0..10 * MIB]);
+        assert_eq!(all[0].end, 100 * MIB, "nobody had to give anything away");
+    }
+
+    #[test]
+    fn the_slowest_gives_its_tail() {
+        let slow = Running { bytes_per_second: MIB, ..running(0, 10 * MIB, 60 * MIB) };
+        let fast = Running { bytes_per_second: 10 * MIB, ..running(60 * MIB, 60 * MIB, 160 * MIB) };
+        let mut all = vec![slow, fast];
+        let link = Link { round_trip_ms: 10, bytes_per_second: MIB };
+        let new = plan(160 * MIB, &RangeSet::default(), &mut all, 1, link, None);
+        assert_eq!(new, [35 * MIB..60 * MIB]);
+        assert_eq!((all[0].end, all[1].end), (35 * MIB, 160 * MIB));
+    }
+
+    #[test]
+    fn what_is_small_or_almost_done_is_left_alone() {
+        let small = plan(3 * MIB, &RangeSet::default(), &mut vec![running(0, 0, 3 * MIB)], 3, Link::default(), None);
+        assert_eq!(small, []);
+        let fast = Link { round_trip_ms: 5, bytes_per_second: 100 * MIB };
+        let soon = plan(150 * MIB, &RangeSet::default(), &mut vec![running(0, 0, 150 * MIB)], 3, fast, None);
+        assert_eq!(soon, [], "one connection is done with it in a second and a half");
+    }
+
+    #[test]
+    fn segments_begin_where_pieces_begin() {
+        let mut all = vec![running(0, 0, 100 * MIB)];
+        let new = plan(100 * MIB, &RangeSet::default(), &mut all, 2, Link::default(), Some(7 * MIB));
+        assert!(new.iter().all(|segment| segment.start % (7 * MIB) == 0), "{new:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_byte_is_planned_twice_and_none_is_forgotten(
+            length in 1u64..400,
+            kept in prop::collection::vec((0u64..400, 1u64..60), 0..6),
+            lanes in 1u32..6,
+            read in 0u64..50,
+            speed in 0u64..200,
+        ) {
+            let length = length * MIB;
+            let mut received = RangeSet::default();
+            for (start, len) in kept {
+                received.insert(start.saturating_mul(MIB).min(length)..((start + len) * MIB).min(length));
+            }
+            let mut all = Vec::new();
+            let link = Link { round_trip_ms: 20, bytes_per_second: speed * MIB };
+            for lane in 0..lanes {
+                let before = all.clone();
+                let new = plan(length, &received, &mut all, lane, link, None);
+                for (old, now) in before.iter().zip(&all) {
+                    prop_assert!(now.end <= old.end && now.end >= now.free_from, "{old:?} became {now:?}");
+                }
+                all.extend(new.into_iter().map(|range| {
+                    let free_from = (range.start + read * MIB).min(range.end);
+                    running(range.start, free_from, range.end)
+                }));
+                let mut seen = received.clone();
+                for segment in &all {
+                    prop_assert!(segment.start < segment.end, "an empty segment");
+                    let before = seen.len();
+                    seen.insert(segment.start..segment.end);
+                    prop_assert_eq!(seen.len() - before, segment.end - segment.start, "bytes planned twice");
+                }
+                if !all.is_empty() && seen.len() < length {
+                    prop_assert!(new_gaps(&seen, length) > 0);
+                }
+            }
+        }
+    }
+
+    fn new_gaps(seen: &RangeSet, length: u64) -> u64 {
+        length - seen.len()
+    }
+}

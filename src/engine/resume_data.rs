@@ -1,0 +1,98 @@
+//! Resume data: what a cancelled or failed task leaves, so that another task, perhaps later, in another session or
+//! from another URL, can go on from its bytes. It only names bytes: what they are is read from storage, where the
+//! commit that gave them up has noted it. So tampered resume data can at most name nothing.
+
+use serde::{Deserialize, Serialize};
+
+use super::error::ErrorCode;
+use super::http::Representation;
+use super::id::BodyId;
+use super::range_set::RangeSet;
+use crate::integrity::{Algorithm, Expected, HashState};
+
+/// What resume data begins with.
+const MAGIC: &[u8; 4] = b"LHrd";
+/// The version that [`write`] writes.
+const VERSION: u8 = 1;
+/// How many bytes of a SHA-256 end it. They tell damage, not tampering.
+const CHECKSUM_BYTES: usize = 8;
+
+/// A body that belongs to nobody but to whoever holds its resume data, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detached {
+    /// The body.
+    pub body: BodyId,
+    /// What its chunks are chunks of.
+    pub representation: Representation,
+    /// Which bytes there are.
+    pub received: RangeSet,
+    /// The hash of the bytes from 0 on, as far as they were hashed.
+    pub hash: Option<HashState>,
+    /// What the server says that the digest is.
+    pub expected: Option<Expected>,
+}
+
+/// What resume data claims.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// The body that holds the bytes. Unguessable, so that only who was given it can name it.
+    pub body: BodyId,
+    /// The complete length, if it was known: for the app to show.
+    pub complete_length: Option<u64>,
+    /// Which bytes there are.
+    pub received: RangeSet,
+}
+
+/// The resume data of a detached body.
+pub fn write(detached: &Detached) -> Vec<u8> {
+    let claim = Claim {
+        body: detached.body,
+        complete_length: detached.representation.complete_length,
+        received: detached.received.clone(),
+    };
+    let head = [MAGIC.as_slice(), &[VERSION]].concat();
+    let mut bytes = postcard::to_extend(&claim, head)
+        .unwrap_or_else(|_| unreachable!("a claim has no values that postcard refuses"));
+    let sum = checksum(&bytes);
+    bytes.extend(sum);
+    bytes
+}
+
+/// Reads resume data.
+///
+/// # Errors
+/// [`ErrorCode::ResumeDataInvalid`] if it is damaged, of another version, or something else.
+pub fn read(data: &[u8]) -> Result<Claim, ErrorCode> {
+    let claim = || {
+        let (signed, sum) = data.split_at_checked(data.len().checked_sub(CHECKSUM_BYTES)?)?;
+        let record = signed.strip_prefix(MAGIC)?.strip_prefix(&[VERSION])?;
+        if checksum(signed) != sum {
+            return None;
+        }
+        let (claim, rest) = postcard::take_from_bytes(record).ok()?;
+        rest.is_empty().then_some(claim)
+    };
+    claim().ok_or(ErrorCode::ResumeDataInvalid)
+}
+
+fn checksum(bytes: &[u8]) -> Vec<u8> {
+    let mut state = HashState::new(Algorithm::Sha256);
+    state.update(bytes);
+    let mut digest = state.finish().bytes;
+    digest.truncate(CHECKSUM_BYTES);
+    digest
+}
+
+impl Detached {
+    /// The bytes that may be taken up: what the claim names and storage proves.
+    pub fn proven(&self, claim: &Claim) -> RangeSet {
+        let mut proven = self.received.clone();
+        let end = self.received.iter().last().map_or(0, |range| range.end);
+        let mut at = 0;
+        while let Some(gap) = claim.received.gap_from(at, end) {
+            at = gap.end;
+            proven.remove(gap);
+        }
+        proven
+    }
+}
