@@ -1,24 +1,36 @@
 // What a page uses. Knows the messages and the browser, nothing of the component.
+import type { Authorize } from './authorization.js';
 import { connect } from './connection.js';
+import type { EventHandler } from './delegate.js';
 import { LonghaulError } from './errors.js';
-import type { SessionConfiguration } from './protocol.js';
-import { type EventHandler, Session } from './session.js';
+import { Session, type SessionConfiguration } from './session.js';
 
+export type { Authorization, AuthorizationRequest, Authorize } from './authorization.js';
+export type { AppConditions } from './conditions.js';
+export type { EventHandler } from './delegate.js';
+export type { DownloadOptions, TransferOptions } from './download.js';
 export { LonghaulError } from './errors.js';
+export type { Explanation } from './explain.js';
+export { type DownloadAllOptions, Group, type GroupMember } from './group.js';
+export type { Allowance, SessionLimits, TaskPolicies } from './policy.js';
+export { Session, type SessionConfiguration, type TaskFilter } from './session.js';
+export type { SessionEventMap } from './session-events.js';
+export { Task, type TaskUpdate } from './task.js';
 export type {
+  AnswerInfo,
+  DurableState,
   ErrorCode,
+  ErrorData,
+  GroupCounts,
   IfExists,
+  Priority,
   Resumability,
-  SessionConfiguration,
   TaskEvent,
   TaskProgress,
   TaskSnapshot,
   TaskState,
-} from './protocol.js';
-export type { DownloadOptions } from './download.js';
-export { type EventHandler, Session } from './session.js';
-export type { SessionEventMap } from './session-events.js';
-export { Task } from './task.js';
+  WaitReason,
+} from './types.js';
 
 export interface OpenSessionOptions {
   /** The registration whose service worker attaches longhaul. Default: the one that controls this page's scope. */
@@ -26,6 +38,11 @@ export interface OpenSessionOptions {
   configuration?: SessionConfiguration;
   /** Handles durable events. A page without a handler watches, and is never the delegate. */
   onEvent?: EventHandler;
+  /**
+   * Supplies headers or a new URL when a server wants to know who asks (401, 403), or when headers that are not stored
+   * are missing after the worker was restarted. Without it such a task waits, until `task.update` gives them.
+   */
+  onAuthorize?: Authorize;
   /** Ends the call, never the session. */
   signal?: AbortSignal;
 }
@@ -37,7 +54,7 @@ export interface OpenSessionOptions {
 export async function openSession(identifier: string, options: OpenSessionOptions = {}): Promise<Session> {
   const registration = await (options.serviceWorker ?? findRegistration());
   await activeWorker(registration, options.signal);
-  const session = new Session(connect(registration), identifier, options.onEvent);
+  const session = new Session(connect(registration), identifier, options);
   await session.open(options.configuration ?? {}, options.signal);
   return session;
 }

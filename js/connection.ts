@@ -1,6 +1,7 @@
 // A page's line to the service worker: posts messages, matches replies to calls, and notices when the worker has
 // died. Every call is safe to send twice, so what was not answered is sent again to the next worker.
-import { LonghaulError } from './errors.js';
+import { type AppConditions, Conditions } from './conditions.js';
+import { badArgument, LonghaulError } from './errors.js';
 import type { Answers, Call, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
 
 const PROTOCOL = 1;
@@ -28,13 +29,15 @@ export interface Listener {
   hello(): void;
   /** A worker has started: attach to it. */
   attach(): void;
-  handle(message: Incoming & { session: string }): void;
+  handle(message: Incoming): void;
 }
 
 export class Connection {
   readonly #registration: ServiceWorkerRegistration;
   readonly #pending = new Set<Pending>();
   readonly #listeners = new Set<Listener>();
+  readonly #conditions = new Conditions(() => this.#tellChange());
+  #wasVisible = this.#conditions.isVisible;
   /** The worker that is known to live, or ''. */
   #boot = '';
   #working = false;
@@ -42,7 +45,7 @@ export class Connection {
 
   constructor(registration: ServiceWorkerRegistration) {
     this.#registration = registration;
-    const kick = () => this.#listeners.size > 0 && this.post({ type: 'wake' });
+    const kick = () => this.#kick();
     navigator.serviceWorker.addEventListener('message', (event) => this.#receive(event));
     // Messages wait until this is called, unless the page uses `onmessage`.
     navigator.serviceWorker.startMessages();
@@ -58,6 +61,13 @@ export class Connection {
 
   add(listener: Listener): void {
     this.#listeners.add(listener);
+    // A worker that is yet to be met is told then.
+    if (this.#listeners.size === 1 && this.#boot !== '') this.#tellConditions();
+  }
+
+  /** What the app knows of the surroundings. */
+  setConditions(known: AppConditions): void {
+    this.#conditions.set(known);
   }
 
   /** The worker knows pages, not sessions: another one of this page with the same name attaches anew. */
@@ -113,7 +123,7 @@ export class Connection {
     } catch (error) {
       // Something in it cannot be cloned.
       this.#pending.delete(pending);
-      pending.reject(new LonghaulError({ code: 'bad-argument', detail: String(error) }));
+      pending.reject(badArgument(String(error)));
     }
   }
 
@@ -144,6 +154,7 @@ export class Connection {
     this.#boot = boot;
     // What was sent while no worker was known is most likely what started this one; if not, `#watch` sees to it.
     const unanswered = [...this.#pending].filter((pending) => pending.boot !== '');
+    if (this.#listeners.size > 0) this.#tellConditions();
     for (const listener of this.#listeners) listener.attach();
     for (const pending of unanswered) this.#send(pending);
     // The worker holds this lock for life. Being granted it means that the worker is dead.
@@ -152,6 +163,25 @@ export class Connection {
       this.#boot = '';
       this.#revive();
     });
+  }
+
+  #kick(): void {
+    if (this.#listeners.size > 0) this.post({ type: 'wake' });
+  }
+
+  #tellConditions(): void {
+    this.post({ type: 'conditions', ...this.#conditions.now });
+  }
+
+  /** A page that goes out of sight starts no worker; any other change may be what a task waits for. */
+  #tellChange(): void {
+    const wasVisible = this.#wasVisible;
+    this.#wasVisible = this.#conditions.isVisible;
+    if (this.#listeners.size === 0) return;
+    if (this.#boot !== '') this.#tellConditions();
+    const cameIntoSight = this.#wasVisible && !wasVisible;
+    const wentOutOfSight = wasVisible && !this.#wasVisible;
+    if (cameIntoSight || (this.#boot === '' && !wentOutOfSight)) this.#kick();
   }
 
   /** Starts the next worker if there is anything for it to do. */

@@ -1,55 +1,141 @@
-// A download as the app asks for it becomes the call that the worker understands.
-import { LonghaulError } from './errors.js';
-import type { Call, IfExists } from './protocol.js';
+// A download as the app asks for it becomes the spec that the worker understands.
+import { badArgument } from './errors.js';
+import { given } from './given.js';
+import { policyFields, type TaskPolicies } from './policy.js';
+import type { HeaderPair, SpecFields } from './protocol.js';
+import { divideHeaders, parseHeaders, parseSource } from './source.js';
+import type { IfExists } from './types.js';
 
-export interface DownloadOptions {
-  /** The app's own id. The same id and URL again give the same task, also after a kill. */
+const DIGEST_BYTES = 32;
+
+/** What can be said of every download. */
+export interface TransferOptions extends TaskPolicies {
+  /** The app's own id, 1 to 1024 bytes. The same id and URL again give the same task, also after a kill. */
   id?: string;
+  /** Other URLs of the very same file. Headers go to those of the same origin only. */
+  mirrors?: (string | URL)[];
+  /**
+   * For every request to the URL's origin. Kept in memory only, except Accept, Accept-Language and Content-Language:
+   * after the worker was restarted, `onAuthorize` is asked for them.
+   */
+  headers?: HeadersInit;
+  /** Lets `headers` be stored in the clear, so that the task goes on without being asked. */
+  persistHeaders?: boolean;
+  /** Default `same-origin`. */
+  credentials?: RequestCredentials;
+  referrerPolicy?: ReferrerPolicy;
+  /** `error`: a redirect fails the task. Default `follow`. */
+  redirect?: 'follow' | 'error';
+  /** Names of the answer's headers to keep in `task.answer`. */
+  keepHeaders?: string[];
+  /** Subresource Integrity metadata that the whole file must agree with: `sha256-…`, `sha384-…` or `sha512-…`. */
+  integrity?: string;
+  /**
+   * SHA-256 of each piece of `length` bytes (at least 256 KiB; the last piece may be shorter), as hex strings or 32
+   * bytes each in one buffer. A bad piece alone is fetched again.
+   */
+  pieces?: { length: number; sha256: ArrayBuffer | Uint8Array | string[] };
+  /** Whether a digest that the server sends (RFC 9530) is to agree, too. Default `verify`. */
+  serverDigest?: 'verify' | 'ignore';
+  /** How many bytes the app expects, for a check of the storage quota before the first is fetched. */
+  expectedBytes?: number;
+  /** `strong-only`: go on from kept bytes only if a strong validator proves that they belong together. Default `any`. */
+  resume?: 'any' | 'strong-only';
+  /** The app's own mark, to find tasks by. */
+  tag?: string;
+  /** The app's words for people. */
+  description?: string;
+  /** Anything that JSON can hold, up to 64 kB of it. */
+  metadata?: unknown;
+}
+
+export interface DownloadOptions extends TransferOptions {
   /** What to do if the id is taken. Default `keep`. */
   ifExists?: IfExists;
-  description?: string;
-  /** Anything that JSON can hold. */
-  metadata?: unknown;
+  /** The group that it belongs to. */
+  group?: string;
   /** Ends the call, never the task. */
   signal?: AbortSignal;
 }
 
-/** The call, with a token of its own: sent again, it is answered as the first. */
-export function downloadCall(session: string, url: string | URL, options: DownloadOptions): Call & { type: 'download' } {
-  const target = parse(url);
-  const { metadata, description } = options;
-  return {
-    type: 'download',
-    session,
-    id: options.id ?? crypto.randomUUID(),
-    url: target.href,
-    host: target.host,
-    sameOrigin: target.origin === location.origin,
-    token: crypto.randomUUID(),
-    ifExists: options.ifExists ?? 'keep',
-    ...(description !== undefined && { description }),
-    ...(metadata !== undefined && { metadata: toJson(metadata) }),
-  };
+/** A spec, the headers that must not be stored, and what ends the call. */
+interface Asked {
+  spec: SpecFields;
+  secrets: HeaderPair[];
+  signal: AbortSignal | undefined;
 }
 
-function parse(url: string | URL): URL {
-  let target;
-  try {
-    target = new URL(url, location.href);
-  } catch {
-    throw new LonghaulError({ code: 'bad-argument', detail: `not a URL: ${url}` });
+/**
+ * Reads what is asked for. Of a `Request` its URL, headers, credentials, referrerPolicy, redirect, integrity and
+ * signal are kept, unless the options say otherwise; referrer, cache and priority are not.
+ */
+export function readDownload(target: string | URL | Request, options: DownloadOptions, id: string): Asked {
+  const request = target instanceof Request ? target : undefined;
+  const source = parseSource(request?.url ?? (target as string | URL));
+  if (request) check(request, source.origin);
+  const pairs = parseHeaders(request?.headers, options.headers);
+  const { headers, secrets } = divideHeaders(pairs, options.persistHeaders ?? false);
+  const redirect = oneOf('redirect', options.redirect ?? request?.redirect, ['follow', 'error']);
+  const { pieces, metadata } = options;
+  const policy = policyFields(options);
+  const spec = {
+    id,
+    sources: [source, ...(options.mirrors ?? []).map(parseSource)],
+    ...given({
+      headers: headers.length > 0 ? headers : undefined,
+      credentials: options.credentials ?? request?.credentials,
+      referrerPolicy: (options.referrerPolicy ?? request?.referrerPolicy) || undefined,
+      refuseRedirects: redirect === 'error' ? true : undefined,
+      keepHeaders: options.keepHeaders,
+      integrity: (options.integrity ?? request?.integrity) || undefined,
+      pieceLength: pieces?.length,
+      pieceDigests: pieces && flatten(pieces.sha256),
+      ignoreServerDigest: oneOf('serverDigest', options.serverDigest, ['verify', 'ignore']) === 'ignore' ? true : undefined,
+      expectedBytes: options.expectedBytes,
+      strongOnly: oneOf('resume', options.resume, ['any', 'strong-only']) === 'strong-only' ? true : undefined,
+      group: options.group,
+      tag: options.tag,
+      description: options.description,
+      metadata: metadata === undefined ? undefined : toJson(metadata),
+      policy: Object.keys(policy).length > 0 ? policy : undefined,
+    }),
+  };
+  const signals = [options.signal, request?.signal].filter((signal) => signal !== undefined);
+  return { spec, secrets, signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0] };
+}
+
+/** Refuses a request that cannot be made again later, or whose answer could not be read. */
+function check(request: Request, origin: string): void {
+  if (request.method !== 'GET') throw badArgument('method: only GET can be downloaded');
+  const isReadable = request.mode === 'cors' || (request.mode === 'same-origin' && origin === location.origin);
+  if (!isReadable) throw badArgument(`mode: ${request.mode} cannot be downloaded`);
+  if (request.cache === 'only-if-cached') throw badArgument('cache: only-if-cached cannot be downloaded');
+}
+
+function oneOf<T extends string>(field: string, value: string | undefined, words: T[]): T | undefined {
+  if (value !== undefined && !words.includes(value as T)) throw badArgument(`${field}: is none of ${words.join(', ')}`);
+  return value as T | undefined;
+}
+
+/** The digests in a buffer of their own: a message takes the whole buffer of a view along. */
+function flatten(digests: ArrayBuffer | Uint8Array | string[]): Uint8Array {
+  if (!Array.isArray(digests)) return new Uint8Array(digests).slice();
+  const flat = new Uint8Array(digests.length * DIGEST_BYTES);
+  for (const [at, hex] of digests.entries()) {
+    if (!/^[0-9a-f]{64}$/i.test(hex)) throw badArgument(`pieces: sha256[${at}] is not 64 hex digits`);
+    for (let byte = 0; byte < DIGEST_BYTES; byte++) {
+      flat[at * DIGEST_BYTES + byte] = parseInt(hex.slice(2 * byte, 2 * byte + 2), 16);
+    }
   }
-  if (target.protocol !== 'https:' && target.protocol !== 'http:') {
-    throw new LonghaulError({ code: 'unsupported-scheme', detail: target.protocol });
-  }
-  target.hash = '';
-  return target;
+  return flat;
 }
 
 function toJson(metadata: unknown): string {
   try {
-    return JSON.stringify(metadata);
+    const text = JSON.stringify(metadata) as string | undefined;
+    if (text !== undefined) return text;
   } catch (error) {
-    throw new LonghaulError({ code: 'bad-argument', detail: `metadata: ${error}` });
+    throw badArgument(`metadata: ${error}`);
   }
+  throw badArgument('metadata: cannot be JSON');
 }

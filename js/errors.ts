@@ -1,25 +1,34 @@
 // Errors as pages meet them: the stable code from the worker, a sentence that says what to do, and whether trying
 // again helps.
-import type { ErrorCode, ErrorData } from './protocol.js';
+import type { ErrorCode, ErrorData } from './types.js';
 
 const sentences: Record<ErrorCode, string> = {
   aborted: 'The call was aborted. The task, if it exists, goes on; cancel() ends it.',
-  'bad-argument': 'A value in the call cannot be used: check its type, and that names are 1 to 1024 bytes long.',
+  'authorization-not-durable': 'The worker was restarted and the task\'s headers are not stored. Give them again with update(), then resume() it; openSession({ onAuthorize }) or persistHeaders avoids this.',
+  'bad-argument': 'A value in the call cannot be used: see detail. Names are 1 to 1024 bytes long.',
   'bad-content-range': 'The server keeps answering range requests with another range than asked. Check its Content-Range.',
   'body-too-long': 'The server sent more bytes than it announced. Check its Content-Length and Content-Range.',
   'component-failed': 'The transfer component could not run in the service worker. Call again; see its console if this persists.',
+  'cors-blocked': 'The server can be reached, but does not let this origin read it. Have it send Access-Control-Allow-Origin.',
+  'csp-blocked': 'This app\'s own content security policy forbids the URL. Add its origin to connect-src of the service worker\'s policy.',
+  'digest-mismatch': 'The file is not what its digest says. Check the integrity or pieces that were given, and the file on the server.',
   'http-status': 'The server refused the file with a status that trying again would not change.',
   'id-in-use': 'The id belongs to a task with another URL. Use another id, or ifExists: "replace".',
   'length-mismatch': 'The server keeps ending the file before its announced length.',
+  'mixed-content': 'A page of https: cannot load from http:. Use an https: URL.',
   network: 'The server could not be reached, again and again. Call resume() to try again from the kept bytes.',
   'no-service-worker': 'No service worker with longhaul was found. Register one that calls attach(), and pass its registration.',
   'not-finished': 'This needs a task that has ended: a file needs a completed one.',
   'protocol-mismatch': 'The page and the service worker run different versions of longhaul. Reload the page.',
   'quota-exceeded': 'The storage quota is used up. Release finished files, then resume() the task.',
+  'resume-data-invalid': 'The resume data is damaged, or of a newer version of longhaul. Call download() instead.',
+  'resume-data-stale': 'The bytes that the resume data names are gone, or were taken up already. Call download() instead.',
   'session-not-open': 'No session with this identifier was opened. Call openSession() first.',
   storage: 'The browser\'s storage failed. Call again.',
-  'task-exists': 'A task with this id exists already.',
-  'task-not-found': 'No task has this id.',
+  'task-exists': 'A task with this id exists already. Use task(id) to get it, or another ifExists.',
+  'task-not-found': 'No task has this id: it was never made, or was released.',
+  'timed-out': 'The transfer took longer than its resourceTimeout. Raise that with update(), then resume() it.',
+  unauthorized: 'The server refuses the headers or the URL that were supplied. Give others with update(), then resume() the task.',
   'unsupported-scheme': 'Only http: and https: URLs can be transferred.',
   'version-too-low': 'A newer version of this session\'s configuration is stored. Load the newer app.',
 };
@@ -36,16 +45,19 @@ const retryHelps: ReadonlySet<ErrorCode> = new Set([
 /** Whether the task is not there, or no longer. */
 export const isTaskNotFound = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'task-not-found';
 
+/** A value that cannot be used; `detail` names its field. */
+export const badArgument = (detail: string): LonghaulError => new LonghaulError({ code: 'bad-argument', detail });
+
 /** What every promise of longhaul rejects with. */
 export class LonghaulError extends Error {
   override readonly name = 'LonghaulError';
   /** Stable; see `ErrorCode`. */
   readonly code: ErrorCode;
-  /** The HTTP status, for `http-status`. */
+  /** The HTTP status, where one was the cause. */
   readonly status?: number;
-  /** What the browser or the server said. */
+  /** What the browser or the server said, or which value of the call is meant. */
   readonly detail?: string;
-  /** Whether the same call, or `resume()`, may succeed later. */
+  /** Whether the same call, or `resume()`, may succeed later without anything being changed. */
   readonly retry: boolean;
 
   constructor(data: ErrorData) {

@@ -1,5 +1,6 @@
-// The messages between a page and the service worker, as typed unions. Types only; imports nothing.
-// `Protocol` rises when a message changes its meaning: both sides refuse a number they do not know.
+// The messages between a page and the service worker, as typed unions. Types only. `Protocol` rises when a message
+// changes its meaning: both sides refuse a number they do not know.
+import type { DurableState, ErrorData, GroupCounts, IfExists, Priority, TaskEvent, TaskProgress, TaskSnapshot } from './types.js';
 
 /** The version of the messages in this file. */
 export type Protocol = 1;
@@ -7,151 +8,159 @@ export type Protocol = 1;
 /** A message before its sender has put the version on it. */
 export type Unversioned<T> = T extends { longhaul: Protocol } ? Omit<T, 'longhaul'> : never;
 
-/** What a task is doing. The last three are final. */
-export type TaskState = 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled';
+/** A header's name and value. */
+export type HeaderPair = [name: string, value: string];
 
-/** Whether kept bytes may be continued, told from the server's answer (RFC 9110 sections 8.8 and 14). */
-export type Resumability = 'unknown' | 'resumable' | 'resumable-by-comparison' | 'restart-only';
-
-/** Stable error codes; the sentences for people are in `errors.ts`. */
-export type ErrorCode =
-  | 'aborted'
-  | 'bad-argument'
-  | 'bad-content-range'
-  | 'body-too-long'
-  | 'component-failed'
-  | 'http-status'
-  | 'id-in-use'
-  | 'length-mismatch'
-  | 'network'
-  | 'no-service-worker'
-  | 'not-finished'
-  | 'protocol-mismatch'
-  | 'quota-exceeded'
-  | 'session-not-open'
-  | 'storage'
-  | 'task-exists'
-  | 'task-not-found'
-  | 'unsupported-scheme'
-  | 'version-too-low';
-
-/** An error as plain data. */
-export interface ErrorData {
-  code: ErrorCode;
-  /** The HTTP status, for `http-status`. */
-  status?: number;
-  /** What the browser or the server said, for a log. */
-  detail?: string;
-}
-
-/** Durable configuration of a session. */
-export interface SessionConfiguration {
-  /** A higher version replaces the stored configuration, a lower one is refused. Default 1. */
-  version?: number;
-  /** How many tasks of this session may be fetched at the same time. Default 3. */
-  maxConcurrentTasks?: number;
-}
-
-/** One task as the worker knows it. */
-export interface TaskSnapshot {
-  id: string;
+/** A URL, with what only the browser can take from it. */
+export interface Source {
   url: string;
-  state: TaskState;
-  /** Why a `waiting` task waits: `retry`, `offline` or `server-asked` (Retry-After). */
-  reason?: string;
-  /** When a `waiting` task is tried again, in epoch milliseconds. */
-  waitUntil?: number;
-  receivedBytes: number;
-  /** The representation's complete length, once known. */
-  completeLength?: number;
-  resumability: Resumability;
-  contentType?: string;
-  description?: string;
-  /** The app's own data, as JSON text. */
-  metadata?: string;
-  createdAt: number;
-  endedAt?: number;
-  /** How often the transfer had to start again from byte 0. */
-  restarts: number;
-  error?: ErrorData;
+  /** Host and port. */
+  host: string;
+  origin: string;
 }
 
-/** A durable fact: kept until the session's delegate has acknowledged it. */
-export interface TaskEvent {
-  /** Rises within a session; the same fact always carries the same number. */
-  seq: number;
-  type: 'completed' | 'failed' | 'cancelled' | 'restarted';
-  taskId: string;
-  /** Epoch milliseconds. */
-  at: number;
-  /** The file's length, for `completed`. */
-  bytes?: number;
-  /** For `failed`. */
-  error?: ErrorData;
-  /** Why the transfer went back to byte 0, for `restarted`. */
-  reason?: string;
+/** A task's policies. What is missing keeps its value, or its default; 0 lifts a limit or a time. */
+export interface PolicyFields {
+  priority?: Priority;
+  metered?: boolean;
+  unknownNetwork?: boolean;
+  discretionaryUntil?: number;
+  beginAt?: number;
+  maxBytesPerSecond?: number;
+  maxSegments?: number;
+  stallTimeoutMs?: number;
+  resourceTimeoutMs?: number;
+  maxFailures?: number;
 }
 
-/** Live progress of one task. Not durable; never sent after the task has ended. */
-export interface TaskProgress {
+/** How a session may use the network. What is missing keeps its value, or its default. */
+export interface LimitFields {
+  maxConcurrentTasks?: number;
+  maxPerHostVisible?: number;
+  maxPerHostHidden?: number;
+  /** 0 lifts the limit. */
+  maxBytesPerSecond?: number;
+  metered?: boolean;
+  unknownNetwork?: boolean;
+}
+
+/** What a task is to fetch, and how. */
+export interface SpecFields {
   id: string;
-  receivedBytes: number;
-  completeLength?: number;
-  bytesPerSecond: number;
+  /** The task's own URL, then its mirrors. */
+  sources: Source[];
+  /** Headers that may be stored. */
+  headers?: HeaderPair[];
+  credentials?: RequestCredentials;
+  referrerPolicy?: ReferrerPolicy;
+  refuseRedirects?: boolean;
+  keepHeaders?: string[];
+  /** Subresource Integrity metadata. */
+  integrity?: string;
+  pieceLength?: number;
+  /** SHA-256 of each piece, 32 bytes each, one after the other. */
+  pieceDigests?: Uint8Array;
+  ignoreServerDigest?: boolean;
+  expectedBytes?: number;
+  strongOnly?: boolean;
+  group?: string;
+  tag?: string;
+  description?: string;
+  /** JSON text. */
+  metadata?: string;
+  policy?: PolicyFields;
 }
 
-/** What to do when the id is already taken. */
-export type IfExists = 'keep' | 'replace' | 'error';
+/** Tasks that agree with all that is set. */
+export interface FilterFields {
+  states?: DurableState[];
+  group?: string;
+  tag?: string;
+}
 
-/** What a page asks; each is answered through the message's port. */
+/** A call that makes tasks; `token` is made for this one call: sent again, it is answered as the first. */
+interface Making {
+  session: string;
+  token: string;
+}
+
+/** What a page asks; each is answered through the message's port. Each may be sent twice. */
 export type Call =
-  | { type: 'open'; session: string; configuration: SessionConfiguration }
-  | {
-      type: 'download';
-      session: string;
-      id: string;
-      url: string;
-      /** The URL's host and port, as the browser parsed it. */
-      host: string;
-      /** Whether the URL has the worker's own origin. */
-      sameOrigin: boolean;
-      /** Made for this one call: the same call sent again is answered as the first. */
-      token: string;
-      ifExists: IfExists;
-      description?: string;
-      metadata?: string;
-    }
-  | { type: 'tasks'; session: string; after?: string; limit: number }
-  | { type: 'task' | 'pause' | 'resume' | 'cancel' | 'release'; session: string; id: string }
+  | { type: 'open'; session: string; version: number; limits: LimitFields }
+  | { type: 'update-session'; session: string; limits: LimitFields }
+  /** `secrets` are headers that must not be stored. */
+  | (Making & { type: 'download'; spec: SpecFields; secrets: HeaderPair[]; ifExists: IfExists })
+  | (Making & { type: 'resume-from'; spec: SpecFields; secrets: HeaderPair[]; data: Uint8Array })
+  /** A batch of a group's members; `last` says that no more follow. */
+  | (Making & { type: 'download-all'; group: string; failsTogether: boolean; members: SpecFields[]; last: boolean })
+  | { type: 'task' | 'pause' | 'resume' | 'resume-data' | 'release'; session: string; id: string }
+  /** `keep`: the bytes stay for a while, named by the resume data in the answer. */
+  | { type: 'cancel'; session: string; id: string; keep: boolean }
+  | { type: 'update'; session: string; id: string; policy: PolicyFields }
+  /** `headers` replace those that were given before. */
+  | { type: 'authorize'; session: string; id: string; headers?: HeaderPair[]; persist: boolean; source?: Source }
   /** The stored chunk of a finished file that starts at `offset`. */
   | { type: 'chunk'; session: string; id: string; offset: number }
+  | ({ type: 'select'; session: string; after?: string; limit: number } & FilterFields)
+  | ({ type: 'bulk'; session: string; action: BulkAction } & FilterFields)
+  | { type: 'group'; session: string; group: string }
   | { type: 'history'; session: string; before?: number; limit: number };
+
+export type BulkAction = 'pause' | 'resume' | 'cancel' | 'release';
+
+interface TaskAnswer {
+  task: TaskSnapshot;
+}
 
 /** What a call is answered with. */
 export interface Answers {
   open: { version: number };
-  download: { task: TaskSnapshot; created: boolean };
-  tasks: { tasks: TaskSnapshot[]; next?: string };
-  task: { task: TaskSnapshot };
-  pause: { task: TaskSnapshot };
-  resume: { task: TaskSnapshot };
-  cancel: { task: TaskSnapshot };
+  'update-session': { version: number };
+  download: TaskAnswer & { created: boolean };
+  'resume-from': TaskAnswer & { created: boolean };
+  /** How many of the batch are new, and how the group stands, if that is known. */
+  'download-all': { created: number; counts?: GroupCounts };
+  task: TaskAnswer;
+  pause: TaskAnswer;
+  resume: TaskAnswer;
+  update: TaskAnswer;
+  authorize: TaskAnswer;
+  cancel: TaskAnswer & { resumeData?: ArrayBuffer };
+  'resume-data': TaskAnswer & { resumeData?: ArrayBuffer };
   release: Record<string, never>;
   /** Without a chunk at the end of the file. */
   chunk: { chunk?: Blob | ArrayBuffer; length: number; contentType?: string };
+  select: { tasks: TaskSnapshot[]; next?: string };
+  /** How many tasks were meant. */
+  bulk: { count: number };
+  group: { counts: GroupCounts };
   history: { events: TaskEvent[] };
+}
+
+/** What a page sees of the surroundings; what it cannot tell is missing. */
+export interface ConditionFields {
+  /** Whether the page can be seen. */
+  visible?: boolean;
+  /** Whether the network is metered, or the user asks to save data. */
+  metered?: boolean;
+  /** Whether the device is being charged. */
+  charging?: boolean;
+  /** Whether the app says that this is a good moment for what is discretionary. */
+  idle?: boolean;
 }
 
 /** Page to worker. `hello` and `call` also wake the worker and let it take up its work. */
 export type PageMessage = { longhaul: Protocol } & (
   | { type: 'call'; call: Call }
   /** Attach to a session, again after each boot of the worker. */
-  | { type: 'hello'; session: string; delegate: boolean }
+  | { type: 'hello'; session: string; delegate: boolean; canAuthorize: boolean }
   | { type: 'bye'; session: string }
   /** The delegate's handler has resolved for every event up to and including `seq`. */
   | { type: 'ack'; session: string; seq: number }
+  /** Replaces what this page told before. */
+  | ({ type: 'conditions' } & ConditionFields)
   | { type: 'pong' }
-  /** Sent when expected pings stay away, and when the page comes back online. */
+  /** Sent when expected pings stay away, and when the page comes back online or into sight. */
   | { type: 'wake' }
 );
 
@@ -168,8 +177,20 @@ export type WorkerMessage = { longhaul: Protocol } & (
   | { type: 'events'; session: string; events: TaskEvent[] }
   | { type: 'observed'; session: string; event: TaskEvent }
   | { type: 'task'; session: string; task: TaskSnapshot }
+  | { type: 'group'; session: string; id: string; counts: GroupCounts }
   | { type: 'released'; session: string; id: string }
   | { type: 'progress'; session: string; tasks: TaskProgress[] }
   /** Every event that was waiting when the delegate attached has been acknowledged. */
   | { type: 'all-events-delivered'; session: string }
+  | AuthorizeMessage
 );
+
+/** A server wants to know who asks. Without a status, headers that are not stored are missing after a boot. */
+export interface AuthorizeMessage {
+  type: 'authorize';
+  session: string;
+  id: string;
+  /** Without its query. */
+  url: string;
+  status?: number;
+}

@@ -1,10 +1,13 @@
 // The types of what a session dispatches, so that `addEventListener` knows each event's `detail`. Types only.
-import type { TaskEvent, TaskProgress } from './protocol.js';
+import type { Group } from './group.js';
 import type { Task } from './task.js';
+import type { TaskEvent, TaskProgress } from './types.js';
 
 export interface SessionEventMap {
   /** A task whose state changed. */
   task: CustomEvent<Task>;
+  /** A group whose counts changed. */
+  group: CustomEvent<Group>;
   /** Live progress of running tasks. */
   progress: CustomEvent<TaskProgress[]>;
   /** A durable event, before it is handled here or seen while another page handles it. */

@@ -1,84 +1,142 @@
-// A session, as a page holds it: attaches to the worker, is its delegate if it can be, handles events one after the
-// other, and acknowledges each once its handler has resolved.
+// A session, as a page holds it: what an app does with it becomes calls, what the worker says becomes events.
+import { Authorizer, type Authorize } from './authorization.js';
+import type { AppConditions } from './conditions.js';
 import type { Connection, Incoming, Listener } from './connection.js';
-import { type DownloadOptions, downloadCall } from './download.js';
+import { Delegate, type EventHandler } from './delegate.js';
+import { type DownloadOptions, readDownload } from './download.js';
 import { isTaskNotFound } from './errors.js';
-import type { SessionConfiguration, TaskEvent, TaskProgress, TaskSnapshot } from './protocol.js';
-import type { SessionEventMap, SessionEventTarget } from './session-events.js';
-import { Task } from './task.js';
+import { given } from './given.js';
+import { downloadAll, type DownloadAllOptions, type Group, type GroupMember } from './group.js';
+import { limitFields, type SessionLimits } from './policy.js';
+import type { BulkAction, FilterFields } from './protocol.js';
+import type { SessionEventTarget } from './session-events.js';
+import type { Task } from './task.js';
+import type { DurableState, TaskEvent } from './types.js';
+import { type Emit, View } from './view.js';
 
 const PAGE_OF_TASKS = 200;
-const FIRST_HANDLER_RETRY_MS = 1_000;
-const LAST_HANDLER_RETRY_MS = 60_000;
 
-/** Handles a durable event; the event is acknowledged when the promise resolves, and comes again if it does not. */
-export type EventHandler = (event: TaskEvent) => void | Promise<void>;
+export interface SessionConfiguration extends SessionLimits {
+  /** A higher version replaces the stored configuration, a lower one is refused. Default 1. */
+  version?: number;
+}
 
-/**
- * A named group of transfers. Dispatches `task` (a Task whose state changed), `progress` (TaskProgress[]), `event`
- * (a TaskEvent), `released` (an id), `delegate` and `alleventsdelivered`; all are CustomEvents.
- */
+/** Tasks that agree with all that is given. */
+export interface TaskFilter {
+  state?: DurableState | DurableState[];
+  group?: string;
+  tag?: string;
+}
+
+/** @internal What a page brings to its session. */
+export interface Handlers {
+  onEvent?: EventHandler | undefined;
+  onAuthorize?: Authorize | undefined;
+}
+
+/** A named group of transfers. Dispatches the CustomEvents of `SessionEventMap`. */
 export class Session extends (EventTarget as new () => SessionEventTarget) {
   readonly identifier: string;
   readonly #connection: Connection;
-  readonly #tasks = new Map<string, Task>();
-  readonly #onEvent: EventHandler | undefined;
+  readonly #view: View;
+  readonly #authorizer: Authorizer | undefined;
+  readonly #delegate: Delegate;
   readonly #line: Listener;
-  #isDelegate = false;
-  #handledSeq = 0;
-  #queue: TaskEvent[] = [];
-  #isHandling = false;
-  #giveUpLock: (() => void) | undefined;
-  #isDetached = false;
 
   /** @internal */
-  constructor(connection: Connection, identifier: string, onEvent: EventHandler | undefined) {
+  constructor(connection: Connection, identifier: string, { onEvent, onAuthorize }: Handlers) {
     super();
     this.#connection = connection;
     this.identifier = identifier;
-    this.#onEvent = onEvent;
+    const emit: Emit = (type, detail) => this.dispatchEvent(new CustomEvent(type, { detail }));
+    this.#view = new View(connection, identifier, emit);
+    this.#authorizer = onAuthorize && new Authorizer(onAuthorize, (call) => connection.call(call));
+    this.#delegate = new Delegate(onEvent, {
+      elected: () => {
+        this.#hello();
+        emit('delegate', undefined);
+      },
+      seen: (event) => emit('event', event),
+      handled: (seq) => connection.post({ type: 'ack', session: identifier, seq }),
+    });
     this.#line = {
       identifier,
       hello: () => this.#hello(),
-      attach: () => this.#attach(),
-      handle: (message) => this.#handle(message),
+      attach: () => {
+        this.#hello();
+        this.#view.refresh();
+      },
+      handle: (message) => this.#handle(message, emit),
     };
   }
 
   /** Whether this page's handler acknowledges the session's events. */
   get isDelegate(): boolean {
-    return this.#isDelegate;
+    return this.#delegate.isElected;
   }
 
   /** @internal */
-  async open(configuration: SessionConfiguration, signal?: AbortSignal): Promise<void> {
-    await this.#connection.call({ type: 'open', session: this.identifier, configuration }, signal);
+  async open({ version = 1, ...limits }: SessionConfiguration, signal?: AbortSignal): Promise<void> {
+    await this.#connection.call({ type: 'open', session: this.identifier, version, limits: limitFields(limits) }, signal);
     this.#connection.add(this.#line);
     this.#hello();
-    // One delegate at a time: the page that holds this lock, and the next in line when it is gone.
-    if (this.#onEvent) {
-      void navigator.locks.request(`longhaul:${this.#connection.scope}:${this.identifier}`, () => this.#becomeDelegate());
-    }
+    this.#delegate.stand(`longhaul:${this.#connection.scope}:${this.identifier}`);
+  }
+
+  /** Changes how the session may use the network, durably and for running tasks too; what is missing stays. */
+  async update(limits: SessionLimits): Promise<void> {
+    await this.#connection.call({ type: 'update-session', session: this.identifier, limits: limitFields(limits) });
   }
 
   /** Makes a download task, durably, before it resolves. */
-  async download(url: string | URL, options: DownloadOptions = {}): Promise<Task> {
-    const { task } = await this.#connection.call(downloadCall(this.identifier, url, options), options.signal);
-    return this.#learn(task);
+  async download(url: string | URL | Request, options: DownloadOptions = {}): Promise<Task> {
+    const { ifExists = 'keep', id = crypto.randomUUID() } = options;
+    const { signal, ...asked } = readDownload(url, options, id);
+    const token = crypto.randomUUID();
+    const call = { type: 'download', session: this.identifier, token, ifExists, ...asked } as const;
+    return this.#view.task((await this.#connection.call(call, signal)).task);
   }
 
-  /** All tasks of the session, in the order of their ids. */
+  /** Makes a download task that begins with the bytes that another one left, if they fit what its server has now. */
+  async resumeFrom(resumeData: ArrayBuffer | Uint8Array, url: string | URL | Request, options: Omit<DownloadOptions, 'ifExists'> = {}): Promise<Task> {
+    const { signal, ...asked } = readDownload(url, options, options.id ?? crypto.randomUUID());
+    const token = crypto.randomUUID();
+    const call = { type: 'resume-from', session: this.identifier, token, data: new Uint8Array(resumeData).slice(), ...asked } as const;
+    return this.#view.task((await this.#connection.call(call, signal)).task);
+  }
+
+  /**
+   * Makes many tasks of one group, in batches. A member's id, if it has none, is made from its URL; members that exist
+   * stay as they are, so the same call again goes on where it was cut.
+   */
+  async downloadAll(members: Iterable<GroupMember> | AsyncIterable<GroupMember>, options: DownloadAllOptions): Promise<Group> {
+    const group = this.#view.group(options.group);
+    await downloadAll(this.#connection, group, this.identifier, members, options);
+    return group;
+  }
+
+  /** A group of tasks, with its present counts. */
+  async group(id: string): Promise<Group> {
+    return this.#view.group(id).refresh();
+  }
+
+  /** One page of tasks, in the order of their ids. `next`, given as `after`, continues; it is undefined at the end. */
+  async query({ after, limit = PAGE_OF_TASKS, ...filter }: TaskFilter & { after?: string; limit?: number } = {}): Promise<{
+    tasks: Task[];
+    next: string | undefined;
+  }> {
+    const call = { type: 'select', session: this.identifier, limit, ...filterFields(filter), ...given({ after }) } as const;
+    const { tasks, next } = await this.#connection.call(call);
+    return { tasks: tasks.map((task) => this.#view.task(task)), next };
+  }
+
+  /** All tasks of the session, in the order of their ids. Costly with thousands of them: then use `query`. */
   async tasks(): Promise<Task[]> {
     const all: Task[] = [];
     let after: string | undefined;
     do {
-      const page = await this.#connection.call({
-        type: 'tasks',
-        session: this.identifier,
-        limit: PAGE_OF_TASKS,
-        ...(after !== undefined && { after }),
-      });
-      all.push(...page.tasks.map((task) => this.#learn(task)));
+      const page = await this.query(given({ after }));
+      all.push(...page.tasks);
       after = page.next;
     } while (after !== undefined);
     return all;
@@ -88,135 +146,79 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   async task(id: string): Promise<Task | undefined> {
     try {
       const { task } = await this.#connection.call({ type: 'task', session: this.identifier, id });
-      return this.#learn(task);
+      return this.#view.task(task);
     } catch (error) {
       if (isTaskNotFound(error)) return undefined;
       throw error;
     }
   }
 
+  /** Stops all tasks that agree with the filter; without one, all. Resolves with how many were meant, as do the others. */
+  pause(filter?: TaskFilter): Promise<number> {
+    return this.#bulk('pause', filter);
+  }
+
+  resume(filter?: TaskFilter): Promise<number> {
+    return this.#bulk('resume', filter);
+  }
+
+  cancel(filter?: TaskFilter): Promise<number> {
+    return this.#bulk('cancel', filter);
+  }
+
+  /** Deletes all ended tasks that agree with the filter, and their files. */
+  release(filter?: TaskFilter): Promise<number> {
+    return this.#bulk('release', filter);
+  }
+
   /** Past events, newest first. */
   async history({ before, limit = 100 }: { before?: number; limit?: number } = {}): Promise<TaskEvent[]> {
-    const { events } = await this.#connection.call({
-      type: 'history',
-      session: this.identifier,
-      limit,
-      ...(before !== undefined && { before }),
-    });
-    return events;
+    const call = { type: 'history', session: this.identifier, limit, ...given({ before }) } as const;
+    return (await this.#connection.call(call)).events;
+  }
+
+  /** Tells what only the app knows of this page's surroundings; it holds for all sessions, until the page is closed. */
+  setConditions(known: AppConditions): void {
+    this.#connection.setConditions(known);
   }
 
   /** This page lets go. The session and its tasks go on. */
   detach(): void {
-    this.#isDetached = true;
-    this.#isDelegate = false;
+    // The worker hears of it before the lock is free.
     this.#connection.remove(this.#line);
-    this.#giveUpLock?.();
+    this.#delegate.resign();
   }
 
-  #becomeDelegate(): Promise<void> | undefined {
-    if (this.#isDetached) return undefined;
-    this.#isDelegate = true;
-    this.#hello();
-    this.#emit('delegate', undefined);
-    return new Promise((resolve) => (this.#giveUpLock = resolve));
+  async #bulk(action: BulkAction, filter: TaskFilter = {}): Promise<number> {
+    const call = { type: 'bulk', session: this.identifier, action, ...filterFields(filter) } as const;
+    return (await this.#connection.call(call)).count;
   }
 
   #hello(): void {
-    this.#connection.post({ type: 'hello', session: this.identifier, delegate: this.#isDelegate });
+    const { isElected: delegate } = this.#delegate;
+    this.#connection.post({ type: 'hello', session: this.identifier, delegate, canAuthorize: this.#authorizer !== undefined });
   }
 
-  /** Attaches to a new worker, and asks it for what its predecessor may not have told. */
-  #attach(): void {
-    this.#hello();
-    for (const task of this.#tasks.values()) {
-      if (!task.hasEnded) task.refresh().then(() => this.#emit('task', task), (error) => this.#lost(task, error));
-    }
-  }
-
-  #handle(message: Incoming & { session: string }): void {
+  #handle(message: Incoming, emit: Emit): void {
     switch (message.type) {
-      case 'task':
-        this.#emit('task', this.#learn(message.task));
-        break;
-      case 'released':
-        this.#tasks.delete(message.id);
-        this.#emit('released', message.id);
-        break;
-      case 'progress':
-        this.#showProgress(message.tasks);
-        break;
       case 'observed':
-        this.#emit('event', message.event);
+        emit('event', message.event);
         break;
       case 'events':
-        // The worker knows pages, not sessions: the delegate may be another one of this page.
-        if (this.#isDelegate) this.#queue.push(...message.events);
-        else for (const event of message.events) this.#emit('event', event);
-        void this.#handleQueue();
+        this.#delegate.deliver(message.events);
         break;
       case 'all-events-delivered':
-        this.#emit('alleventsdelivered', undefined);
+        emit('alleventsdelivered', undefined);
         break;
+      case 'authorize':
+        void this.#authorizer?.ask(message);
+        break;
+      default:
+        this.#view.handle(message);
     }
   }
+}
 
-  async #handleQueue(): Promise<void> {
-    if (this.#isHandling) return;
-    this.#isHandling = true;
-    let event: TaskEvent | undefined;
-    while ((event = this.#queue.shift()) && !this.#isDetached) {
-      // A worker that was killed before it stored our ack delivers again: acknowledged again, not handled again.
-      if (event.seq > this.#handledSeq) {
-        this.#emit('event', event);
-        if (!(await this.#runHandler(event))) return;
-        this.#handledSeq = event.seq;
-      }
-      this.#connection.post({ type: 'ack', session: this.identifier, seq: event.seq });
-    }
-    this.#isHandling = false;
-  }
-
-  /** Runs the handler until it succeeds: an event that it could not handle must not be lost. False: this page let go. */
-  async #runHandler(event: TaskEvent): Promise<boolean> {
-    for (let delay = FIRST_HANDLER_RETRY_MS; !this.#isDetached; delay = Math.min(2 * delay, LAST_HANDLER_RETRY_MS)) {
-      try {
-        await this.#onEvent?.(event);
-        return true;
-      } catch (error) {
-        reportError(error);
-        await new Promise((resolve) => setTimeout(resolve, delay));
-      }
-    }
-    return false;
-  }
-
-  /** A task that its new worker does not tell of: released by another page, or gone with the browser's storage. */
-  #lost(task: Task, error: unknown): void {
-    if (!isTaskNotFound(error)) return reportError(error);
-    this.#tasks.delete(task.id);
-    task.update({ ...task.snapshot, state: 'cancelled' });
-    this.#emit('released', task.id);
-  }
-
-  #showProgress(tasks: TaskProgress[]): void {
-    const live = tasks.filter((progress) => this.#tasks.get(progress.id)?.advance(progress) ?? true);
-    const withLength = live.map((progress) => ({ completeLength: this.#tasks.get(progress.id)?.completeLength, ...progress }));
-    if (live.length > 0) this.#emit('progress', withLength);
-  }
-
-  #learn(snapshot: TaskSnapshot): Task {
-    const known = this.#tasks.get(snapshot.id);
-    if (known) {
-      known.update(snapshot);
-      return known;
-    }
-    const task = new Task(this.#connection, this.identifier, snapshot);
-    this.#tasks.set(task.id, task);
-    return task;
-  }
-
-  #emit(type: keyof SessionEventMap, detail: unknown): void {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
-  }
+function filterFields({ state, group, tag }: TaskFilter): FilterFields {
+  return given({ states: state === undefined ? undefined : [state].flat(), group, tag });
 }

@@ -1,14 +1,22 @@
 // One task, as a page holds it: a view of the worker's truth, brought up to date by messages.
+import { authorizeCall, type Authorization } from './authorization.js';
 import type { Connection } from './connection.js';
 import { isTaskNotFound, LonghaulError } from './errors.js';
-import type { ErrorData, TaskProgress, TaskSnapshot, TaskState } from './protocol.js';
+import { explanation, type Explanation } from './explain.js';
+import { StoredFile } from './file.js';
+import { policyFields, type TaskPolicies } from './policy.js';
+import type { AnswerInfo, ErrorData, Resumability, TaskProgress, TaskSnapshot, TaskState } from './types.js';
 
 const finalStates: readonly TaskState[] = ['completed', 'failed', 'cancelled'];
+
+/** What `Task.update` changes; what is missing stays. */
+export interface TaskUpdate extends TaskPolicies, Authorization {}
 
 /** A durable transfer. */
 export class Task {
   readonly #connection: Connection;
   readonly #session: string;
+  readonly #file: StoredFile;
   readonly #watchers = new Set<() => void>();
   #snapshot: TaskSnapshot;
 
@@ -16,6 +24,7 @@ export class Task {
   constructor(connection: Connection, session: string, snapshot: TaskSnapshot) {
     this.#connection = connection;
     this.#session = session;
+    this.#file = new StoredFile(connection, session, snapshot.id);
     this.#snapshot = snapshot;
   }
 
@@ -42,6 +51,32 @@ export class Task {
 
   get contentType(): string | undefined {
     return this.#snapshot.contentType;
+  }
+
+  /** The name that the server suggests, safe to use as a file's name. */
+  get fileName(): string | undefined {
+    return this.#snapshot.fileName;
+  }
+
+  /** What the first answer said: its status, the URL behind redirects, the headers named in `keepHeaders`. */
+  get answer(): Readonly<AnswerInfo> | undefined {
+    return this.#snapshot.answer;
+  }
+
+  /** Whether kept bytes may be continued, and what that was concluded from. */
+  get verdict(): { resumability: Resumability; reason: string | undefined } {
+    const { resumability, resumabilityReason: reason } = this.#snapshot;
+    return { resumability, reason };
+  }
+
+  /** How many segments are being fetched at this moment. */
+  get segments(): number {
+    return this.#snapshot.segments;
+  }
+
+  /** Whether an older, finished file can be read until a newer version is there (`ifExists: 'refresh'`). */
+  get hasPreviousFile(): boolean {
+    return this.#snapshot.hasPreviousFile;
   }
 
   get description(): string | undefined {
@@ -72,6 +107,11 @@ export class Task {
     return this.#do('task');
   }
 
+  /** Why the task is not being fetched, asked of the worker; `undefined` if it is, or if it is not active. */
+  async explain(): Promise<Explanation | undefined> {
+    return explanation((await this.refresh()).snapshot);
+  }
+
   /** Stops the transfer and keeps its bytes, durably. */
   async pause(): Promise<this> {
     return this.#do('pause');
@@ -82,9 +122,32 @@ export class Task {
     return this.#do('resume');
   }
 
-  /** Ends the task and drops its bytes. */
-  async cancel(): Promise<this> {
-    return this.#do('cancel');
+  /** Ends the task and drops its bytes; or keeps them, for a while, for `session.resumeFrom`, if there are any. */
+  cancel(options?: { resumeData?: false }): Promise<this>;
+  cancel(options: { resumeData: true }): Promise<ArrayBuffer | undefined>;
+  async cancel({ resumeData: keep = false }: { resumeData?: boolean } = {}): Promise<this | ArrayBuffer | undefined> {
+    const { task, resumeData } = await this.#connection.call({ type: 'cancel', session: this.#session, id: this.id, keep });
+    this.learn(task);
+    return keep ? resumeData : this;
+  }
+
+  /** Hands the bytes of a paused or failed task over to resume data, if there are any; the task keeps none. */
+  async resumeData(): Promise<ArrayBuffer | undefined> {
+    const { task, resumeData } = await this.#connection.call({ type: 'resume-data', session: this.#session, id: this.id });
+    this.learn(task);
+    return resumeData;
+  }
+
+  /** Changes what the task allows, and supplies headers or another URL of the same file. */
+  async update(changes: TaskUpdate): Promise<this> {
+    const policy = policyFields(changes);
+    const isAuthorization = changes.headers !== undefined || changes.url !== undefined;
+    const authorization = isAuthorization && authorizeCall(this.#session, this.id, changes);
+    if (Object.keys(policy).length > 0) {
+      this.learn((await this.#connection.call({ type: 'update', session: this.#session, id: this.id, policy })).task);
+    }
+    if (authorization) this.learn((await this.#connection.call(authorization)).task);
+    return this;
   }
 
   /** Deletes an ended task and its file. */
@@ -98,32 +161,13 @@ export class Task {
   }
 
   /** The finished file. Its bytes are copied once, a chunk at a time, into Blobs that the browser may keep on disk. */
-  async blob(): Promise<Blob> {
-    const parts: Blob[] = [];
-    let type = '';
-    for (let offset = 0; ; ) {
-      const { bytes, length, contentType } = await this.#readChunk(offset);
-      type = contentType ?? '';
-      if (!bytes) return new Blob(parts, { type });
-      parts.push(new Blob([bytes]));
-      offset += length;
-    }
+  blob(): Promise<Blob> {
+    return this.#file.blob();
   }
 
   /** The finished file as a stream, one stored chunk in memory at a time. */
   stream(): ReadableStream<Uint8Array> {
-    let offset = 0;
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          const { bytes, length } = await this.#readChunk(offset);
-          if (!bytes) return controller.close();
-          offset += length;
-          controller.enqueue(new Uint8Array(bytes));
-        },
-      },
-      { highWaterMark: 0 },
-    );
+    return this.#file.stream();
   }
 
   /** Resolves once the file is there; rejects if the task fails or is cancelled. `signal` ends the waiting only. */
@@ -152,7 +196,7 @@ export class Task {
   }
 
   /** @internal The worker says what the task is now. */
-  update(snapshot: TaskSnapshot): void {
+  learn(snapshot: TaskSnapshot): void {
     this.#snapshot = snapshot;
     for (const watcher of this.#watchers) watcher();
   }
@@ -164,16 +208,9 @@ export class Task {
     return true;
   }
 
-  /** The bytes of the stored chunk that begins at `offset`; none at the end of the file. */
-  async #readChunk(offset: number) {
-    const call = { type: 'chunk', session: this.#session, id: this.id, offset } as const;
-    const { chunk, ...rest } = await this.#connection.call(call);
-    return { ...rest, bytes: chunk instanceof Blob ? await chunk.arrayBuffer() : chunk };
-  }
-
-  async #do(type: 'task' | 'pause' | 'resume' | 'cancel'): Promise<this> {
+  async #do(type: 'task' | 'pause' | 'resume'): Promise<this> {
     const { task } = await this.#connection.call({ type, session: this.#session, id: this.id });
-    this.update(task);
+    this.learn(task);
     return this;
   }
 }

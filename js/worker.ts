@@ -1,8 +1,15 @@
 // What a service worker uses: registers its listeners at once, starts the wasm when the first message asks for it,
 // and owns every promise and port, so that none hangs should the component crash.
 import init, { beginInstance, Component, retireInstance } from '../pkg/longhaul.js';
+import { Authorizer, type Authorize } from './authorization.js';
+import { BlockedOrigins } from './csp.js';
+import { Life } from './life.js';
+import { isMetered, watchNetwork } from './network.js';
 import { Pings } from './pings.js';
-import type { ErrorCode, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import type { AuthorizeMessage, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import type { ErrorCode } from './types.js';
+
+export type { Authorization, AuthorizationRequest, Authorize } from './authorization.js';
 
 const PROTOCOL = 1;
 /** Chromium cuts an event after 310 s; what is read shortly before should be durable by then. */
@@ -11,6 +18,8 @@ const EVENT_MS = 300_000;
 export interface AttachOptions {
   /** Where the component is: the package's `longhaul.wasm`. */
   wasm: string | URL;
+  /** Supplies headers or a new URL when a server wants to know who asks and no page that could is open. */
+  authorize?: Authorize;
 }
 
 /** Lets this service worker carry longhaul's sessions. Call it while the script is first evaluated. */
@@ -21,7 +30,9 @@ export function attach(scope: ServiceWorkerGlobalScope, options: AttachOptions):
 
 class WorkerHost {
   readonly #scope: ServiceWorkerGlobalScope;
-  readonly #wasm: string | URL;
+  readonly #options: AttachOptions;
+  readonly #blocked: BlockedOrigins;
+  readonly #hook: Authorizer | undefined;
   readonly #pages = new Map<string, Client>();
   readonly #calls = new Map<number, MessagePort>();
   readonly #wakes = new Map<number, () => void>();
@@ -30,12 +41,16 @@ class WorkerHost {
   #component: Promise<Component> | undefined;
   #boot: Unversioned<WorkerMessage> | undefined;
   #isWorking = false;
-  #life = new AbortController();
-  #releases: (() => void)[] = [];
+  #life = new Life();
 
   constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
     this.#scope = scope;
-    this.#wasm = options.wasm;
+    this.#options = options;
+    this.#blocked = new BlockedOrigins(scope);
+    // The reply to a call that no port waits for is dropped.
+    const tell = (call: unknown) => this.#use((component) => component.call(++this.#lastNumber, call));
+    this.#hook = options.authorize && new Authorizer(options.authorize, tell);
+    watchNetwork(() => this.#component && this.#use(tellNetwork));
     this.#pings = new Pings((page) => this.#postTo(page, { type: 'ping' }), () => this.#findPages());
     // A trap reaches nobody's promise: it is thrown out of a timer or a microtask.
     scope.addEventListener('error', ({ error }) => this.#crashedIf(error));
@@ -66,13 +81,18 @@ class WorkerHost {
         break;
       }
       case 'hello':
-        this.#use((component) => component.hello(page.id, message.session, message.delegate));
+        this.#use((component) => component.hello(page.id, message.session, message.delegate, message.canAuthorize));
         if (this.#boot) this.#postTo(page, this.#boot);
         this.#postTo(page, { type: 'working', working: this.#isWorking });
         break;
       case 'bye':
         this.#use((component) => component.bye(page.id, message.session));
         break;
+      case 'conditions': {
+        const { visible, metered, charging, idle } = message;
+        this.#use((component) => component.conditions(page.id, visible, metered, charging, idle));
+        break;
+      }
       case 'ack':
         this.#use((component) => component.ack(page.id, message.session, message.seq));
         break;
@@ -97,8 +117,11 @@ class WorkerHost {
   }
 
   async #start(): Promise<Component> {
-    await init({ module_or_path: this.#wasm });
-    return new Component(this, this.#scope.registration.scope);
+    await init({ module_or_path: this.#options.wasm });
+    const component = new Component(this, this.#scope.registration.scope);
+    tellNetwork(component);
+    if (this.#hook) component.hookCanAuthorize();
+    return component;
   }
 
   #crashedIf(error: unknown): void {
@@ -123,9 +146,8 @@ class WorkerHost {
   #retire(code: ErrorCode, detail: string): void {
     this.#component = undefined;
     this.#boot = undefined;
-    this.#life.abort();
-    this.#life = new AbortController();
-    for (const release of this.#releases.splice(0)) release();
+    this.#life.end();
+    this.#life = new Life();
     for (const port of this.#calls.values()) reply(port, { ok: false, error: { code, detail } });
     this.#calls.clear();
     for (const settle of this.#wakes.values()) settle();
@@ -155,15 +177,7 @@ class WorkerHost {
   }
 
   lock(name: string, ifAvailable: boolean): Promise<boolean> {
-    const { signal } = this.#life;
-    return new Promise((resolve, reject) => {
-      const hold = (lock: Lock | null) => {
-        const granted = lock !== null && !signal.aborted;
-        resolve(granted);
-        return granted ? new Promise<void>((release) => this.#releases.push(release)) : undefined;
-      };
-      navigator.locks.request(name, { ifAvailable }, hold).catch(reject);
-    });
+    return this.#life.lock(name, ifAvailable);
   }
 
   started(boot: string, lock: string): void {
@@ -190,6 +204,17 @@ class WorkerHost {
     if (page) this.#postTo(page, message);
   }
 
+  /** Asks the page, or, without one, the worker's own code. */
+  authorize(client: string | undefined, message: AuthorizeMessage): void {
+    if (client !== undefined) this.post(client, message);
+    else void this.#hook?.ask(message);
+  }
+
+  /** Whether this worker's content security policy has forbidden a fetch from this URL's origin. */
+  cspBlocks(url: string): boolean {
+    return this.#blocked.has(url);
+  }
+
   settle(wake: number): void {
     this.#wakes.get(wake)?.();
     this.#wakes.delete(wake);
@@ -202,6 +227,11 @@ class WorkerHost {
     if (working) this.#pings.start();
     else this.#pings.stop();
   }
+}
+
+/** What the worker itself sees of the network. */
+function tellNetwork(component: Component): void {
+  component.conditions(undefined, undefined, isMetered(), undefined, undefined);
 }
 
 function refuse(port: MessagePort | undefined): void {

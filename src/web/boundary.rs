@@ -3,52 +3,21 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use serde::Deserialize;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
+use super::calls::CallMessage;
 use super::driver::Driver;
+use super::error::describe;
 use super::host::Host;
 use super::messages;
 use super::start::{StartFailure, start};
-use crate::engine::error::{ErrorCode, TaskError};
-use crate::engine::id::{CallId, ClientId, SessionId, TaskId, TaskKey, WakeId};
-use crate::engine::input::{Call, IfExists, Input, TaskCall};
-use crate::engine::session::{Configuration, SessionRecord};
-use crate::engine::task::TaskSpec;
+use super::values::bad;
+use crate::engine::id::{CallId, ClientId, SessionId, WakeId};
+use crate::engine::input::Input;
+use crate::engine::policy::Conditions;
 use crate::engine::time::Timestamp;
-
-/// The longest identifier and id, in bytes: they are keys.
-const LONGEST_NAME: usize = 1_024;
-
-/// A call as it comes from a page: the union of `Call` in `js/protocol.ts`, flat.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CallMessage {
-    r#type: String,
-    session: String,
-    id: Option<String>,
-    url: Option<String>,
-    host: Option<String>,
-    same_origin: Option<bool>,
-    token: Option<String>,
-    if_exists: Option<String>,
-    description: Option<String>,
-    metadata: Option<String>,
-    after: Option<String>,
-    before: Option<f64>,
-    limit: Option<u32>,
-    offset: Option<f64>,
-    configuration: Option<ConfigurationMessage>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct ConfigurationMessage {
-    version: Option<u32>,
-    max_concurrent_tasks: Option<u32>,
-}
 
 /// The instance has crashed: the next use of any export begins with a new one.
 #[wasm_bindgen(js_name = retireInstance)]
@@ -98,8 +67,30 @@ impl Component {
     }
 
     /// A page attaches to a session.
-    pub fn hello(&self, client: &str, session: &str, delegate: bool) {
-        self.handle(Input::Hello { client: ClientId::new(client), session: SessionId::new(session), delegate });
+    pub fn hello(&self, client: &str, session: &str, delegate: bool, can_authorize: bool) {
+        let (client, session) = (ClientId::new(client), SessionId::new(session));
+        self.handle(Input::Hello { client, session, delegate, can_authorize });
+    }
+
+    /// A page, or without one the worker itself, tells what it sees of the surroundings, and no longer what it told
+    /// before.
+    pub fn conditions(
+        &self,
+        client: Option<String>,
+        visible: Option<bool>,
+        metered: Option<bool>,
+        charging: Option<bool>,
+        idle: Option<bool>,
+    ) {
+        let observer = client.map(|client| ClientId::new(&client));
+        let conditions = Conditions { visible, metered, charging, idle };
+        self.handle(Input::Conditions { observer, conditions });
+    }
+
+    /// The worker's own code can supply headers or another URL.
+    #[wasm_bindgen(js_name = hookCanAuthorize)]
+    pub fn hook_can_authorize(&self) {
+        self.handle(Input::HookCanAuthorize);
     }
 
     /// A page leaves a session, or, without one, is gone.
@@ -115,11 +106,10 @@ impl Component {
 
     /// A page asks; the host is told the reply.
     pub fn call(&self, call: f64, message: JsValue) {
-        let id = CallId(call as u64);
-        let decoded = serde_wasm_bindgen::from_value::<CallMessage>(message).ok();
-        match decoded.ok_or(ErrorCode::BadArgument).and_then(CallMessage::into_call) {
-            Ok(call) => self.handle(Input::Call(id, call)),
-            Err(code) => self.host.reply(call, false, messages::error(&TaskError::new(code)).into()),
+        let decoded = serde_wasm_bindgen::from_value::<CallMessage>(message);
+        match decoded.map_err(|error| bad(&describe(&error.into()))).and_then(CallMessage::into_call) {
+            Ok(asked) => self.handle(Input::Call(CallId(call as u64), asked)),
+            Err(error) => self.host.reply(call, false, messages::error(&error).into()),
         }
     }
 
@@ -130,71 +120,4 @@ impl Component {
             None => self.early.borrow_mut().push(input),
         }
     }
-}
-
-impl CallMessage {
-    fn into_call(self) -> Result<Call, ErrorCode> {
-        let session = SessionId::new(name(&self.session)?);
-        let task = self.id.as_deref().map(name).transpose()?.map(TaskId::new);
-        let key = || task.clone().map(|task| TaskKey { session: session.clone(), task }).ok_or(ErrorCode::BadArgument);
-        let about = |what| Ok(Call::Task(key()?, what));
-        let limit = self.limit.unwrap_or(100);
-        match self.r#type.as_str() {
-            "open" => {
-                let given = self.configuration.ok_or(ErrorCode::BadArgument)?;
-                let default = Configuration::default();
-                let configuration = Configuration {
-                    version: given.version.unwrap_or(default.version),
-                    max_concurrent_tasks: given.max_concurrent_tasks.unwrap_or(default.max_concurrent_tasks),
-                };
-                let usable = configuration.version > 0 && configuration.max_concurrent_tasks > 0;
-                let record = SessionRecord { id: session, configuration };
-                if usable { Ok(Call::Open(record)) } else { Err(ErrorCode::BadArgument) }
-            }
-            "download" => {
-                let if_exists = match self.if_exists.as_deref() {
-                    None | Some("keep") => IfExists::Keep,
-                    Some("replace") => IfExists::Replace,
-                    Some("error") => IfExists::Error,
-                    Some(_) => return Err(ErrorCode::BadArgument),
-                };
-                let key = key()?;
-                let url = self.url.ok_or(ErrorCode::BadArgument)?;
-                if !url.starts_with("https://") && !url.starts_with("http://") {
-                    return Err(ErrorCode::UnsupportedScheme);
-                }
-                let spec = TaskSpec {
-                    url,
-                    host: self.host.ok_or(ErrorCode::BadArgument)?,
-                    same_origin: self.same_origin.unwrap_or(false),
-                    call_token: self.token.ok_or(ErrorCode::BadArgument)?,
-                    description: self.description,
-                    metadata: self.metadata,
-                };
-                Ok(Call::Download { key, spec, if_exists })
-            }
-            "tasks" => {
-                let after = self.after.as_deref().map(TaskId::new);
-                Ok(Call::Tasks { session, after, limit })
-            }
-            "history" => {
-                let before = self.before.map(|before| before as u64);
-                Ok(Call::History { session, before, limit })
-            }
-            "task" => about(TaskCall::Get),
-            "pause" => about(TaskCall::Pause),
-            "resume" => about(TaskCall::Resume),
-            "cancel" => about(TaskCall::Cancel),
-            "release" => about(TaskCall::Release),
-            "chunk" => {
-                let offset = self.offset.filter(|offset| *offset >= 0.0).ok_or(ErrorCode::BadArgument)?;
-                about(TaskCall::Chunk(offset as u64))
-            }
-            _ => Err(ErrorCode::BadArgument),
-        }
-    }
-}
-
-fn name(text: &str) -> Result<&str, ErrorCode> {
-    if (1..=LONGEST_NAME).contains(&text.len()) { Ok(text) } else { Err(ErrorCode::BadArgument) }
 }

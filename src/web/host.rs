@@ -37,6 +37,14 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn post(this: &Host, client: &str, message: JsValue);
 
+    /// Asks a page, or, without one, the worker's own code, for headers or another URL. The answer is a call.
+    #[wasm_bindgen(method)]
+    pub fn authorize(this: &Host, client: Option<&str>, message: JsValue);
+
+    /// Whether the worker's content security policy has forbidden a fetch from this URL's origin.
+    #[wasm_bindgen(method, js_name = cspBlocks)]
+    pub fn csp_blocks(this: &Host, url: &str) -> bool;
+
     /// Lets a wake's event end.
     #[wasm_bindgen(method)]
     pub fn settle(this: &Host, wake: f64);

@@ -1,12 +1,14 @@
 //! What the engine says, as pages see it: the shapes of `js/protocol.ts`.
 
-use js_sys::{Array, Object, Reflect};
+use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
 
 use crate::engine::error::TaskError;
-use crate::engine::http::{Representation, Resumability};
-use crate::engine::output::{Activity, TaskSnapshot};
-use crate::engine::task::{EventKind, TaskEvent, TaskState};
+use crate::engine::group::{GroupCounts, GroupKey};
+use crate::engine::id::TaskKey;
+use crate::engine::output::{Activity, Answer, AuthorizationNeed, TaskSnapshot};
+use crate::engine::request::AnswerInfo;
+use crate::engine::task::{EventKind, Subject, TaskEvent, TaskState};
 
 /// Builds an object property by property. Small and flat messages need no serializer.
 pub struct Message(Object);
@@ -59,8 +61,9 @@ pub fn error(error: &TaskError) -> Message {
 
 /// A `TaskSnapshot`.
 pub fn task(snapshot: &TaskSnapshot) -> Message {
-    let TaskSnapshot { record, progress, activity, .. } = snapshot;
-    let representation = progress.representation.as_ref();
+    let TaskSnapshot { record, progress, activity, waiting, .. } = snapshot;
+    let spec = &record.spec;
+    let known = progress.representation.as_ref();
     let state = match (&record.state, activity) {
         (TaskState::Active { .. }, Activity::Running) => "running",
         (TaskState::Active { .. }, Activity::Waiting) => "waiting",
@@ -70,55 +73,120 @@ pub fn task(snapshot: &TaskSnapshot) -> Message {
         (TaskState::Failed(_), _) => "failed",
         (TaskState::Cancelled, _) => "cancelled",
     };
-    let wait = match &record.state {
-        TaskState::Active { not_before, reason: Some(reason) } if *activity == Activity::Waiting => {
-            Some((*not_before, *reason))
-        }
-        _ => None,
-    };
     let failure = match &record.state {
         TaskState::Failed(failure) => Some(error(failure)),
         _ => None,
     };
     Message::new()
         .with("id", record.key.task.as_str())
-        .with("url", record.spec.url.as_str())
+        .with("url", spec.url())
         .with("state", state)
-        .with_some("reason", wait.map(|(_, reason)| reason.as_str()))
-        .with_some("waitUntil", wait.map(|(until, _)| number(until.0)))
+        .with_some("reason", waiting.map(|waiting| waiting.reason.as_str()))
+        .with_some("waitingSince", waiting.map(|waiting| number(waiting.since.0)))
+        .with_some("waitUntil", waiting.and_then(|waiting| waiting.until).map(|until| number(until.0)))
         .with("receivedBytes", number(progress.received.len()))
-        .with_some("completeLength", representation.and_then(|known| known.complete_length).map(number))
-        .with("resumability", representation.map_or("unknown", resumability))
-        .with_some("contentType", representation.and_then(|known| known.content_type.as_deref()))
-        .with_some("description", record.spec.description.as_deref())
-        .with_some("metadata", record.spec.metadata.as_deref())
+        .with_some("completeLength", progress.complete_length().map(number))
+        .with("resumability", known.map_or("unknown", |known| known.resumability.as_str()))
+        .with_some("resumabilityReason", known.map(|known| known.reason.as_str()))
+        .with_some("contentType", known.and_then(|known| known.content_type.as_deref()))
+        .with_some("fileName", known.and_then(|known| known.file_name.as_deref()))
+        .with_some("answer", progress.answer.as_ref().map(answer_info))
+        .with_some("group", spec.group.as_ref().map(|group| group.as_str()))
+        .with_some("tag", spec.tag.as_deref())
+        .with_some("description", spec.description.as_deref())
+        .with_some("metadata", spec.metadata.as_deref())
+        .with("priority", spec.policy.priority.as_str())
+        .with("segments", snapshot.segments)
+        .with("hasPreviousFile", progress.previous.is_some())
         .with("createdAt", number(record.created_at.0))
         .with_some("endedAt", record.ended_at.map(|at| number(at.0)))
         .with("restarts", progress.restarts)
+        .with("repairs", progress.repairs)
         .with_some("error", failure)
 }
 
-fn resumability(known: &Representation) -> &'static str {
-    Resumability::as_str(known.resumability)
+/// An `AnswerInfo`.
+fn answer_info(info: &AnswerInfo) -> Message {
+    let pair = |(name, value): &(String, String)| JsValue::from(Array::of2(&name.into(), &value.into()));
+    Message::new()
+        .with("status", info.status)
+        .with_some("finalUrl", info.final_url.as_deref())
+        .with("headers", info.headers.iter().map(pair).collect::<Array>())
+}
+
+/// A `GroupCounts`.
+pub fn counts(counts: &GroupCounts) -> Message {
+    Message::new()
+        .with("active", number(counts.active))
+        .with("paused", number(counts.paused))
+        .with("completed", number(counts.completed))
+        .with("failed", number(counts.failed))
+        .with("cancelled", number(counts.cancelled))
+        .with("total", number(counts.total()))
 }
 
 /// A `TaskEvent`.
 pub fn event(event: &TaskEvent) -> Message {
     let kind = match event.kind {
         EventKind::Completed { .. } => "completed",
+        EventKind::NotModified => "not-modified",
         EventKind::Failed(_) => "failed",
+        EventKind::RefreshFailed(_) => "refresh-failed",
         EventKind::Cancelled => "cancelled",
         EventKind::Restarted(_) => "restarted",
+        EventKind::GroupEnded(_) => "group-ended",
     };
-    let message = Message::of_type(kind)
-        .with("seq", number(event.seq))
-        .with("taskId", event.task.task.as_str())
-        .with("at", number(event.at.0));
+    let message = Message::of_type(kind).with("seq", number(event.seq)).with("at", number(event.at.0));
+    let message = match &event.subject {
+        Subject::Task(task) => message.with("taskId", task.as_str()),
+        Subject::Group(group) => message.with("groupId", group.as_str()),
+    };
     match &event.kind {
         EventKind::Completed { bytes } => message.with("bytes", number(*bytes)),
-        EventKind::Failed(failure) => message.with("error", error(failure)),
-        EventKind::Cancelled => message,
+        EventKind::Failed(failure) | EventKind::RefreshFailed(failure) => message.with("error", error(failure)),
+        EventKind::NotModified | EventKind::Cancelled => message,
         EventKind::Restarted(reason) => message.with("reason", reason.as_str()),
+        EventKind::GroupEnded(ended) => message.with("counts", counts(ended)),
+    }
+}
+
+/// A group's new counts, for a page.
+pub fn group(key: &GroupKey, now: &GroupCounts) -> Message {
+    Message::of_type("group")
+        .with("session", key.session.as_str())
+        .with("id", key.group.as_str())
+        .with("counts", counts(now))
+}
+
+/// An `AuthorizeMessage`.
+pub fn authorize(key: &TaskKey, need: &AuthorizationNeed) -> Message {
+    Message::of_type("authorize")
+        .with("session", key.session.as_str())
+        .with("id", key.task.as_str())
+        .with("url", need.url.as_str())
+        .with_some("status", need.status)
+}
+
+/// What a call is answered with, but for a chunk, whose bytes the driver has to fetch first.
+pub fn answer(answer: Answer) -> Message {
+    let message = Message::new();
+    match answer {
+        Answer::Opened(version) => message.with("version", version),
+        Answer::Download(made, created) => message.with("task", task(&made)).with("created", created),
+        Answer::Accepted(created, now) => {
+            message.with("created", created).with_some("counts", now.as_ref().map(counts))
+        }
+        Answer::Task(found) => message.with("task", task(&found)),
+        Answer::ResumeData(found, data) => message
+            .with("task", task(&found))
+            .with_some("resumeData", data.map(|data| Uint8Array::from(data.as_slice()).buffer())),
+        Answer::Tasks(tasks, next) => {
+            message.with("tasks", list(&tasks, task)).with_some("next", next.as_ref().map(|id| id.as_str()))
+        }
+        Answer::Done(count) => message.with("count", number(count)),
+        Answer::Group(now) => message.with("counts", counts(&now)),
+        Answer::History(events) => message.with("events", list(&events, event)),
+        Answer::Released | Answer::Chunk(..) => message,
     }
 }
 

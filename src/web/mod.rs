@@ -3,6 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `boundary` | the exports; JS values become types here and nowhere else |
+//! | `calls`, `specs`, `values` | calls, what they say of tasks and sessions, their single values: decoded and checked |
 //! | `messages` | types become JS values |
 //! | `start`, `lease` | lease, epoch, snapshot: from nothing to a running driver |
 //! | `driver` | the loop; the only owner of the engine |
@@ -14,6 +15,7 @@
 
 mod body;
 pub mod boundary;
+mod calls;
 mod clock;
 mod driver;
 mod error;
@@ -23,4 +25,6 @@ mod host;
 pub mod indexeddb;
 mod lease;
 mod messages;
+mod specs;
 mod start;
+mod values;

@@ -1,0 +1,62 @@
+// What a server wants before it goes on: a page's or the worker's own code is asked for headers or another URL.
+import { given } from './given.js';
+import type { AuthorizeMessage, Call } from './protocol.js';
+import { parseHeaders, parseSource } from './source.js';
+
+export interface AuthorizationRequest {
+  session: string;
+  taskId: string;
+  /** The URL that was refused, without its query. */
+  url: string;
+  /** 401 or 403; undefined if headers that are not stored are missing after the worker was restarted. */
+  status?: number;
+}
+
+export interface Authorization {
+  /** They replace those that were given before. */
+  headers?: HeadersInit;
+  /** Lets them be stored in the clear. Default false. */
+  persistHeaders?: boolean;
+  /** Another URL of the same file, such as a newly signed one. */
+  url?: string | URL;
+}
+
+/** Supplies headers or a URL. `undefined` leaves the task waiting. */
+export type Authorize = (request: AuthorizationRequest) => Authorization | undefined | Promise<Authorization | undefined>;
+
+export function authorizeCall(session: string, id: string, answer: Authorization): Call & { type: 'authorize' } {
+  const { headers, url, persistHeaders: persist = false } = answer;
+  return {
+    type: 'authorize',
+    session,
+    id,
+    persist,
+    ...given({ headers: headers && parseHeaders(headers), source: url === undefined ? undefined : parseSource(url) }),
+  };
+}
+
+/** Asks the app's code, once at a time for a task, and gives its answer to `tell`. */
+export class Authorizer {
+  readonly #authorize: Authorize;
+  readonly #tell: (call: Call & { type: 'authorize' }) => unknown;
+  readonly #asked = new Set<string>();
+
+  constructor(authorize: Authorize, tell: (call: Call & { type: 'authorize' }) => unknown) {
+    this.#authorize = authorize;
+    this.#tell = tell;
+  }
+
+  async ask({ session, id, url, status }: AuthorizeMessage): Promise<void> {
+    const key = JSON.stringify([session, id]);
+    if (this.#asked.has(key)) return;
+    this.#asked.add(key);
+    try {
+      const answer = await this.#authorize({ session, taskId: id, url, ...given({ status }) });
+      if (answer) await this.#tell(authorizeCall(session, id, answer));
+    } catch (error) {
+      reportError(error);
+    } finally {
+      this.#asked.delete(key);
+    }
+  }
+}

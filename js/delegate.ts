@@ -1,0 +1,92 @@
+// One session's durable events in one page: handled one after the other, each acknowledged once its handler has
+// resolved. One delegate at a time: the page that holds the session's lock, and the next in line when it is gone.
+import type { TaskEvent } from './types.js';
+
+const FIRST_HANDLER_RETRY_MS = 1_000;
+const LAST_HANDLER_RETRY_MS = 60_000;
+
+/** Handles a durable event; the event is acknowledged when the promise resolves, and comes again if it does not. */
+export type EventHandler = (event: TaskEvent) => void | Promise<void>;
+
+/** What a delegate tells its session. */
+interface Watcher {
+  elected(): void;
+  /** An event comes to be handled, or, where another page handles it, to be seen. */
+  seen(event: TaskEvent): void;
+  handled(seq: number): void;
+}
+
+export class Delegate {
+  readonly #onEvent: EventHandler | undefined;
+  readonly #watcher: Watcher;
+  #isElected = false;
+  #hasResigned = false;
+  #handledSeq = 0;
+  #queue: TaskEvent[] = [];
+  #isHandling = false;
+  #giveUpLock: (() => void) | undefined;
+
+  constructor(onEvent: EventHandler | undefined, watcher: Watcher) {
+    this.#onEvent = onEvent;
+    this.#watcher = watcher;
+  }
+
+  get isElected(): boolean {
+    return this.#isElected;
+  }
+
+  /** Waits in line for the session's lock. Who has no handler, watches. */
+  stand(lock: string): void {
+    if (this.#onEvent) void navigator.locks.request(lock, () => this.#elect());
+  }
+
+  resign(): void {
+    this.#hasResigned = true;
+    this.#isElected = false;
+    this.#giveUpLock?.();
+  }
+
+  /** The worker delivers to this page. It knows pages, not sessions: the delegate may be another one of this page. */
+  deliver(events: TaskEvent[]): void {
+    if (this.#isElected) this.#queue.push(...events);
+    else for (const event of events) this.#watcher.seen(event);
+    void this.#handleQueue();
+  }
+
+  #elect(): Promise<void> | undefined {
+    if (this.#hasResigned) return undefined;
+    this.#isElected = true;
+    this.#watcher.elected();
+    return new Promise((resolve) => (this.#giveUpLock = resolve));
+  }
+
+  async #handleQueue(): Promise<void> {
+    if (this.#isHandling) return;
+    this.#isHandling = true;
+    let event: TaskEvent | undefined;
+    while ((event = this.#queue.shift()) && !this.#hasResigned) {
+      // A worker that was killed before it stored our ack delivers again: acknowledged again, not handled again.
+      if (event.seq > this.#handledSeq) {
+        this.#watcher.seen(event);
+        if (!(await this.#runHandler(event))) return;
+        this.#handledSeq = event.seq;
+      }
+      this.#watcher.handled(event.seq);
+    }
+    this.#isHandling = false;
+  }
+
+  /** Runs the handler until it succeeds: an event that it could not handle must not be lost. False: this page let go. */
+  async #runHandler(event: TaskEvent): Promise<boolean> {
+    for (let delay = FIRST_HANDLER_RETRY_MS; !this.#hasResigned; delay = Math.min(2 * delay, LAST_HANDLER_RETRY_MS)) {
+      try {
+        await this.#onEvent?.(event);
+        return true;
+      } catch (error) {
+        reportError(error);
+        await new Promise((resolve) => setTimeout(resolve, delay));
+      }
+    }
+    return false;
+  }
+}

@@ -1,0 +1,100 @@
+// What tasks and sessions allow, as apps write it, becomes the numbers and flags that the worker understands.
+import { badArgument } from './errors.js';
+import { given } from './given.js';
+import type { LimitFields, PolicyFields } from './protocol.js';
+import type { Priority } from './types.js';
+
+const DAY_MS = 86_400_000;
+
+/** Whether a task runs on such a network, or waits for another. */
+export type Allowance = 'allow' | 'wait';
+
+/** What a task allows. In `update`, what is missing stays as it is, and 0 lifts a limit or a time. */
+export interface TaskPolicies {
+  /** Its place among its session's tasks. Default `normal`. */
+  priority?: Priority;
+  /** A network that is known to be metered, or a user who asks to save data. Default `allow`. */
+  metered?: Allowance;
+  /** A network that tells nothing of itself: always so in Safari and desktop Firefox. Default `allow`. */
+  unknownNetwork?: Allowance;
+  /**
+   * Waits for a good moment: charging, an unmetered network, or `setConditions({ idle: true })`. `true` waits for one
+   * day at the most. In `update`, `false` waits no longer.
+   */
+  discretionary?: boolean | { deadline: Date | number };
+  /** Not to begin before; a Date or epoch milliseconds. */
+  earliestBegin?: Date | number;
+  /** At least 1024. Default: no limit. */
+  maxBytesPerSecond?: number;
+  /** How many segments may be fetched at the same time, 1 to 16. Default 4. */
+  maxSegments?: number;
+  /** After how many milliseconds without a byte an attempt is given up and made again. At least 1000, default 60,000. */
+  stallTimeout?: number;
+  /** How many milliseconds the whole transfer may take, waiting included. At least 1000. Default: no limit. */
+  resourceTimeout?: number;
+  /** Failures in a row after which the task fails. Default 10. */
+  maxFailures?: number;
+}
+
+/** How a session may use the network, whatever its tasks allow. */
+export interface SessionLimits {
+  /** How many tasks of this session may be fetched at the same time. Default 3. */
+  maxConcurrentTasks?: number;
+  /**
+   * Connections to one host. While a page is visible there are fewer, so that the app's own requests do not starve.
+   * Default `{ visible: 2, hidden: 6 }`.
+   */
+  maxConnectionsPerHost?: number | { visible: number; hidden: number };
+  /** For all tasks together. At least 1024; 0 lifts the limit. Default: no limit. */
+  maxBytesPerSecond?: number;
+  /** A network that is known to be metered. Default `allow`. */
+  metered?: Allowance;
+  /** A network that tells nothing of itself. Default `allow`. */
+  unknownNetwork?: Allowance;
+}
+
+export function policyFields(policies: TaskPolicies): PolicyFields {
+  const { discretionary, earliestBegin } = policies;
+  return given({
+    priority: policies.priority,
+    metered: allowance(policies.metered, 'metered'),
+    unknownNetwork: allowance(policies.unknownNetwork, 'unknownNetwork'),
+    discretionaryUntil: discretionary === undefined ? undefined : deadline(discretionary),
+    beginAt: earliestBegin === undefined ? undefined : time(earliestBegin, 'earliestBegin'),
+    maxBytesPerSecond: policies.maxBytesPerSecond,
+    maxSegments: policies.maxSegments,
+    stallTimeoutMs: policies.stallTimeout,
+    resourceTimeoutMs: policies.resourceTimeout,
+    maxFailures: policies.maxFailures,
+  });
+}
+
+export function limitFields(limits: SessionLimits): LimitFields {
+  const perHost = limits.maxConnectionsPerHost;
+  const { visible, hidden } = typeof perHost === 'number' ? { visible: perHost, hidden: perHost } : (perHost ?? {});
+  return given({
+    maxConcurrentTasks: limits.maxConcurrentTasks,
+    maxPerHostVisible: visible,
+    maxPerHostHidden: hidden,
+    maxBytesPerSecond: limits.maxBytesPerSecond,
+    metered: allowance(limits.metered, 'metered'),
+    unknownNetwork: allowance(limits.unknownNetwork, 'unknownNetwork'),
+  });
+}
+
+function allowance(value: Allowance | undefined, field: string): boolean | undefined {
+  if (value === undefined) return undefined;
+  if (value !== 'allow' && value !== 'wait') throw badArgument(`${field}: is neither "allow" nor "wait"`);
+  return value === 'allow';
+}
+
+function deadline(discretionary: boolean | { deadline: Date | number }): number {
+  if (typeof discretionary === 'object') return time(discretionary.deadline, 'discretionary');
+  return discretionary ? Date.now() + DAY_MS : 0;
+}
+
+function time(value: Date | number, field: string): number {
+  const time = Math.ceil(Number(value));
+  if (!(time >= 0)) throw badArgument(`${field}: is not a time`);
+  return time;
+}

@@ -1,0 +1,171 @@
+// What pages see of sessions, tasks and groups. Types only; imports nothing. Times are epoch milliseconds.
+
+/** What a task is doing. The last three are final. */
+export type TaskState = 'pending' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled';
+
+/** A task's durable state, to find it by; `active` is what is pending, running or waiting. */
+export type DurableState = 'active' | 'paused' | 'completed' | 'failed' | 'cancelled';
+
+/** Why an active task is not being fetched. */
+export type WaitReason =
+  | 'authorization'
+  | 'discretionary'
+  | 'earliest-begin'
+  | 'host-busy'
+  | 'metered'
+  | 'offline'
+  | 'retry'
+  | 'server-asked'
+  | 'session-busy'
+  | 'storage'
+  | 'unknown-network'
+  | 'worker-busy';
+
+/**
+ * Whether kept bytes may be continued, told from the server's answer (RFC 9110 sections 8.8 and 14). `size-unknown`: the
+ * server does not say how long the file is, so a cut could not be told from its end.
+ */
+export type Resumability = 'unknown' | 'resumable' | 'resumable-by-comparison' | 'restart-only' | 'size-unknown';
+
+/** Stable error codes; the sentences for people are in `errors.ts`. */
+export type ErrorCode =
+  | 'aborted'
+  | 'authorization-not-durable'
+  | 'bad-argument'
+  | 'bad-content-range'
+  | 'body-too-long'
+  | 'component-failed'
+  | 'cors-blocked'
+  | 'csp-blocked'
+  | 'digest-mismatch'
+  | 'http-status'
+  | 'id-in-use'
+  | 'length-mismatch'
+  | 'mixed-content'
+  | 'network'
+  | 'no-service-worker'
+  | 'not-finished'
+  | 'protocol-mismatch'
+  | 'quota-exceeded'
+  | 'resume-data-invalid'
+  | 'resume-data-stale'
+  | 'session-not-open'
+  | 'storage'
+  | 'task-exists'
+  | 'task-not-found'
+  | 'timed-out'
+  | 'unauthorized'
+  | 'unsupported-scheme'
+  | 'version-too-low';
+
+/** An error as plain data. */
+export interface ErrorData {
+  code: ErrorCode;
+  /** The HTTP status, where one was the cause. */
+  status?: number;
+  /** What the browser or the server said, or which value of a call is meant; for a log. */
+  detail?: string;
+}
+
+/** What the first answer said. */
+export interface AnswerInfo {
+  status: number;
+  /** The URL behind all redirects, if there were any; without its query, which may be a signature. */
+  finalUrl?: string;
+  /** The headers named in `keepHeaders` that CORS let through. */
+  headers: [name: string, value: string][];
+}
+
+export type Priority = 'high' | 'normal' | 'low';
+
+/** One task as the worker knows it. */
+export interface TaskSnapshot {
+  id: string;
+  /** As the app gave it, query and all. */
+  url: string;
+  state: TaskState;
+  /** Why an active task is not being fetched. */
+  reason?: WaitReason;
+  /** Since when, and until when at the latest, if that is known. */
+  waitingSince?: number;
+  waitUntil?: number;
+  receivedBytes: number;
+  /** The representation's complete length in bytes, once known. */
+  completeLength?: number;
+  resumability: Resumability;
+  /** What that was concluded from: a stable code such as `strong-tag`, `date-and-length`, `ranges-ignored`. */
+  resumabilityReason?: string;
+  contentType?: string;
+  /** The name that the server suggests (RFC 6266), safe to use as a file's name. */
+  fileName?: string;
+  /** What the first answer said. */
+  answer?: AnswerInfo;
+  group?: string;
+  tag?: string;
+  description?: string;
+  /** The app's own data, as JSON text. */
+  metadata?: string;
+  priority: Priority;
+  /** How many segments are being fetched at this moment. */
+  segments: number;
+  /** Whether an older, finished file can be read until a newer version is there. */
+  hasPreviousFile: boolean;
+  createdAt: number;
+  endedAt?: number;
+  /** How often the transfer had to start again from byte 0. */
+  restarts: number;
+  /** How often a piece, or the whole file, was fetched again because its digest was wrong. */
+  repairs: number;
+  error?: ErrorData;
+}
+
+/** How many members of a group are in which state. */
+export interface GroupCounts {
+  active: number;
+  paused: number;
+  completed: number;
+  failed: number;
+  cancelled: number;
+  total: number;
+}
+
+interface EventOf<Type extends string> {
+  type: Type;
+  /** Rises within a session; the same fact always carries the same number. */
+  seq: number;
+  at: number;
+}
+
+interface OfTask {
+  taskId: string;
+  groupId?: never;
+}
+
+/** A durable fact: kept until the session's delegate has acknowledged it. */
+export type TaskEvent =
+  /** The file is there, every byte. */
+  | (EventOf<'completed'> & OfTask & { bytes: number })
+  /** `ifExists: 'refresh'` found that the file that is there is still the newest. */
+  | (EventOf<'not-modified'> & OfTask)
+  | (EventOf<'failed'> & OfTask & { error: ErrorData })
+  /** A newer version could not be had; the file that was there stays. */
+  | (EventOf<'refresh-failed'> & OfTask & { error: ErrorData })
+  | (EventOf<'cancelled'> & OfTask)
+  /** The transfer went back to byte 0: `changed`, `ranges-refused` or `not-resumable`. */
+  | (EventOf<'restarted'> & OfTask & { reason: string })
+  /** Every member of the group has ended. */
+  | (EventOf<'group-ended'> & { groupId: string; taskId?: never; counts: GroupCounts });
+
+/** Live progress of one task. Not durable; never sent after the task has ended. */
+export interface TaskProgress {
+  id: string;
+  receivedBytes: number;
+  completeLength?: number;
+  bytesPerSecond: number;
+}
+
+/**
+ * What to do when the id is already taken: answer with the task that is there, drop it and begin anew, ask the server
+ * whether there is a newer version while the old file stays, or reject with `task-exists`.
+ */
+export type IfExists = 'keep' | 'replace' | 'refresh' | 'error';
