@@ -11,35 +11,6 @@ async function openTask(t, options = {}) {
   return { ...world, page, session, task, tell };
 }
 
-test('a download is sent as the browser parsed it', async (t) => {
-  const { worker, task } = await openTask(t, { description: 'A file', metadata: { a: [1] }, ifExists: 'replace' });
-  const { token, ...call } = (await worker.next('download')).message.call;
-  assert.deepEqual(call, {
-    type: 'download',
-    session: 'podcasts',
-    id: 'one',
-    url: 'https://app.example/f.bin',
-    host: 'app.example',
-    sameOrigin: true,
-    ifExists: 'replace',
-    description: 'A file',
-    metadata: '{"a":[1]}',
-  });
-  assert.match(token, /^[0-9a-f-]{36}$/);
-  assert.deepEqual([task.metadata, task.description], [{ a: [1] }, 'A file']);
-});
-
-test('without an id one is made, relative URLs count from the page, a fragment is dropped, ports belong to the host', async (t) => {
-  const { worker, session } = await openTask(t);
-  await session.download('g.bin#part');
-  await session.download(new URL('http://files.example:8080/h.bin'));
-  const [, relative, foreign] = worker.all('download').map(({ message }) => message.call);
-  assert.equal(relative.url, 'https://app.example/app/g.bin');
-  assert.match(relative.id, /^[0-9a-f-]{36}$/);
-  assert.notEqual(relative.id, foreign.id);
-  assert.deepEqual([foreign.host, foreign.sameOrigin], ['files.example:8080', false]);
-});
-
 test('finished resolves once the file is there, for those who waited and those who come later', async (t) => {
   const { task, tell } = await openTask(t);
   const waits = [task.finished(), task.finished()];
@@ -120,7 +91,7 @@ test('one Task per id: calls and messages bring the same object up to date, unti
 test('tasks() asks page by page', async (t) => {
   const { worker, session, task } = await openTask(t);
   const pages = { start: { tasks: [snapshot({ id: 'one' })], next: 'one' }, one: { tasks: [snapshot({ id: 'two' })] } };
-  worker.answer('tasks', ({ after = 'start' }) => pages[after]);
+  worker.answer('select', ({ after = 'start' }) => pages[after]);
   const all = await session.tasks();
   assert.deepEqual(all.map(({ id }) => id), ['one', 'two']);
   assert.equal(all[0], task);
