@@ -151,10 +151,11 @@ test('headers that may hold secrets are never in the spec, unless the app says s
 
 test('the signal of a Request ends the call, as that of the options does', async (t) => {
   const { page, session } = await open(t);
-  const aborted = (signal) => new Request('https://app.example/f.bin', { signal });
-  await rejectsWith(page, session.download(aborted(AbortSignal.abort())), 'aborted');
-  const options = { signal: AbortSignal.abort() };
-  await rejectsWith(page, session.download(aborted(new AbortController().signal), options), 'aborted');
+  const [live, dead] = [new AbortController().signal, AbortSignal.abort()];
+  const request = (signal) => new Request('https://app.example/f.bin', { signal });
+  await rejectsWith(page, session.download(request(dead)), 'aborted');
+  await rejectsWith(page, session.download(request(dead), { signal: live }), 'aborted');
+  await rejectsWith(page, session.download(request(live), { signal: dead }), 'aborted');
 });
 
 test('what cannot be carried out later is refused at the call, and nothing is sent', async (t) => {

@@ -82,12 +82,17 @@ test('a worker that dies in the midst of it is given the batch again', async (t)
 test('a signal ends the call between two members', async (t) => {
   const { page, session, batches } = await open(t);
   const controller = new AbortController();
+  const tried = [];
   function* members() {
     yield* tiles(257);
     controller.abort();
-    yield* tiles(257);
+    for (const tile of tiles(100)) {
+      tried.push(tile);
+      yield tile;
+    }
   }
   await rejectsWith(page, session.downloadAll(members(), { group: 'map', signal: controller.signal }), 'aborted');
+  assert.equal(tried.length, 1);
   assert.deepEqual(batches().map(({ last }) => last), [false], 'the group stays open');
 });
 

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { compileFunction } from 'node:vm';
 import { build } from 'esbuild';
 import { root } from '../../tools/setup.mjs';
+import { FakeLocks } from './fakes/locks.mjs';
 
 const component = `
   export default async () => {};
@@ -47,7 +48,7 @@ class Client {
 }
 
 /** A service worker that has attached longhaul, and a page that has said hello to it. */
-async function start({ authorize, connection } = {}) {
+async function start({ authorize, connection, locks } = {}) {
   const told = [];
   const reported = [];
   let host;
@@ -60,7 +61,7 @@ async function start({ authorize, connection } = {}) {
     clients: { matchAll: async () => [] },
   });
   const location = new URL('https://app.example/sw.js');
-  const { attach } = evaluate(tell, { connection }, location, Client, (error) => reported.push(error));
+  const { attach } = evaluate(tell, { connection, locks }, location, Client, (error) => reported.push(error));
   attach(scope, { wasm: 'longhaul.wasm', authorize });
   const page = new Client('page');
   const post = async (message) => {
@@ -154,4 +155,21 @@ test('what its own content security policy blocks is known by origin', async () 
   assert.equal(host().cspBlocks('https://files.example/other.bin?x'), true);
   assert.equal(host().cspBlocks('https://files.example:8443/'), false);
   assert.equal(host().cspBlocks('not a URL'), false);
+});
+
+test('a component that has stopped holds no lock, also not one that it was waiting for', async () => {
+  const locks = new FakeLocks();
+  const { hello, host } = await start({ locks: locks.of('worker') });
+  await hello();
+  await locks.take('busy', 'another');
+  const { signal } = host();
+  assert.equal(await host().lock('free', false), true);
+  const waiting = host().lock('busy', false);
+  host().stopped('fenced', '');
+  assert.equal(signal.aborted, true);
+  locks.drop('another');
+  assert.equal(await waiting, false);
+  await new Promise(setImmediate);
+  assert.deepEqual([locks.count('free'), locks.count('busy')], [0, 0]);
+  assert.equal(host().signal.aborted, false, 'the next one lives');
 });
