@@ -87,11 +87,7 @@ fn a_gzip_coded_range_has_no_usable_offsets() {
     let bytes = file.bytes.clone();
     let mut world = World::new(move |request, _| {
         let honest = file.answer(request);
-        if request.range.is_some() {
-            honest.with(|head| head.content_encoding = Some("gzip".into()))
-        } else {
-            honest
-        }
+        if request.range.is_some() { honest.with(|head| head.content_encoding = Some("gzip".into())) } else { honest }
     });
     world.download(at_home()).expect("accepted");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
@@ -143,7 +139,9 @@ fn a_416_at_the_exact_end_loses_nothing() {
             cut.body.truncate(LEN - 1);
             cut
         }
-        1 => file.answer(&longhaul::engine::output::FetchRequest { range: Some((LEN as u64, None)), ..request.clone() }),
+        1 => {
+            file.answer(&longhaul::engine::output::FetchRequest { range: Some((LEN as u64, None)), ..request.clone() })
+        }
         _ => file.answer(request),
     });
     world.download(at_home()).expect("accepted");

@@ -1,5 +1,6 @@
 //! The real engine and the store in memory, with a server that is a function: enough to play any trap, one answer
-//! after the other. Nothing is random, and time passes only when nothing else is left to happen.
+//! after the other. Nothing is random; time passes by
+//! reading, or when nothing else is left to happen.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::pin::pin;
@@ -23,6 +24,8 @@ use longhaul::store::{Key, Reader, Table, Value};
 
 /// The worker's own origin.
 pub const HOME: &str = "https://app.example";
+/// How long a read takes: with the bytes that one brings, some hundred kilobytes a second.
+const READ_MS: u64 = 100;
 /// The most steps of one play.
 const MOST_STEPS: u32 = 200_000;
 
@@ -84,7 +87,8 @@ impl File {
     /// What an honest server answers (RFC 9110 section 14).
     pub fn answer(&self, request: &FetchRequest) -> Reply {
         let length = self.bytes.len() as u64;
-        let unchanged = request.if_range.as_deref().is_none_or(|tag| Some(tag) == self.etag);
+        let unchanged =
+            request.if_range.as_deref().is_none_or(|of| [self.etag, self.last_modified].contains(&Some(of)));
         let mut head = Head {
             status: 200,
             all_headers_readable: request.url.starts_with(HOME),
@@ -304,6 +308,9 @@ impl World {
 
     fn step(&mut self) -> bool {
         if let Some(input) = self.inputs.pop_front() {
+            if let Input::Completed(_, Completion::Read { .. }) = input {
+                self.now += READ_MS;
+            }
             self.give(input);
             return true;
         }
