@@ -87,7 +87,7 @@ fn an_event_waits_for_whoever_comes_to_hear_it_and_comes_again_until_it_is_ackno
     world.attach("late page", false);
     world.until(|world| !world.events.is_empty());
     let completed = EventKind::Completed { bytes: LEN as u64 };
-    assert_eq!(world.kinds(), [completed.clone()]);
+    assert_eq!(world.kinds(), std::slice::from_ref(&completed));
     // The page reloads between doing and acknowledging: it comes again, with the same number.
     let seq = world.events[0].seq;
     world.kill();
