@@ -170,6 +170,8 @@ pub struct Attempt {
     pub arrived: Option<Result<Arrived, FetchFailure>>,
     /// The body, once its head was accepted.
     pub reading: Option<Reading>,
+    /// Whether it ends because others come first: however it ends, that is no failure.
+    pub gives_way: bool,
     request: Request,
     start: u64,
     end: Option<u64>,
@@ -179,7 +181,7 @@ impl Attempt {
     /// An attempt at the bytes from `start` to `end` whose fetch has just been asked for.
     pub fn new(id: EffectId, source: usize, request: Request, segment: (u64, Option<u64>), now: Timestamp) -> Self {
         let (start, end) = segment;
-        Self { id, source, began_at: now, arrived: None, reading: None, request, start, end }
+        Self { id, source, began_at: now, arrived: None, reading: None, gives_way: false, request, start, end }
     }
 
     /// Holds the answer's head against the request and what is kept or being fetched.

@@ -5,6 +5,7 @@ use super::Engine;
 use super::delivery::Session;
 use super::error::{ErrorCode, TaskError};
 use super::id::{ClientId, SessionId, TaskKey};
+use super::input::TaskCall;
 use super::output::{AuthorizationNeed, Change, Output};
 use super::request::{Header, Source, without_query};
 use super::slot::Asker;
@@ -79,6 +80,7 @@ impl Engine {
         mut task: Task,
         (headers, persist, source): (Option<Vec<Header>>, bool, Option<Source>),
     ) {
+        let call = TaskCall::Authorize { headers: headers.clone(), persist, source: source.clone() };
         let spec = &mut task.record.spec;
         let moves = source.as_ref().is_some_and(|source| spec.sources.first() != Some(source));
         if let (Some(source), Some(first)) = (source, spec.sources.first_mut()) {
@@ -113,7 +115,7 @@ impl Engine {
         }
         changes.push(Change::PutTask(task.record.clone()));
         changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
-        self.commit_verb(key, asker, super::input::TaskCall::Get, Some(task), None, changes);
+        self.commit_verb(key, asker, call, Some(task), None, changes);
     }
 }
 

@@ -22,14 +22,16 @@ pub struct Backlog {
     more: Vec<Lane>,
     /// Not to be loaded before.
     not_before: Timestamp,
+    /// When a task that is not in memory stops waiting for a good moment.
+    moment: Option<Timestamp>,
     /// While a load is in flight: the tasks that have left memory since. It may bring what they were before.
     left_since: Option<Vec<TaskKey>>,
 }
 
 impl Backlog {
-    /// Whether there is something to be loaded, or being loaded.
-    pub fn may_load(&self) -> bool {
-        !self.more.is_empty() || self.left_since.is_some()
+    /// Whether there is something to be loaded that may run now, or something is being loaded.
+    pub fn may_load(&self, blocked: u8) -> bool {
+        self.left_since.is_some() || self.more.iter().any(|lane| !lane.is_blocked(blocked))
     }
 
     /// A task of this lane is in storage only.
@@ -47,8 +49,10 @@ impl Backlog {
 
     /// When to load after a pause, if there is anything to be loaded.
     pub fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
-        let is_waiting = !self.more.is_empty() && self.left_since.is_none() && self.not_before > now;
-        is_waiting.then_some(self.not_before)
+        let is_idle = self.left_since.is_none();
+        let pause = (!self.more.is_empty() && self.not_before > now).then_some(self.not_before);
+        let moment = self.moment.map(|moment| moment.max(self.not_before));
+        [pause, moment].into_iter().flatten().min().filter(|_| is_idle)
     }
 }
 
@@ -67,7 +71,7 @@ impl Engine {
         let mut wanting = Vec::new();
         for (id, session) in self.sessions.iter() {
             let backlog = &session.backlog;
-            if backlog.left_since.is_some() || backlog.not_before > now || backlog.more.is_empty() {
+            if backlog.left_since.is_some() || backlog.not_before > now {
                 continue;
             }
             let can_run = |slot: &&Slot| slot.is_running() || slot.due().is_some_and(|due| due <= now);
@@ -77,15 +81,17 @@ impl Engine {
                     of_session.filter(|slot| slot.task.as_ref().is_some_and(|task| task.record.lane() == *lane));
                 of_lane.filter(can_run).count()
             };
-            let is_open = |lane: &&Lane| lane.is_discretionary() || blocked & (1 << lane.needs.rank()) == 0;
-            if backlog.more.iter().filter(is_open).any(|lane| held(lane) < REFILL_BELOW) {
+            let is_wanted = |lane: &Lane| !lane.is_blocked(blocked) && held(lane) < REFILL_BELOW;
+            if backlog.more.iter().any(is_wanted) || backlog.moment.is_some_and(|moment| moment <= now) {
                 wanting.push(id.clone());
             }
         }
         for session in wanting {
             if let Some(session) = self.sessions.get_mut(&session) {
                 session.backlog.left_since = Some(Vec::new());
-                session.backlog.more.clear();
+                session.backlog.moment = None;
+                // Of those that are blocked nothing will be heard.
+                session.backlog.more.retain(|lane| lane.is_blocked(blocked));
             }
             let query = Query::Due { session: session.clone(), now, blocked, limit: RESIDENT_PER_LANE };
             self.load(Purpose::Refill(session), query);
@@ -112,12 +118,13 @@ impl Engine {
 
     /// Takes what a load of due tasks brought into memory.
     pub(super) fn admit_due(&mut self, id: &SessionId, due: Loaded) {
-        let Loaded::Due { tasks, more, .. } = due else { return };
+        let Loaded::Due { tasks, more, next_at } = due else { return };
         for task in tasks {
             self.admit(task);
         }
         if let Some(session) = self.sessions.get_mut(id) {
             more.into_iter().for_each(|lane| session.backlog.note(lane));
+            session.backlog.moment = session.backlog.moment.into_iter().chain(next_at).min();
         }
     }
 

@@ -98,11 +98,13 @@ impl Engine {
             over.push(attempt.id);
             if reading.is_whole() {
                 // Nobody said how long it would be, so its end is the file's.
-                if let Some(known) =
-                    task.progress.representation.as_mut().filter(|known| known.complete_length.is_none())
-                {
+                let known = task.progress.representation.as_mut().filter(|_| ended == Ended::Eof);
+                if let Some(known) = known.filter(|known| known.complete_length.is_none()) {
                     known.complete_length = Some(reading.next_offset);
                 }
+                continue;
+            }
+            if attempt.gives_way && ended != Ended::TooLong {
                 continue;
             }
             slot.failed_sources |= 1 << attempt.source;

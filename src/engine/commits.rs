@@ -61,7 +61,6 @@ impl Engine {
                 self.drop_attempts(key);
                 if let Some(slot) = self.slots.get_mut(key) {
                     slot.nothing_is_staged();
-                    slot.forget_hashes();
                     slot.queue.extend(staged.call);
                     // What was on its way comes before what came later.
                     slot.queue.rotate_right(usize::from(is_asked));

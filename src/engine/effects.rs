@@ -27,6 +27,13 @@ impl<P> Effects<P> {
         id
     }
 
+    /// Brings a deadline forward.
+    pub fn hasten(&mut self, id: EffectId, deadline: Timestamp) {
+        if let Some((_, due)) = self.in_flight.get_mut(&id) {
+            *due = deadline.min(*due);
+        }
+    }
+
     /// Takes the effect that `id` completes; `None` if it is late.
     pub fn finish(&mut self, id: EffectId) -> Option<P> {
         self.in_flight.remove(&id).map(|(purpose, _)| purpose)

@@ -10,6 +10,9 @@ use super::output::{Change, Output};
 use super::retry::{LOST_BUDGET, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
 use super::task::{EventKind, Progress, Task, TaskState, WaitReason};
 
+/// How long to be content with fewer segments after one of several was refused or cut.
+const MORE_AFTER_MS: u64 = 30_000;
+
 /// What the next attempt waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
@@ -90,6 +93,7 @@ impl Engine {
             return false;
         }
         slot.bearable_segments = at_work;
+        slot.more_after = self.now.after(MORE_AFTER_MS);
         self.drop_attempt(key, id);
         true
     }
@@ -102,8 +106,8 @@ impl Engine {
         reason: RestartReason,
         next: Option<Representation>,
     ) {
+        self.stop_hashing(key);
         if let Some(slot) = self.slots.get_mut(key) {
-            slot.forget_hashes();
             slot.current = slot.current.take().filter(|_| next.is_some());
         }
         let changes = self.new_body(key, &mut task.progress);
@@ -161,10 +165,7 @@ impl Engine {
 
     /// Gives up bytes that no digest agrees with: they are of no use to anybody.
     pub(super) fn fail_for_digest(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>, code: ErrorCode) {
-        if let Some(slot) = self.slots.get_mut(key) {
-            slot.forget_hashes();
-            slot.current = None;
-        }
+        self.drop_attempts(key);
         changes.extend(self.new_body(key, &mut task.progress));
         self.fail(key, task, changes, TaskError::new(code));
     }
@@ -211,7 +212,6 @@ impl Engine {
         let now = self.now;
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.busy = false;
-        slot.forget_hashes();
         let Some(task) = slot.task.as_mut().filter(|task| task.record.state.is_active()) else { return };
         task.progress.failures += 1;
         let max_failures = task.record.spec.policy.max_failures;
@@ -246,6 +246,7 @@ impl Engine {
         let mut attempt = slot.attempts.remove(at);
         if slot.attempts.is_empty() {
             slot.read_at = None;
+            slot.current = None;
         }
         self.effects.finish(id);
         self.outputs.push_back(Output::Abort(id));
@@ -262,8 +263,20 @@ impl Engine {
         let ids: Vec<EffectId> =
             self.slots.get(key).into_iter().flat_map(|slot| &slot.attempts).map(|attempt| attempt.id).collect();
         ids.into_iter().for_each(|id| self.drop_attempt(key, id));
+        self.stop_hashing(key);
         if let Some(slot) = self.slots.get_mut(key) {
             slot.current = None;
+        }
+    }
+
+    /// Whatever is being hashed, or was and is not committed, is of bytes that are not wanted any more, or will be
+    /// hashed again.
+    pub(super) fn stop_hashing(&mut self, key: &TaskKey) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.hashed = None;
+        slot.judged_pieces.clear();
+        if let Some(hashing) = slot.hashing.take() {
+            self.effects.finish(hashing);
         }
     }
 }

@@ -75,7 +75,8 @@ impl Group {
 
     /// When something is to be done about it, if nothing happens before.
     pub fn next_time(&self) -> Option<Timestamp> {
-        let show_at = self.is_news.then(|| self.shown_at.after(SHOW_EVERY_MS));
+        let can_show = self.is_news && self.counts.is_some();
+        let show_at = can_show.then(|| self.shown_at.after(SHOW_EVERY_MS));
         [show_at, self.retry_at].into_iter().flatten().min()
     }
 

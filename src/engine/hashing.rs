@@ -40,12 +40,6 @@ impl Slot {
         is_next.then(|| known.cloned().unwrap_or_else(|| HashState::new(algorithm)))
     }
 
-    /// What was hashed and is not committed is not known any more.
-    pub(super) fn forget_hashes(&mut self) {
-        self.hashed = None;
-        self.judged_pieces.clear();
-    }
-
     fn piece_to_check(&self) -> Option<Range<u64>> {
         let task = self.task.as_ref()?;
         let pieces = task.record.spec.proof.pieces.as_ref()?;

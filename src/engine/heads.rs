@@ -142,7 +142,8 @@ impl Engine {
             let kept = if restart.is_some() { 0 } else { task.progress.received.len() };
             length.saturating_sub(kept)
         });
-        if slot.attempts.len() == 1 && missing.zip(arrived.free_bytes).is_some_and(|(missing, free)| missing > free) {
+        let is_first = slot.attempts.len() == 1 && !slot.busy;
+        if is_first && missing.zip(arrived.free_bytes).is_some_and(|(missing, free)| missing > free) {
             self.drop_attempts(key);
             return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
         }

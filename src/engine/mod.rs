@@ -38,6 +38,7 @@ pub mod resume_data;
 mod retry;
 pub mod schedule;
 pub mod session;
+mod shed;
 mod slot;
 pub mod sorted_map;
 mod sweep;
@@ -349,6 +350,7 @@ impl Engine {
         }
         self.refill();
         self.sweep();
+        self.give_way();
         self.start_what_may_run();
         self.tend_groups();
         self.tend_sessions();
@@ -364,7 +366,8 @@ impl Engine {
             let reason = slot.task.as_ref().and_then(|task| self.outer_reason(&task.record));
             slot.attempts.is_empty() && !slot.busy && reason.is_some_and(|reason| reason.needs_no_worker())
         };
-        let is_loading = self.sessions.values().any(|session| session.backlog.may_load());
+        let blocked = self.surroundings.blocked_ranks();
+        let is_loading = self.sessions.values().any(|session| session.backlog.may_load(blocked));
         !self.effects.is_empty() || is_loading || self.slots.values().any(|slot| !is_waiting_for_news(slot))
     }
 

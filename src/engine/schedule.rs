@@ -31,6 +31,11 @@ impl Lane {
         (self.priority as u64) << 3 | u64::from(self.needs.rank())
     }
 
+    /// Whether its tasks may not run now; `blocked` is a set of bits by [`Needs::rank`].
+    pub fn is_blocked(self, blocked: u8) -> bool {
+        blocked & (1 << self.needs.rank()) != 0
+    }
+
     /// Whether its tasks wait for a good moment: they are indexed by the time when they stop waiting for it.
     pub fn is_discretionary(self) -> bool {
         self.needs.are_discretionary()

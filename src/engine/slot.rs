@@ -77,6 +77,8 @@ pub struct Slot {
     /// How many segments the server bears at the same time: falls when one of several is refused or cut, rises with
     /// every checkpoint.
     pub bearable_segments: u32,
+    /// No more segments before: the server did not bear them.
+    pub more_after: Timestamp,
     /// Sources that failed since the last progress, as a set of bits.
     pub failed_sources: u32,
     /// How far ahead of its bandwidth limit it is.

@@ -10,6 +10,7 @@ use super::schedule::{Candidate, Load, choose};
 use super::slot::Slot;
 use super::sorted_map::SortedMap;
 use super::task::{Progress, Task, TaskSpec};
+use super::time::Timestamp;
 use super::{Engine, Purpose};
 
 impl Engine {
@@ -22,7 +23,7 @@ impl Engine {
             let (Some(task), Some(session)) = (&slot.task, self.sessions.get(&key.session)) else { continue };
             let spec = &task.record.spec;
             let wanted = if slot.is_running() {
-                slot.more_segments()
+                slot.more_segments(self.now)
             } else {
                 u32::from(self.may_start(slot) && self.outer_reason(&task.record).is_none())
             };
@@ -155,7 +156,7 @@ fn fetch_request(
     let is_home = from.origin == first.origin;
     FetchRequest {
         url: from.url.clone(),
-        range: range.filter(|_| previous.is_none()),
+        range,
         if_range: known.filter(|_| may_condition && range.is_some()).and_then(if_range).map(Into::into),
         if_none_match: previous.and_then(|previous| previous.etag.clone()),
         if_modified_since: previous.and_then(|previous| previous.last_modified.clone()),
@@ -169,7 +170,7 @@ fn fetch_request(
 
 impl Slot {
     /// How many more segments it could use.
-    fn more_segments(&self) -> u32 {
+    fn more_segments(&self, now: Timestamp) -> u32 {
         let Some(task) = self.task.as_ref().filter(|task| task.record.state.is_active()) else { return 0 };
         let running = self.attempts.len() as u32;
         let most = task.record.spec.policy.max_segments.min(self.bearable_segments);
@@ -180,6 +181,7 @@ impl Slot {
             length > task.progress.received.len() + self.link.smallest_segment()
         });
         let may_split = has_begun && is_split && !task.progress.without_range && self.queue.is_empty();
+        let may_split = may_split && self.more_after <= now;
         if may_split { most.saturating_sub(running) } else { 0 }
     }
 

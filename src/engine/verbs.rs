@@ -59,7 +59,11 @@ impl Engine {
         }
         let result = match refusal {
             Some(code) => Err(TaskError::new(code)),
-            None => Ok(Answer::Download(self.snapshot(&task), is_same_call)),
+            // Of many, only those count that were made now.
+            None => {
+                let is_made_by_this = is_same_call && !matches!(asker, Asker::Batch(_));
+                Ok(Answer::Download(self.snapshot(&task), is_made_by_this))
+            }
         };
         self.answer(asker, result);
     }

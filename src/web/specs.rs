@@ -13,8 +13,8 @@ use crate::integrity::{Expected, Pieces};
 
 /// The longest metadata and description, in bytes.
 const LONGEST_METADATA: usize = 64 << 10;
-/// A task's own URL and its mirrors: a checkpoint notes in 32 bits which of them have proved to be bad.
-const MOST_SOURCES: usize = 32;
+/// A task's own URL and its mirrors: a checkpoint notes in one number which of them have proved to be bad.
+const MOST_SOURCES: usize = 16;
 /// The lowest speed that may be set, in bytes per second.
 const LOWEST_SPEED: u64 = 1_024;
 /// The shortest time-out, in milliseconds.

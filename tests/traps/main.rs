@@ -4,8 +4,10 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests and their world: panicking is how they report")]
 
 mod authorization;
+mod groups;
 mod life;
 mod mirrors;
+mod policies;
 mod proof;
 mod ranges;
 mod server;

@@ -159,6 +159,8 @@ pub struct World {
     pub most_buffered: usize,
     /// How many bytes of bodies were read.
     pub bytes_sent: u64,
+    /// The most outputs that one input led to.
+    pub most_outputs: usize,
     /// How many stored bytes were read back to be hashed.
     pub hashed_from_storage: u64,
     attempts: BTreeMap<EffectId, Attempt>,
@@ -190,6 +192,7 @@ impl World {
             failing_commits: 0,
             shown: Vec::new(),
             most_buffered: 0,
+            most_outputs: 0,
             bytes_sent: 0,
             hashed_from_storage: 0,
             attempts: BTreeMap::new(),
@@ -336,6 +339,14 @@ impl World {
         Some(Task { record, progress })
     }
 
+    /// The states of all tasks that are stored.
+    pub fn stored_states(&self) -> Vec<TaskState> {
+        let rows = self.store.rows(Table::Tasks).into_iter();
+        let record = |bytes: Vec<u8>| longhaul::engine::codec::decode::<longhaul::engine::task::TaskRecord>(&bytes);
+        let bytes = rows.filter_map(|(_, value)| if let Value::Bytes(bytes) = value { Some(bytes) } else { None });
+        bytes.map(|bytes| record(bytes).expect("it can be read").state).collect()
+    }
+
     /// The stored bytes of the task `t`.
     pub fn file(&self) -> Vec<u8> {
         let task = self.task().expect("there is a task");
@@ -369,7 +380,10 @@ impl World {
     }
 
     fn drain(&mut self) {
+        let mut outputs = 0;
         while let Some(output) = self.engine.poll_output() {
+            outputs += 1;
+            self.most_outputs = self.most_outputs.max(outputs);
             match output {
                 Output::Start(id, effect) => self.start(id, effect),
                 Output::Abort(attempt) => {

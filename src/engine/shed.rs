@@ -1,0 +1,85 @@
+//! Giving way: what runs and may not run any more, because a policy, a limit or the surroundings have changed, ends with
+//! the chunk that it is reading. Nothing that has come is lost.
+
+use super::Engine;
+use super::attempt::Reading;
+use super::id::{EffectId, TaskKey};
+use super::policy::Priority;
+use super::slot::Slot;
+use super::sorted_map::SortedMap;
+
+/// How long a chunk may take to end.
+const PATIENCE_MS: u64 = 4_000;
+
+impl Engine {
+    /// Ends what may not go on.
+    pub(super) fn give_way(&mut self) {
+        let mut ending: Vec<(TaskKey, EffectId)> = Vec::new();
+        for (key, slot) in self.slots.iter().filter(|(_, slot)| !slot.attempts.is_empty()) {
+            let Some(task) = &slot.task else { continue };
+            let is_blocked = self.outer_reason(&task.record).is_some_and(|reason| reason.needs_no_worker());
+            // Of segments beyond what the task allows, the youngest go.
+            let most = if is_blocked { 0 } else { task.record.spec.policy.max_segments as usize };
+            ending.extend(slot.attempts.iter().skip(most).map(|attempt| (key.clone(), attempt.id)));
+        }
+        ending.extend(self.beyond_host_limits());
+        for (key, id) in ending {
+            self.end_with_this_chunk(&key, id);
+        }
+    }
+
+    /// Second and further segments of hosts that have more connections than they may have now.
+    fn beyond_host_limits(&self) -> Vec<(TaskKey, EffectId)> {
+        let is_watched = self.surroundings.is_watched();
+        let mut by_host: SortedMap<&str, u32> = SortedMap::default();
+        let mut beyond = Vec::new();
+        // First connections count first, whoever has them.
+        for is_first in [true, false] {
+            for priority in Priority::ALL {
+                for (key, slot) in self.slots.iter() {
+                    let Some(task) = slot.task.as_ref().filter(|task| task.record.spec.policy.priority == priority)
+                    else {
+                        continue;
+                    };
+                    let Some(session) = self.sessions.get(&key.session) else { continue };
+                    let limits = &session.record.configuration.limits;
+                    let most = if is_watched { limits.max_per_host_visible } else { limits.max_per_host_hidden };
+                    let attempts = slot.attempts.iter().enumerate().filter(|(nth, _)| (*nth == 0) == is_first);
+                    for (_, attempt) in attempts {
+                        let source = task.record.spec.sources.get(attempt.source);
+                        let count = by_host.get_or_insert_with(source.map_or("", |from| from.host.as_str()), || 0);
+                        *count += 1;
+                        if *count > most && !is_first {
+                            beyond.push((key.clone(), attempt.id));
+                        }
+                    }
+                }
+            }
+        }
+        beyond
+    }
+
+    fn end_with_this_chunk(&mut self, key: &TaskKey, id: EffectId) {
+        let now = self.now;
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let length = slot.known().and_then(|known| known.complete_length).unwrap_or(u64::MAX);
+        let Some(attempt) = slot.attempt(id) else { return };
+        if attempt.reading.is_some() {
+            let end = attempt.running(length, now).free_from;
+            if !attempt.gives_way {
+                attempt.gives_way = true;
+                attempt.shorten(end);
+                // A read to which nothing comes would hold on to it for as long as a stall is borne.
+                if let Some(read) = attempt.reading.as_ref().and_then(Reading::read_in_flight) {
+                    self.effects.hasten(read, now.after(PATIENCE_MS));
+                }
+                self.advance(key);
+            }
+        } else {
+            self.drop_attempt(key, id);
+            if self.slots.get(key).is_some_and(|slot: &Slot| slot.attempts.is_empty()) {
+                self.publish_task(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Groups: thousands of small files that are one thing to the user.
+
+use longhaul::engine::filter::Filter;
+use longhaul::engine::group::{GroupCounts, GroupKey};
+use longhaul::engine::id::{GroupId, SessionId, TaskId};
+use longhaul::engine::input::{BulkAction, Call};
+use longhaul::engine::output::Answer;
+use longhaul::engine::task::{EventKind, Subject, TaskSpec};
+
+use super::world::{File, Reply, World, from};
+
+fn map() -> GroupKey {
+    GroupKey { session: SessionId::new("s"), group: GroupId::new("map") }
+}
+
+fn tiles(range: std::ops::Range<usize>) -> Vec<(TaskId, TaskSpec)> {
+    let tile = |number: usize| {
+        let spec = TaskSpec {
+            group: Some(map().group),
+            call_token: "batch".into(),
+            ..from(&format!("https://app.example/tile/{number}"))
+        };
+        (TaskId::new(&format!("tile {number:05}")), spec)
+    };
+    range.map(tile).collect()
+}
+
+fn batch(range: std::ops::Range<usize>, is_last: bool, fails_together: bool) -> Call {
+    Call::DownloadAll { group: map(), fails_together, members: tiles(range), is_last }
+}
+
+fn ended(world: &World) -> Vec<GroupCounts> {
+    let of_group = |event: &&longhaul::engine::task::TaskEvent| event.subject == Subject::Group(map().group);
+    let counts = |kind: &EventKind| if let EventKind::GroupEnded(counts) = kind { Some(*counts) } else { None };
+    world.events.iter().filter(of_group).filter_map(|event| counts(&event.kind)).collect()
+}
+
+#[test]
+fn a_group_has_one_event_when_its_last_member_has_ended() {
+    let mut world = World::new(|request, _| File::new(0, 15_000).answer(request));
+    for start in (0..2_000).step_by(250) {
+        let answer = world.call(batch(start..start + 250, start == 1_750, false));
+        assert!(matches!(answer, Ok(Answer::Accepted(250, _))), "{answer:?}");
+    }
+    world.until(|world| !ended(world).is_empty());
+    assert_eq!(ended(&world), [GroupCounts { completed: 2_000, ..GroupCounts::default() }]);
+    assert_eq!(world.events.len(), 1, "members have no events of their own");
+    assert!(world.most_outputs <= 2_000, "{} outputs at a time", world.most_outputs);
+}
+
+#[test]
+fn a_batch_that_is_sent_again_makes_nothing_twice() {
+    let mut world = World::new(|request, _| File::new(0, 100).answer(request));
+    world.call(batch(0..50, false, false)).expect("accepted");
+    world.kill();
+    world.attach("page", false);
+    let again = world.call(batch(0..60, true, false));
+    assert!(matches!(again, Ok(Answer::Accepted(10, _))), "{again:?}");
+    world.until(|world| !ended(world).is_empty());
+    assert_eq!(ended(&world), [GroupCounts { completed: 60, ..GroupCounts::default() }]);
+}
+
+#[test]
+fn a_kill_between_the_last_member_and_the_event_loses_neither() {
+    for kill_after in (0..400).step_by(7) {
+        let mut world = World::new(|request, _| File::new(0, 100).answer(request));
+        world.call(batch(0..5, true, false)).expect("accepted");
+        for _ in 0..kill_after {
+            world.one_step();
+        }
+        world.kill();
+        world.attach("page", false);
+        world.until(|world| !ended(world).is_empty());
+        let seqs: std::collections::BTreeSet<u64> = world.events.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs.len(), 1, "killed after {kill_after} steps: {:?}", world.events);
+    }
+}
+
+#[test]
+fn the_failure_of_one_can_cancel_the_others() {
+    for fails_together in [false, true] {
+        let mut world = World::new(|request, _| match request.url.ends_with("/3") {
+            true => Reply::status(404),
+            false => File::new(0, 100_000).answer(request),
+        });
+        world.call(batch(0..40, true, fails_together)).expect("accepted");
+        world.until(|world| !ended(world).is_empty());
+        let counts = ended(&world)[0];
+        assert_eq!((counts.total(), counts.failed), (40, 1), "{counts:?}");
+        assert_eq!(counts.cancelled > 0, fails_together, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_group_is_cancelled_as_one() {
+    let mut world = World::new(|request, _| {
+        let mut reply = File::new(0, 1_000).answer(request);
+        reply.stalls = true;
+        reply
+    });
+    world.call(batch(0..300, true, false)).expect("accepted");
+    let filter = Filter { group: Some(map().group), ..Filter::default() };
+    let session = SessionId::new("s");
+    let done = world.call(Call::Bulk { session, filter, action: BulkAction::Cancel });
+    assert!(matches!(done, Ok(Answer::Done(300))), "{done:?}");
+    world.until(|world| !ended(world).is_empty());
+    assert_eq!(ended(&world), [GroupCounts { cancelled: 300, ..GroupCounts::default() }]);
+    let Ok(Answer::Group(counts)) = world.call(Call::Group(map())) else { panic!("the group is known") };
+    assert_eq!(counts.cancelled, 300);
+}

@@ -1,0 +1,237 @@
+//! Policies, limits and turns: who runs, who waits, and why.
+
+use longhaul::engine::id::{ClientId, SessionId};
+use longhaul::engine::input::{BulkAction, Call, Input, TaskCall};
+use longhaul::engine::output::Answer;
+use longhaul::engine::policy::{Conditions, PolicyPatch, Priority};
+use longhaul::engine::session::LimitsPatch;
+use longhaul::engine::task::{TaskSpec, TaskState, WaitReason};
+use longhaul::engine::time::Timestamp;
+
+use super::world::{File, Reply, World, at_home, from, key};
+
+const LEN: usize = 400_000;
+
+fn honest() -> World {
+    let file = File::new(0, LEN);
+    World::new(move |request, _| file.answer(request))
+}
+
+/// A server whose bodies never end.
+fn endless(len: usize) -> World {
+    let file = File::new(0, len);
+    World::new(move |request, _| {
+        let mut reply = file.answer(request);
+        reply.body.truncate(1 << 20);
+        reply.stalls = true;
+        reply
+    })
+}
+
+fn tell(world: &mut World, conditions: Conditions) {
+    world.give(Input::Conditions { observer: Some(ClientId::new("page")), conditions });
+}
+
+fn metered(metered: Option<bool>) -> Conditions {
+    Conditions { metered, ..Conditions::default() }
+}
+
+/// Why the task waits, and until when; `None` if it does not.
+fn reason(world: &mut World, id: &str) -> Option<(WaitReason, Option<u64>)> {
+    match world.call(Call::Task(key(id), TaskCall::Get)) {
+        Ok(Answer::Task(snapshot)) => {
+            snapshot.waiting.map(|waiting| (waiting.reason, waiting.until.map(|until| until.0)))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn add(world: &mut World, id: &str, mut spec: TaskSpec) {
+    spec.call_token = id.into();
+    let (key, secrets) = (key(id), Vec::new());
+    let if_exists = longhaul::engine::input::IfExists::Keep;
+    world.call(Call::Download { key, spec, secrets, if_exists }).expect("accepted");
+}
+
+#[test]
+fn a_metered_network_is_waited_out_and_left_within_a_chunk() {
+    let mut world = endless(8 << 20);
+    tell(&mut world, metered(Some(true)));
+    let mut spec = at_home();
+    spec.policy.metered = false;
+    world.download(spec).expect("accepted");
+    world.play(1_000);
+    assert_eq!(world.requests.len(), 0);
+    assert_eq!(reason(&mut world, "t"), Some((WaitReason::Metered, None)));
+    tell(&mut world, metered(Some(false)));
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    tell(&mut world, metered(Some(true)));
+    world.until(|world| world.open_requests() == 0);
+    assert_eq!(reason(&mut world, "t"), Some((WaitReason::Metered, None)));
+}
+
+#[test]
+fn an_unknown_network_is_a_case_of_its_own() {
+    let mut world = honest();
+    let mut spec = at_home();
+    spec.policy.unknown_network = false;
+    world.download(spec).expect("accepted");
+    world.play(1_000);
+    assert_eq!(reason(&mut world, "t"), Some((WaitReason::UnknownNetwork, None)));
+    tell(&mut world, metered(Some(true)));
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed, "metered is allowed, and known");
+}
+
+#[test]
+fn a_good_moment_is_waited_for_until_the_deadline() {
+    for sign in [None, Some(Conditions { charging: Some(true), ..Conditions::default() })] {
+        let mut world = honest();
+        let mut spec = at_home();
+        let deadline = world.now + 3_600_000;
+        spec.policy.discretionary_until = Some(Timestamp(deadline));
+        world.download(spec).expect("accepted");
+        world.play(1_000);
+        assert_eq!(reason(&mut world, "t"), Some((WaitReason::Discretionary, Some(deadline))));
+        if let Some(sign) = sign {
+            tell(&mut world, sign);
+        }
+        world.until(|world| !world.requests.is_empty());
+        assert_eq!(world.now >= deadline, sign.is_none(), "at {} of {deadline}", world.now);
+    }
+}
+
+#[test]
+fn an_earliest_begin_is_kept_across_kills() {
+    let mut world = honest();
+    let begin_at = world.now + 48 * 3_600_000;
+    let mut spec = at_home();
+    spec.policy.begin_at = Some(Timestamp(begin_at));
+    world.download(spec).expect("accepted");
+    assert_eq!(reason(&mut world, "t"), Some((WaitReason::EarliestBegin, Some(begin_at))));
+    world.kill();
+    world.until(|world| !world.requests.is_empty());
+    assert!(world.now >= begin_at);
+}
+
+#[test]
+fn changes_take_effect_on_running_tasks() {
+    let mut world = endless(40 << 20);
+    let mut spec = at_home();
+    spec.policy.max_segments = 2;
+    world.download(spec).expect("accepted");
+    world.until(|world| world.open_requests() == 2);
+    let patch = PolicyPatch { max_segments: Some(1), ..PolicyPatch::default() };
+    world.task_call(TaskCall::Update(patch)).expect("updated");
+    world.until(|world| world.open_requests() == 1);
+    let limits = LimitsPatch { unknown_network: Some(false), ..LimitsPatch::default() };
+    world.call(Call::UpdateSession(SessionId::new("s"), limits)).expect("updated");
+    world.until(|world| world.open_requests() == 0);
+    assert_eq!(reason(&mut world, "t"), Some((WaitReason::UnknownNetwork, None)));
+}
+
+#[test]
+fn a_page_that_can_be_seen_keeps_connections_for_itself() {
+    let mut world = endless(200 << 20);
+    let mut spec = at_home();
+    spec.policy.max_segments = 4;
+    world.download(spec).expect("accepted");
+    world.until(|world| world.open_requests() == 4);
+    tell(&mut world, Conditions { visible: Some(true), ..Conditions::default() });
+    world.until(|world| world.open_requests() == 2);
+    tell(&mut world, Conditions { visible: Some(false), ..Conditions::default() });
+    world.until(|world| world.open_requests() == 4);
+}
+
+#[test]
+fn every_task_that_waits_says_why() {
+    let mut world = endless(LEN);
+    tell(&mut world, Conditions { visible: Some(true), ..Conditions::default() });
+    for id in ["a", "b", "c"] {
+        add(&mut world, id, from("https://app.example/one"));
+    }
+    world.until(|world| world.open_requests() == 2);
+    assert_eq!(reason(&mut world, "a"), None, "it runs");
+    assert_eq!(reason(&mut world, "c"), Some((WaitReason::HostBusy, None)));
+    for (id, host) in [("d", "https://two.example/f"), ("e", "https://three.example/f")] {
+        add(&mut world, id, from(host));
+    }
+    world.until(|world| world.open_requests() == 3);
+    assert_eq!(reason(&mut world, "e"), Some((WaitReason::SessionBusy, None)));
+}
+
+#[test]
+fn priority_decides_who_is_next_and_can_be_changed() {
+    let mut world = endless(LEN);
+    tell(&mut world, Conditions { visible: Some(true), ..Conditions::default() });
+    for id in ["a", "b", "c", "d"] {
+        add(&mut world, id, from(&["https://app.example/", id].concat()));
+    }
+    let patch = PolicyPatch { priority: Some(Priority::High), ..PolicyPatch::default() };
+    world.call(Call::Task(key("d"), TaskCall::Update(patch))).expect("updated");
+    world.until(|world| world.open_requests() == 2);
+    world.call(Call::Task(key("a"), TaskCall::Pause)).expect("paused");
+    world.until(|world| world.requests.len() == 3);
+    assert_eq!(world.requests[2].url, "https://app.example/d");
+}
+
+#[test]
+fn a_bandwidth_limit_holds() {
+    const LIMIT: u64 = 50_000;
+    let mut world = honest();
+    let mut spec = at_home();
+    spec.policy.max_bytes_per_second = Some(LIMIT);
+    let began = world.now;
+    world.download(spec).expect("accepted");
+    assert_eq!(world.play(600_000).record.state, TaskState::Completed);
+    let least_ms = (LEN as u64 - 64_000) * 1_000 / LIMIT;
+    assert!(world.now - began >= least_ms, "{} ms for what takes {least_ms} at least", world.now - began);
+}
+
+#[test]
+fn a_verb_for_many_reaches_all_that_it_means_and_no_others() {
+    let mut world = endless(LEN);
+    for number in 0..200 {
+        let mut spec = from("https://app.example/f");
+        spec.tag = Some(["even", "odd"][number % 2].into());
+        add(&mut world, &format!("task {number:03}"), spec);
+    }
+    let session = SessionId::new("s");
+    let filter =
+        longhaul::engine::filter::Filter { tag: Some("odd".into()), ..longhaul::engine::filter::Filter::default() };
+    let paused = world.call(Call::Bulk { session, filter, action: BulkAction::Pause });
+    assert!(matches!(paused, Ok(Answer::Done(100))), "{paused:?}");
+    for number in 0..200 {
+        let state = world.stored(&format!("task {number:03}")).expect("stored").record.state;
+        assert_eq!(state == TaskState::Paused, number % 2 == 1, "task {number}");
+    }
+}
+
+#[test]
+fn a_queue_of_thousands_stays_in_storage_and_none_is_forgotten() {
+    let mut world = World::new(|request, _| File::new(0, 100).answer(request));
+    for number in 0..1_000 {
+        world.ask(Call::Download {
+            key: key(&format!("task {number:04}")),
+            spec: TaskSpec { call_token: number.to_string(), ..from("https://app.example/f") },
+            secrets: Vec::new(),
+            if_exists: longhaul::engine::input::IfExists::Keep,
+        });
+    }
+    world.until(|world| world.requests.len() >= 10);
+    world.kill();
+    world.attach("page", false);
+    world.until(|world| world.stored_states().iter().all(|state| *state == TaskState::Completed));
+    assert_eq!(world.stored_states().len(), 1_000);
+}
+
+#[test]
+fn failed_and_cancelled_records_do_not_pile_up() {
+    let mut world = World::new(|_, _| Reply::status(404));
+    for number in 0..1_300 {
+        add(&mut world, &format!("task {number:04}"), from("https://app.example/f"));
+    }
+    world.until(|world| world.stored_states().iter().all(|state| !state.is_active()));
+    world.drain_all();
+    let kept = world.stored_states().len();
+    assert!((1_000..1_130).contains(&kept), "{kept} records are kept");
+}
