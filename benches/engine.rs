@@ -1,11 +1,6 @@
 //! What the engine costs, natively; `docs/benchmarks.md` says how to read it. Beside the times it prints figures that
 //! do not depend on the machine: rows read, inputs, tasks in memory.
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    missing_docs,
-    reason = "a benchmark: panicking is how it reports"
-)]
+#![allow(clippy::expect_used, clippy::panic, missing_docs, reason = "a benchmark: panicking is how it reports")]
 
 mod stored;
 mod world;
@@ -16,10 +11,11 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, 
 use longhaul::engine::codec::{decode, encode};
 use longhaul::engine::id::BodyId;
 use longhaul::engine::plan::{Link, plan};
-use longhaul::engine::task::Progress;
+use longhaul::engine::task::{Progress, TaskState, WaitReason};
+use longhaul::engine::time::Timestamp;
 use longhaul::integrity::{Algorithm, HashState};
 use stored::{ENDLESS, TILE_BYTES};
-use world::{World, restore};
+use world::{Seen, World, restore};
 
 /// How many tasks are stored.
 const SIZES: [usize; 3] = [10, 1_000, 100_000];
@@ -31,17 +27,19 @@ const BUFFER: u64 = 8 << 20;
 const TILES: usize = 30_000;
 const BATCH: usize = 256;
 
-/// How many of `stored` tasks are active, in both variants.
-fn variants(stored: usize) -> [(&'static str, usize); 2] {
-    [("others finished", CONNECTIONS.min(stored)), ("all active", stored)]
+/// What all tasks are doing for which there is no connection.
+fn variants() -> [(&'static str, TaskState); 3] {
+    let not_before = Timestamp(1 << 50);
+    let waiting = TaskState::Active { not_before, reason: Some(WaitReason::Retry) };
+    [("others finished", TaskState::Completed), ("others waiting", waiting), ("others ready", TaskState::READY)]
 }
 
 /// The read of a snapshot, and the engine made of it.
 fn boots(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("boot");
     for stored in SIZES {
-        for (variant, active) in variants(stored) {
-            let store = stored::tasks(stored, active, 1);
+        for (variant, others) in variants() {
+            let store = stored::tasks(stored, CONNECTIONS, 1, &others);
             eprintln!("boot, {stored} tasks, {variant}: {} rows read", restore(&store).1);
             group.bench_function(BenchmarkId::new(variant, stored), |bencher| bencher.iter(|| restore(&store)));
         }
@@ -53,12 +51,12 @@ fn steps(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("step");
     group.throughput(Throughput::Elements(1));
     for stored in SIZES {
-        for (variant, active) in variants(stored) {
-            let mut world = World::new(stored::tasks(stored, active, 1), ENDLESS);
+        for (variant, others) in variants() {
+            let mut world = World::new(stored::tasks(stored, CONNECTIONS, 1, &others), ENDLESS);
             world.transfer(100 * BUFFER);
-            let in_memory = world.tasks_in_memory();
+            let (in_memory, rows) = (world.tasks_in_memory(), world.seen.rows_read);
+            eprintln!("step, {stored} tasks, {variant}: {in_memory} in memory, {rows} rows read since the boot");
             group.bench_function(BenchmarkId::new(variant, stored), |bencher| bencher.iter(|| world.step()));
-            eprintln!("step, {stored} tasks, {variant}: {in_memory} in memory, {:?}", world.seen);
         }
     }
 }
@@ -67,8 +65,9 @@ fn steps(criterion: &mut Criterion) {
 fn large_files(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("throughput");
     group.throughput(Throughput::Bytes(100 * BUFFER));
-    for (name, files, segments) in [("six files", CONNECTIONS, 1), ("six segments of one file", 1, CONNECTIONS as u32)] {
-        let mut world = World::new(stored::tasks(files, files, segments), ENDLESS);
+    for (name, files, segments) in [("six files", CONNECTIONS, 1), ("six segments of one file", 1, CONNECTIONS as u32)]
+    {
+        let mut world = World::new(stored::tasks(files, files, segments, &TaskState::READY), ENDLESS);
         world.transfer(100 * BUFFER);
         let before = world.seen.inputs;
         world.transfer(1_000 * BUFFER);
@@ -95,14 +94,29 @@ fn fetch_map(mut world: World, count: usize, mut watch: impl FnMut(&World)) -> W
 
 /// Many small files: a map.
 fn small_files(criterion: &mut Criterion) {
-    let empty = || World::new(stored::tasks(0, 0, 1), TILE_BYTES);
+    let empty = || {
+        let mut world = World::new(stored::tasks(0, 0, 1, &TaskState::READY), TILE_BYTES);
+        world.attach(stored::session_id());
+        world
+    };
     let mut most_in_memory = 0;
     let done = fetch_map(empty(), TILES, |world| {
         if world.seen.inputs.is_multiple_of(997) {
             most_in_memory = most_in_memory.max(world.tasks_in_memory());
         }
     });
-    eprintln!("throughput, {TILES} tiles: at most {most_in_memory} in memory, {:?}", done.seen);
+    let Seen { most_in_flight, most_outputs, .. } = done.seen;
+    eprintln!(
+        "throughput, {TILES} tiles: at most {most_in_memory} in memory, {most_in_flight} effects in flight, \
+         {most_outputs} outputs of one input"
+    );
+    let for_each = |count: u64| count as f64 / TILES as f64;
+    eprintln!(
+        "throughput, for each tile: {:.2} inputs, {:.2} rows read, {:.2} messages to the page",
+        for_each(done.seen.inputs),
+        for_each(done.seen.rows_read),
+        for_each(done.seen.messages)
+    );
     let mut group = criterion.benchmark_group("throughput");
     group.sample_size(10);
     for count in [TILES / 10, TILES] {

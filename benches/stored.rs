@@ -18,7 +18,8 @@ pub const ENDLESS: u64 = 1 << 50;
 /// The length of a map tile in bytes.
 pub const TILE_BYTES: u64 = 15_000;
 
-fn session_id() -> SessionId {
+/// The session of all tasks.
+pub fn session_id() -> SessionId {
     SessionId::new("maps")
 }
 
@@ -51,14 +52,15 @@ fn task(n: usize, max_segments: u32, state: TaskState) -> [Change; 3] {
     [Change::PutBody(progress.body), Change::PutTask(record), Change::PutProgress(key, progress)]
 }
 
-/// A store that holds one session, and of its `count` tasks so many active ones; the others are finished.
-pub fn tasks(count: usize, active: usize, max_segments: u32) -> MemoryStore<()> {
+/// A store that holds a session of `count` tasks: the first of them are ready to run, the others are in the state
+/// `others`.
+pub fn tasks(count: usize, ready: usize, max_segments: u32, others: &TaskState) -> MemoryStore<()> {
     let store = MemoryStore::default();
     let epoch = store.next_epoch();
     store.apply(epoch, to_writes(&[Change::PutSession(session())], |_| None));
     for n in 0..count {
-        let state = if n < active { TaskState::READY } else { TaskState::Completed };
-        store.apply(epoch, to_writes(&task(n, max_segments, state), |_| None));
+        let state = if n < ready { &TaskState::READY } else { others };
+        store.apply(epoch, to_writes(&task(n, max_segments, state.clone()), |_| None));
     }
     store
 }

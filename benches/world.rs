@@ -8,12 +8,13 @@ use std::task::{Context, Poll, Waker};
 
 use longhaul::engine::group::GroupCounts;
 use longhaul::engine::http::Head;
-use longhaul::engine::id::{CallId, EffectId};
+use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId};
 use longhaul::engine::input::{Arrived, Call, Completion, Input, ReadEnd};
 use longhaul::engine::output::{Change, Effect, FetchRequest, Output};
 use longhaul::engine::task::EventKind;
 use longhaul::engine::time::Timestamp;
 use longhaul::engine::{Engine, Setting};
+use longhaul::integrity::HashState;
 use longhaul::store::Reader;
 use longhaul::store::boot::boot;
 use longhaul::store::changes::to_writes;
@@ -50,12 +51,12 @@ struct Body {
 pub struct Seen {
     /// Inputs handed in.
     pub inputs: u64,
-    /// Those of them that only said that time had passed.
-    pub timeouts: u64,
     /// Bytes that reads brought.
     pub bytes: u64,
     /// Rows that storage handed out.
     pub rows_read: u64,
+    /// Messages to pages, but for replies.
+    pub messages: u64,
     /// Calls that were answered.
     pub replies: u64,
     /// The most outputs that one input led to.
@@ -104,6 +105,12 @@ impl World {
         world
     }
 
+    /// A page attaches to the session, as its delegate.
+    pub fn attach(&mut self, session: SessionId) {
+        let client = ClientId::new("a page");
+        self.hand_in(Input::Hello { client, session, delegate: true, can_authorize: false });
+    }
+
     /// Hands in a page's call.
     pub fn call(&mut self, call: Call) {
         self.calls += 1;
@@ -147,7 +154,6 @@ impl World {
             self.now_us = self.now_us.max(at.0 * 1_000);
         }
         self.was_timeout = true;
-        self.seen.timeouts += 1;
         Input::Timeout
     }
 
@@ -174,6 +180,9 @@ impl World {
                     self.seen.replies += 1;
                 }
                 Output::Fenced => panic!("nobody else drives this database"),
+                Output::Deliver(..) | Output::Observe(..) | Output::Changed(..) | Output::GroupChanged(..) => {
+                    self.seen.messages += 1;
+                }
                 _ => {}
             }
         }
@@ -222,12 +231,7 @@ impl World {
         Arrived { head, free_bytes: None }
     }
 
-    fn read(
-        &mut self,
-        attempt: EffectId,
-        up_to_bytes: u64,
-        hash: Option<longhaul::integrity::HashState>,
-    ) -> Completion {
+    fn read(&mut self, attempt: EffectId, up_to_bytes: u64, hash: Option<HashState>) -> Completion {
         let Some(body) = self.bodies.get_mut(&attempt) else {
             return Completion::Read { len: 0, end: ReadEnd::Cut { online: true }, hash: None };
         };
