@@ -28,7 +28,7 @@ pub mod input;
 mod outbox;
 pub mod output;
 mod pace;
-mod plan;
+pub mod plan;
 pub mod policy;
 mod probe;
 mod random;

@@ -91,6 +91,11 @@ impl<'a> Load<'a> {
         *self.by_host.get_or_insert_with(host, || 0) += 1;
     }
 
+    /// Whether the worker has all the connections that it may have.
+    pub fn is_full(&self) -> bool {
+        self.connections >= MAX_CONNECTIONS
+    }
+
     fn of_session(&self, session: &SessionId) -> u32 {
         self.tasks_by_session.get(&session).copied().unwrap_or(0)
     }
@@ -103,7 +108,7 @@ impl<'a> Load<'a> {
             Some(WaitReason::SessionBusy)
         } else if self.by_host.get(&candidate.host).copied().unwrap_or(0) >= per_host {
             Some(WaitReason::HostBusy)
-        } else if self.connections >= MAX_CONNECTIONS {
+        } else if self.is_full() {
             Some(WaitReason::WorkerBusy)
         } else {
             None

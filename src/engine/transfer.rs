@@ -16,6 +16,10 @@ use super::{Engine, Purpose};
 impl Engine {
     /// Gives connections to the tasks whose turn it is.
     pub(super) fn start_what_may_run(&mut self) {
+        // Most inputs come while every connection is in use: then there is nobody to choose.
+        if self.network_load().is_full() {
+            return;
+        }
         let is_watched = self.surroundings.is_watched();
         let mut candidates = Vec::new();
         let mut sources = Vec::new();
