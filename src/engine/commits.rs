@@ -147,6 +147,10 @@ impl Engine {
     pub(super) fn publish_task(&mut self, key: &TaskKey) {
         let task = self.slots.get(key).and_then(|slot| slot.task.as_ref());
         let (Some(task), Some(session)) = (task, self.sessions.get(&key.session)) else { return };
+        // Thousands of members say how they ended, and their group says how it is getting on.
+        if task.record.spec.group.is_some() && task.record.state.is_active() {
+            return;
+        }
         let snapshot = self.snapshot(task);
         self.outputs.extend(session.clients().map(|client| Output::Changed(client.clone(), snapshot.clone())));
     }
