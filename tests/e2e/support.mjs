@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { launchChromium } from '../browser/chromium.mjs';
-import { common, contiguousLength, durableRanges, lengthOf, stored } from '../browser/storage.mjs';
+import { common, contiguousLength, durableRanges, lengthOf, stored, tablesWith } from '../browser/storage.mjs';
 import { startOrigin } from '../origin/server.mjs';
 import { root } from '../../tools/setup.mjs';
 import { Ledger } from './ledger.mjs';
@@ -49,6 +49,27 @@ export const outcome = (page, id) =>
     return { state, restarts, receivedBytes, resumability, size: blob.size, sha256: fromBlob === fromStream ? fromBlob : 'blob and stream differ' };
   }, id);
 
+/** Resolves with the task's snapshot once `look` (a function of it) is true. */
+export async function untilTask(page, id, look) {
+  await page.waitForFunction(
+    async (id, look) => {
+      const snapshot = (await session.task(id))?.snapshot;
+      return snapshot !== undefined && new Function('task', `return (${look})(task)`)(snapshot);
+    },
+    { polling: 50 },
+    id,
+    String(look),
+  );
+  return page.evaluate(async (id) => (await session.task(id)).snapshot, id);
+}
+
+/** SIGKILL of the browser, which is started again; resolves with a page that wakes no worker. */
+export async function killAndReturn({ chromium, open }) {
+  await chromium.kill();
+  await chromium.relaunch();
+  return open('?idle');
+}
+
 /** The requests for the file at `path`. */
 export const requestsFor = (origin, path) => origin.log.filter((entry) => entry.path === path && entry.method === 'GET');
 
@@ -73,4 +94,4 @@ export async function holdUntilDurable(page, origin, path) {
   return durable;
 }
 
-export { contiguousLength, durableRanges, lengthOf, stored };
+export { contiguousLength, durableRanges, lengthOf, stored, tablesWith };
