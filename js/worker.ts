@@ -173,7 +173,7 @@ class WorkerHost {
   // What follows is called by the component; see `src/web/host.rs`.
 
   get origin(): string {
-    return self.origin;
+    return this.#scope.location.origin;
   }
 
   get signal(): AbortSignal {

@@ -98,17 +98,26 @@ fn imports(text: &str) -> Vec<String> {
     from.map(|module| module.trim_matches(|mark: char| "'\";".contains(mark)).to_owned()).collect()
 }
 
+/// What the page's client and the worker both use, and what only the worker uses.
+const SHARED: [&str; 7] = ["types", "protocol", "given", "errors", "network", "source", "authorization"];
+const WORKER: [&str; 4] = ["worker", "pings", "life", "csp"];
+
 #[test]
-fn the_protocol_imports_nothing_and_the_client_only_its_own_room() {
+fn the_protocol_imports_types_only_and_page_and_worker_share_only_what_is_named() {
     for (path, text) in sources("js", "ts") {
-        let name = path.file_name().and_then(|name| name.to_str()).expect("a file has a name");
+        let name = path.file_stem().and_then(|name| name.to_str()).expect("a file has a name");
         for module in imports(&text) {
+            let own = module.strip_prefix("./").and_then(|module| module.strip_suffix(".js"));
+            let is_shared = own.is_some_and(|own| SHARED.contains(&own));
+            let is_worker = own.is_some_and(|own| WORKER.contains(&own));
             let allowed = match name {
-                "protocol.ts" | "pings.ts" => false,
-                "worker.ts" => ["../pkg/longhaul.js", "./pings.js", "./protocol.js"].contains(&module.as_str()),
-                _ => module.starts_with("./") && !["./worker.js", "./pings.js"].contains(&module.as_str()),
+                "types" | "given" | "network" => false,
+                "protocol" => own == Some("types"),
+                "worker" => is_shared || is_worker || module == "../pkg/longhaul.js",
+                shared if SHARED.contains(&shared) || WORKER.contains(&shared) => is_shared,
+                _ => own.is_some() && !is_worker,
             };
-            assert!(allowed, "js/{name} must not import {module}");
+            assert!(allowed, "js/{name}.ts must not import {module}");
         }
     }
 }

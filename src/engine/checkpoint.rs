@@ -14,6 +14,8 @@ use crate::integrity::HashState;
 
 /// Bytes per chunk: smaller ones cost speed, larger ones memory and, after a kill, bytes fetched again.
 const CHUNK_BYTES: u64 = 8 << 20;
+/// The first chunk of a body, while its speed is not known: what is being read cannot be given to another segment.
+const FIRST_CHUNK_BYTES: u64 = 1 << 20;
 /// The same where more than two segments are read at a time, so that memory stays within bounds.
 const CHUNK_BYTES_OF_MANY: u64 = 4 << 20;
 /// On a slow link a commit comes after this time with what is there, so that a worker that lives ten seconds still
@@ -125,6 +127,7 @@ impl Engine {
         let mut changes = Vec::new();
         if let Some(hashed) = slot.hashed.take() {
             progress.hash = Some(hashed);
+            slot.stages_checks = true;
         }
         let readings = slot.attempts.iter_mut().filter_map(|attempt| attempt.reading.as_mut());
         for buffer in readings.filter_map(super::attempt::Reading::take_ready) {
@@ -167,14 +170,16 @@ impl Engine {
             return;
         }
         let many = slot.attempts.len() > 2;
-        let wanted =
-            read_bytes(session_limit, read_bytes(task_limit, if many { CHUNK_BYTES_OF_MANY } else { CHUNK_BYTES }));
+        let most = if many { CHUNK_BYTES_OF_MANY } else { CHUNK_BYTES };
         let pieces = slot.task.as_ref().and_then(|task| task.record.spec.proof.pieces.as_ref());
         let piece_length = pieces.map(|pieces| pieces.piece_length());
         for attempt in &mut slot.attempts {
             let id = attempt.id;
             let Some(reading) = &mut attempt.reading else { continue };
             let offset = reading.next_offset;
+            let in_time = reading.bytes_per_second(now).saturating_mul(CHUNK_MS) / 1_000;
+            let wanted = in_time.clamp(FIRST_CHUNK_BYTES, most);
+            let wanted = read_bytes(session_limit, read_bytes(task_limit, wanted));
             // A chunk lies in one piece, so that a bad piece can be deleted without its neighbours.
             let wanted = piece_length.map_or(wanted, |piece| wanted.min(piece - offset % piece));
             let Some(up_to_bytes) = reading.next_read(wanted) else { continue };

@@ -44,7 +44,7 @@ impl Engine {
                     self.answer(asker, Err(storage_error(outcome)));
                 }
                 if let Some(slot) = self.slots.get_mut(key) {
-                    slot.staged = Default::default();
+                    slot.nothing_is_staged();
                 }
                 self.handle_refused_commit(key, failure);
                 self.serve_queue(key);
@@ -60,7 +60,7 @@ impl Engine {
                 }
                 self.drop_attempts(key);
                 if let Some(slot) = self.slots.get_mut(key) {
-                    slot.staged = Default::default();
+                    slot.nothing_is_staged();
                     slot.forget_hashes();
                     slot.queue.extend(staged.call);
                     // What was on its way comes before what came later.
@@ -82,7 +82,7 @@ impl Engine {
     fn task_is_durable(&mut self, key: &TaskKey, staged: Staged) {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.busy = false;
-        slot.staged = Default::default();
+        slot.nothing_is_staged();
         let before = slot.task.take().map(|task| task.record);
         slot.task = staged.task;
         let after = slot.task.as_ref().map(|task| task.record.clone());

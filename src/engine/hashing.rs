@@ -88,7 +88,8 @@ impl Engine {
     /// Hashes stored bytes, if there are any to be hashed.
     pub(super) fn hash_on(&mut self, key: &TaskKey) {
         let deadline = self.now.after(STORE_DEADLINE_MS);
-        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.hashing.is_none()) else { return };
+        let is_free = |slot: &&mut Slot| slot.hashing.is_none() && !slot.stages_checks;
+        let Some(slot) = self.slots.get_mut(key).filter(is_free) else { return };
         let Some(task) = slot.task.as_ref().filter(|task| task.record.state.is_active()) else { return };
         let body = task.progress.body;
         let (purpose, range, state) = if let Some(piece) = slot.piece_to_check() {
@@ -154,6 +155,7 @@ impl Engine {
     ) -> Option<ErrorCode> {
         let slot = self.slots.get_mut(key)?;
         let progress = &mut task.progress;
+        slot.stages_checks |= !slot.judged_pieces.is_empty();
         for (piece, is_right) in std::mem::take(&mut slot.judged_pieces) {
             if is_right {
                 progress.verified.insert(piece);

@@ -112,8 +112,11 @@ impl Engine {
                 }
             }
             Verdict::NotTheSame => {
-                if let Some(attempt) = self.slots.get_mut(key).and_then(|slot| slot.attempt(id)) {
-                    task.progress.bad_sources |= 1 << attempt.source;
+                if let Some(slot) = self.slots.get_mut(key) {
+                    let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
+                    task.progress.bad_sources |= 1 << source;
+                    // Until that is durable.
+                    slot.failed_sources |= 1 << source;
                 }
                 self.drop_attempt(key, id);
                 let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];

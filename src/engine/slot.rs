@@ -70,6 +70,8 @@ pub struct Slot {
     pub hashed: Option<HashState>,
     /// Pieces that were found to be right, or wrong, since the last commit.
     pub judged_pieces: Vec<(std::ops::Range<u64>, bool)>,
+    /// Whether the commit in flight makes any of that durable: until it is answered, storage is behind what is known.
+    pub stages_checks: bool,
     /// What is known of its connections.
     pub link: Link,
     /// How many segments the server bears at the same time: falls when one of several is refused or cut, rises with
@@ -128,6 +130,12 @@ impl Slot {
         let task = self.task.as_ref()?;
         let told = self.current.as_ref().and_then(|current| current.expected.as_ref());
         task.record.spec.proof.expected.as_ref().or(task.progress.expected.as_ref()).or(told)
+    }
+
+    /// The commit in flight is answered.
+    pub fn nothing_is_staged(&mut self) {
+        self.staged = RangeSet::default();
+        self.stages_checks = false;
     }
 
     /// The attempt with this id.

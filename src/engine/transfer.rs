@@ -8,6 +8,7 @@ use super::plan::plan;
 use super::request::{Header, Source};
 use super::schedule::{Candidate, Load, choose};
 use super::slot::Slot;
+use super::sorted_map::SortedMap;
 use super::task::{Progress, Task, TaskSpec};
 use super::{Engine, Purpose};
 
@@ -38,16 +39,13 @@ impl Engine {
                 sources.push(source);
             }
         }
-        let mut chosen: Vec<(TaskKey, usize)> = choose(self.network_load(), &candidates, is_watched)
-            .into_iter()
-            .map(|at| (candidates[at].key.clone(), sources[at]))
-            .collect();
-        chosen.sort();
-        for of_one_task in chosen.chunk_by(|one, other| one.0 == other.0) {
-            let key = &of_one_task[0].0;
-            let sources: Vec<usize> = of_one_task.iter().map(|(_, source)| *source).collect();
+        let mut chosen: SortedMap<TaskKey, Vec<usize>> = SortedMap::default();
+        for at in choose(self.network_load(), &candidates, is_watched) {
+            chosen.get_or_insert_with(candidates[at].key.clone(), Vec::new).push(sources[at]);
+        }
+        for (key, sources) in chosen.iter() {
             if self.slots.get(key).is_some_and(Slot::is_running) {
-                self.start_segments(key, &sources);
+                self.start_segments(key, sources);
             } else {
                 self.start_task(key, sources[0]);
             }
@@ -193,11 +191,12 @@ impl Slot {
         let is_good = |set: u32, source: usize| set & (1 << source) == 0;
         let usable = |source: &usize| is_good(task.progress.bad_sources, *source);
         let in_use = |source: usize| self.attempts.iter().filter(|attempt| attempt.source == source).count();
-        let mut all: Vec<usize> = (0..count).filter(usable).collect();
-        if all.iter().any(|source| is_good(self.failed_sources, *source)) {
-            all.retain(|source| is_good(self.failed_sources, *source));
-        }
-        all.sort_by_key(|source| (in_use(*source), *source));
-        all.get(nth % all.len().max(1)).copied().unwrap_or(0)
+        let works = |source: &usize| usable(source) && is_good(self.failed_sources, *source);
+        let of_those_that_work = (0..count).filter(works).count();
+        let all = || (0..count).filter(|source| if of_those_that_work > 0 { works(source) } else { usable(source) });
+        let nth = nth % all().count().max(1);
+        // In the order of their use, the `nth` from the first.
+        let rank = |source: usize| all().filter(|other| (in_use(*other), *other) < (in_use(source), source)).count();
+        all().find(|source| rank(*source) == nth).unwrap_or(0)
     }
 }

@@ -11,20 +11,23 @@ use super::digest::Digest;
 /// The shortest piece length, in bytes. Shorter ones would make the list of digests long and buy little.
 pub const MIN_PIECE_LENGTH: u64 = 256 << 10;
 
+/// The length of a SHA-256.
+const DIGEST_BYTES: usize = 32;
+
 /// The SHA-256 digests of a representation's pieces. All pieces have the same length, but the last may be shorter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pieces {
     piece_length: NonZeroU64,
-    digests: Vec<[u8; 32]>,
+    /// One after the other.
+    digests: Vec<u8>,
 }
 
 impl Pieces {
     /// Reads the digests, one after the other in `digests`. `None` if they are not whole, or the pieces shorter than
     /// [`MIN_PIECE_LENGTH`].
     pub fn new(piece_length: u64, digests: &[u8]) -> Option<Self> {
-        let (digests, rest) = digests.as_chunks();
         let piece_length = NonZeroU64::new(piece_length)?;
-        let valid = rest.is_empty() && piece_length.get() >= MIN_PIECE_LENGTH;
+        let valid = digests.len().is_multiple_of(DIGEST_BYTES) && piece_length.get() >= MIN_PIECE_LENGTH;
         valid.then(|| Self { piece_length, digests: digests.to_vec() })
     }
 
@@ -51,12 +54,12 @@ impl Pieces {
 
     /// Whether there is one digest for each piece of a representation of `complete_length` bytes.
     pub fn fit(&self, complete_length: u64) -> bool {
-        self.count_for(complete_length) == self.digests.len() as u64
+        self.count_for(complete_length) == (self.digests.len() / DIGEST_BYTES) as u64
     }
 
     /// Whether this is the digest of the piece with this index.
     pub fn matches(&self, index: u64, digest: &Digest) -> bool {
-        let expected = usize::try_from(index).ok().and_then(|index| self.digests.get(index));
+        let expected = usize::try_from(index).ok().and_then(|index| self.digests.chunks_exact(DIGEST_BYTES).nth(index));
         // Only SHA-256 has digests of 32 bytes: one of another algorithm equals none.
         expected.is_some_and(|expected| expected == digest.bytes())
     }

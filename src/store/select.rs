@@ -76,7 +76,7 @@ async fn rows_behind<R: Reader>(
         rows.append(&mut records(reader.scan_index(Table::Tasks, Index::Group, &range, limit).await?)?);
     }
     // The first of all are among the first of each state.
-    rows.sort_by(|one, other| text_order(one.key.task.as_str(), other.key.task.as_str()));
+    rows.sort_unstable_by(|one, other| text_order(one.key.task.as_str(), other.key.task.as_str()));
     rows.truncate(limit as usize);
     Ok(rows)
 }

@@ -18,7 +18,7 @@ const LARGEST_BATCH: usize = 1_024;
 const LARGEST_PAGE: u64 = 1_000;
 /// How many there are in an answer if the page does not say.
 const USUAL_PAGE: u64 = 100;
-/// The longest metadata is 64 kB; resume data holds a list of ranges and is far shorter.
+/// The longest resume data, in bytes: it names a body and a list of ranges, and is far shorter.
 const LONGEST_RESUME_DATA: usize = 64 << 10;
 
 /// A call as it comes from a page.

@@ -8,7 +8,7 @@ test('a call in flight when the worker dies is asked again of the next, with the
   const page = newPage();
   const session = await page.open();
   await worker.settled(page);
-  worker.answer('download', (call) => (worker.boot === 'boot-1' ? SWALLOW : { task: { id: call.id, state: 'running' } }));
+  worker.answer('download', ({ spec }) => (worker.boot === 'boot-1' ? SWALLOW : { task: { id: spec.id, state: 'running' } }));
   const call = session.download('/f.bin', { id: 'one', metadata: { a: 1 } });
   await worker.next('download');
   worker.kill();

@@ -115,7 +115,7 @@ test('a session that lets go takes no other session of its page along', async (t
   other.session.detach();
   await worker.settled(delegate.page);
   const said = worker.received.map(({ message }) => message).filter(({ type }) => ['hello', 'bye'].includes(type));
-  assert.deepEqual(said.at(-1), { longhaul: 1, type: 'hello', session: 'podcasts', delegate: true });
+  assert.deepEqual(said.at(-1), { longhaul: 1, type: 'hello', session: 'podcasts', delegate: true, canAuthorize: false });
   worker.post(delegate.page, events(1));
   await worker.next('ack');
   assert.deepEqual([delegate.handled, other.handled, other.seen], [[1], [], []]);

@@ -27,7 +27,7 @@ test('the registration of the page is found by itself, and a promise of one may 
   const page = newPage();
   await page.client.openSession('podcasts', { configuration: { version: 2, maxConcurrentTasks: 1 } });
   const { message } = await worker.next('open');
-  assert.deepEqual(message.call, { type: 'open', session: 'podcasts', configuration: { version: 2, maxConcurrentTasks: 1 } });
+  assert.deepEqual(message.call, { type: 'open', session: 'podcasts', version: 2, limits: { maxConcurrentTasks: 1 } });
   await page.open('news', { serviceWorker: Promise.resolve(page.registration) });
 });
 

@@ -5,7 +5,7 @@ import { FakeLocks } from './fakes/locks.mjs';
 import { Page } from './fakes/page.mjs';
 import { FakeWorker } from './fakes/worker.mjs';
 
-export { snapshot, SWALLOW } from './fakes/worker.mjs';
+export { counts, snapshot, SWALLOW } from './fakes/worker.mjs';
 
 /** A test that fails rather than hangs when a promise of the client is never settled. */
 export const test = (name, body) =>
@@ -27,8 +27,8 @@ export function startWorld(t, { timers = false } = {}) {
     for (const page of pages) page.close();
     worker.kill();
   });
-  const newPage = () => {
-    const page = new Page(worker, locks);
+  const newPage = (navigator) => {
+    const page = new Page(worker, locks, navigator);
     pages.push(page);
     return page;
   };

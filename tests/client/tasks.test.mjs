@@ -1,5 +1,8 @@
 // A task as the page holds it: follows the worker's messages, ends its waits, and forgets old news.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { root } from '../../tools/setup.mjs';
 import { rejectsWith, snapshot, startWorld, test } from './support.mjs';
 
 async function openTask(t, options = {}) {
@@ -10,35 +13,6 @@ async function openTask(t, options = {}) {
   const tell = (fields) => world.worker.post(page, { type: 'task', session: 'podcasts', task: snapshot({ id: 'one', ...fields }) });
   return { ...world, page, session, task, tell };
 }
-
-test('a download is sent as the browser parsed it', async (t) => {
-  const { worker, task } = await openTask(t, { description: 'A file', metadata: { a: [1] }, ifExists: 'replace' });
-  const { token, ...call } = (await worker.next('download')).message.call;
-  assert.deepEqual(call, {
-    type: 'download',
-    session: 'podcasts',
-    id: 'one',
-    url: 'https://app.example/f.bin',
-    host: 'app.example',
-    sameOrigin: true,
-    ifExists: 'replace',
-    description: 'A file',
-    metadata: '{"a":[1]}',
-  });
-  assert.match(token, /^[0-9a-f-]{36}$/);
-  assert.deepEqual([task.metadata, task.description], [{ a: [1] }, 'A file']);
-});
-
-test('without an id one is made, relative URLs count from the page, a fragment is dropped, ports belong to the host', async (t) => {
-  const { worker, session } = await openTask(t);
-  await session.download('g.bin#part');
-  await session.download(new URL('http://files.example:8080/h.bin'));
-  const [, relative, foreign] = worker.all('download').map(({ message }) => message.call);
-  assert.equal(relative.url, 'https://app.example/app/g.bin');
-  assert.match(relative.id, /^[0-9a-f-]{36}$/);
-  assert.notEqual(relative.id, foreign.id);
-  assert.deepEqual([foreign.host, foreign.sameOrigin], ['files.example:8080', false]);
-});
 
 test('finished resolves once the file is there, for those who waited and those who come later', async (t) => {
   const { task, tell } = await openTask(t);
@@ -120,7 +94,7 @@ test('one Task per id: calls and messages bring the same object up to date, unti
 test('tasks() asks page by page', async (t) => {
   const { worker, session, task } = await openTask(t);
   const pages = { start: { tasks: [snapshot({ id: 'one' })], next: 'one' }, one: { tasks: [snapshot({ id: 'two' })] } };
-  worker.answer('tasks', ({ after = 'start' }) => pages[after]);
+  worker.answer('select', ({ after = 'start' }) => pages[after]);
   const all = await session.tasks();
   assert.deepEqual(all.map(({ id }) => id), ['one', 'two']);
   assert.equal(all[0], task);
@@ -141,4 +115,51 @@ test('a finished file is read as a Blob, and as a stream of its stored chunks, B
   assert.deepEqual([await blob.text(), blob.type], ['abcde', 'text/plain']);
   worker.answer('chunk', () => ({ code: 'not-finished' }));
   await rejectsWith(page, new Response(task.stream()).text(), 'not-finished');
+});
+
+test('a task shows what its answer said', async (t) => {
+  const { worker, page, task, tell } = await openTask(t);
+  assert.deepEqual([task.answer, task.fileName, task.verdict], [undefined, undefined, { resumability: 'unknown', reason: undefined }]);
+  const answer = { status: 206, finalUrl: 'https://cdn.example/f', headers: [['x-version', '7']] };
+  const verdict = { resumability: 'resumable-by-comparison', resumabilityReason: 'date-and-length' };
+  tell({ answer, fileName: 'a.mp3', ...verdict, segments: 3, hasPreviousFile: true, description: 'A file', metadata: '{"a":[1]}' });
+  await worker.settled(page);
+  assert.deepEqual([task.answer, task.fileName, task.segments, task.hasPreviousFile], [answer, 'a.mp3', 3, true]);
+  assert.deepEqual(task.verdict, { resumability: 'resumable-by-comparison', reason: 'date-and-length' });
+  assert.deepEqual([task.metadata, task.description], [{ a: [1] }, 'A file']);
+});
+
+test('explain says why a task waits, since when, until when, and what would end it', async (t) => {
+  const { worker, task } = await openTask(t);
+  assert.equal(await task.explain(), undefined);
+  const reasons = fs.readFileSync(path.join(root, 'src/engine/task.rs'), 'utf8').matchAll(/Self::\w+ => "([a-z-]+)"/g);
+  const codes = [...reasons].map(([, code]) => code);
+  assert(codes.length > 10);
+  for (const reason of codes) {
+    worker.answer('task', () => ({ task: snapshot({ id: 'one', state: 'waiting', reason, waitingSince: 5, waitUntil: 9 }) }));
+    const { sentence, ...rest } = await task.explain();
+    assert.deepEqual(rest, { reason, since: 5, until: 9 });
+    assert.match(sentence, /^[A-Z].{10,}\.$/, reason);
+  }
+  worker.answer('task', () => ({ task: snapshot({ id: 'one', state: 'pending', reason: 'host-busy', waitingSince: 5 }) }));
+  assert.equal('until' in (await task.explain()), false);
+});
+
+test('cancel ends the task, or keeps its bytes for whoever has the resume data', async (t) => {
+  const { worker, task } = await openTask(t);
+  const data = new Uint8Array([1, 2]).buffer;
+  worker.answer('cancel', ({ keep }) => ({ task: snapshot({ id: 'one', state: 'cancelled' }), ...keep && { resumeData: data } }));
+  assert.equal(await task.cancel(), task);
+  assert.deepEqual(await task.cancel({ resumeData: true }), data);
+  assert.deepEqual(worker.all('cancel').map(({ message }) => message.call.keep), [false, true]);
+  worker.answer('cancel', () => ({ task: snapshot({ id: 'one', state: 'cancelled' }) }));
+  assert.equal(await task.cancel({ resumeData: true }), undefined, 'no byte was there');
+});
+
+test('a paused task hands over its bytes and stays', async (t) => {
+  const { worker, task } = await openTask(t);
+  const data = new Uint8Array([1, 2]).buffer;
+  worker.answer('resume-data', () => ({ task: snapshot({ id: 'one', state: 'paused' }), resumeData: data }));
+  assert.deepEqual(await task.resumeData(), data);
+  assert.equal(task.state, 'paused');
 });

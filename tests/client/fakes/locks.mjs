@@ -10,7 +10,8 @@ export class FakeLocks {
     return {
       request: (name, ...rest) => {
         const [options, callback] = rest.length === 1 ? [{}, rest[0]] : rest;
-        const { mode = 'exclusive', ...others } = options;
+        const { mode = 'exclusive', ifAvailable = false, ...others } = options;
+        if (ifAvailable) throw new TypeError('the fake locks always wait');
         if (Object.keys(others).length > 0) throw new TypeError(`the fake locks know no ${Object.keys(others)}`);
         return this.#request(name, owner, mode, callback);
       },

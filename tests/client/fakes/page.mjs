@@ -14,7 +14,7 @@ const { outputFiles } = await build({
   target: 'es2022',
   sourcemap: 'inline',
 });
-const GLOBALS = ['navigator', 'location', 'addEventListener', 'setInterval', 'reportError', 'MessageChannel'];
+const GLOBALS = ['navigator', 'document', 'location', 'addEventListener', 'setInterval', 'reportError', 'MessageChannel'];
 const evaluate = compileFunction(`${outputFiles[0].text}\nreturn client;`, GLOBALS, { filename: 'client.js' });
 
 /** `navigator.serviceWorker`: holds messages back until `startMessages`, as a browser does. */
@@ -44,18 +44,21 @@ export class Page {
   reported = [];
   /** The page's window, for events such as `online`. */
   window = new EventTarget();
+  document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
   #locks;
   #timers = [];
   #ports = [];
   #onReport = () => {};
 
-  constructor(worker, locks) {
+  /** `navigator` is what this browser has besides service workers and locks: a connection, a battery. */
+  constructor(worker, locks, navigator = {}) {
     this.#locks = locks;
     /** Its own view of the worker's registration; a test may change it. */
     this.registration = worker.registrationFor(this);
     this.container = new Container(() => this.registration);
     this.client = evaluate(
-      { serviceWorker: this.container, locks: locks.of(this) },
+      { ...navigator, serviceWorker: this.container, locks: locks.of(this) },
+      this.document,
       new URL('app/index.html', worker.scope),
       this.window.addEventListener.bind(this.window),
       (...args) => this.#timers.push(setInterval(...args)),
@@ -70,6 +73,12 @@ export class Page {
   /** Opens the session of this name. */
   open(identifier = 'podcasts', options = {}) {
     return this.client.openSession(identifier, { serviceWorker: this.registration, ...options });
+  }
+
+  /** The page comes into sight, or goes out of it. */
+  show(isVisible) {
+    this.document.visibilityState = isVisible ? 'visible' : 'hidden';
+    this.document.dispatchEvent(new Event('visibilitychange'));
   }
 
   /** A message arrives from a service worker. */

@@ -118,16 +118,25 @@ export class FakeWorker extends EventEmitter {
   }
 
   #usual = (call) => {
-    if (call.type === 'open') return { version: 1 };
-    if (call.type === 'download' && !this.tasks.has(call.id)) this.tasks.set(call.id, snapshot(call));
-    const task = this.tasks.get(call.id);
+    if (call.type === 'open' || call.type === 'update-session') return { version: 1 };
+    if (call.type === 'bulk') return { count: this.tasks.size };
+    if (call.type === 'download-all') return { created: call.members.length };
+    if (call.type === 'group') return { counts: counts({ active: this.tasks.size }) };
+    const id = call.spec?.id ?? call.id;
+    if (call.spec && !this.tasks.has(id)) this.tasks.set(id, snapshot({ ...call.spec, url: call.spec.sources[0].url }));
+    const task = this.tasks.get(id);
     return task ? { task, created: true } : { code: 'task-not-found' };
   };
 }
 
 /** A task as the worker would tell it. */
-export function snapshot({ id, url = 'https://app.example/f.bin', ...rest }) {
-  const { description, metadata, state = 'running', receivedBytes = 0 } = rest;
-  const more = { ...rest.completeLength && { completeLength: rest.completeLength }, ...rest.error && { error: rest.error } };
-  return { id, url, state, receivedBytes, resumability: 'unknown', createdAt: 1, restarts: 0, description, metadata, ...more };
+export function snapshot({ sources, policy, ...fields }) {
+  const usual = { url: 'https://app.example/f.bin', state: 'running', receivedBytes: 0, resumability: 'unknown', createdAt: 1 };
+  return { ...usual, priority: 'normal', segments: 1, hasPreviousFile: false, restarts: 0, repairs: 0, ...fields };
+}
+
+/** A group's counts as the worker would tell them. */
+export function counts(fields) {
+  const all = { active: 0, paused: 0, completed: 0, failed: 0, cancelled: 0, ...fields };
+  return { ...all, total: Object.values(all).reduce((sum, count) => sum + count) };
 }

@@ -1,0 +1,218 @@
+//! Life and death: of workers, pages, storage and tasks.
+
+use longhaul::engine::error::ErrorCode;
+use longhaul::engine::id::SessionId;
+use longhaul::engine::input::{CommitOutcome, IfExists, Input, TaskCall};
+use longhaul::engine::output::Answer;
+use longhaul::engine::task::{EventKind, TaskState};
+use longhaul::store::{Key, Table, Value, Write};
+
+use super::world::{File, Reply, World, at_home, failure, key};
+
+const LEN: usize = 400_000;
+
+fn honest(file: &File) -> World {
+    let file = file.clone();
+    World::new(move |request, _| file.answer(request))
+}
+
+#[test]
+fn a_kill_at_every_step_leaves_the_right_file_in_the_end() {
+    let file = File::new(0, LEN);
+    for kill_after in 0..60 {
+        let mut world = honest(&file);
+        world.read_bytes = 40_000;
+        let asked = world.ask(longhaul::engine::input::Call::Download {
+            key: key("t"),
+            spec: at_home(),
+            secrets: Vec::new(),
+            if_exists: IfExists::Keep,
+        });
+        for _ in 0..kill_after {
+            if world.task().is_some_and(|task| task.record.state.has_ended()) {
+                break;
+            }
+            world.one_step();
+        }
+        let _ = asked;
+        world.kill();
+        world.attach("page", false);
+        if world.task().is_none() {
+            // The call had no answer: its page sends it again.
+            world.download(at_home()).expect("accepted");
+        }
+        assert_eq!(world.play(60_000).record.state, TaskState::Completed, "killed after {kill_after} steps");
+        assert_eq!(world.file(), file.bytes, "killed after {kill_after} steps");
+        let asked_for: u64 = world.requests.len() as u64;
+        assert!(asked_for <= 2, "killed once, asked {asked_for} times");
+    }
+}
+
+#[test]
+fn no_task_is_left_running_after_a_kill() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, number| {
+        let mut reply = file.answer(request);
+        reply.stalls = number == 0;
+        reply.body.truncate(if number == 0 { 1_000 } else { LEN });
+        reply
+    });
+    world.download(at_home()).expect("accepted");
+    world.until(|world| world.requests.len() == 1);
+    world.kill();
+    assert_eq!(world.play(1_000).record.state, TaskState::Completed, "it went on without being asked");
+}
+
+#[test]
+fn an_old_worker_writes_nothing_once_a_new_one_drives() {
+    let world = honest(&File::new(0, LEN));
+    let newer = world.store.next_epoch();
+    let write = || {
+        let value = Value::Bytes(vec![1]);
+        vec![Write::Put { table: Table::Meta, key: Key::text("x"), value, keys: Default::default() }]
+    };
+    assert_eq!(world.store.apply(newer - 1, write()), CommitOutcome::Fenced);
+    assert_eq!(world.store.apply(newer, write()), CommitOutcome::Committed);
+}
+
+#[test]
+fn an_event_waits_for_whoever_comes_to_hear_it_and_comes_again_until_it_is_acknowledged() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.give(Input::Bye { client: longhaul::engine::id::ClientId::new("page"), session: None });
+    world.download(at_home()).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| task.record.state.has_ended()));
+    assert_eq!(world.kinds(), [], "nobody was there");
+    world.kill();
+    world.attach("late page", false);
+    world.until(|world| !world.events.is_empty());
+    let completed = EventKind::Completed { bytes: LEN as u64 };
+    assert_eq!(world.kinds(), std::slice::from_ref(&completed));
+    // The page reloads between doing and acknowledging: it comes again, with the same number.
+    let seq = world.events[0].seq;
+    world.kill();
+    world.attach("reloaded page", false);
+    world.until(|world| world.events.len() == 2);
+    assert_eq!((world.events[1].seq, &world.events[1].kind), (seq, &completed));
+    let (client, session) = (longhaul::engine::id::ClientId::new("reloaded page"), SessionId::new("s"));
+    world.give(Input::Ack { client, session, seq });
+    world.until(|world| world.store.rows(Table::Outbox).is_empty());
+    world.kill();
+    world.attach("another page", false);
+    world.drain_all();
+    assert_eq!(world.events.len(), 2, "what was acknowledged never comes again");
+}
+
+#[test]
+fn nothing_moves_after_completion() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.download(at_home()).expect("accepted");
+    world.play(60_000);
+    world.drain_all();
+    let shown = std::mem::take(&mut world.shown);
+    let end = shown.iter().position(|state| state.has_ended()).expect("the end was shown");
+    assert!(shown[end..].iter().all(TaskState::has_ended), "{shown:?}");
+}
+
+#[test]
+fn a_pause_and_a_cancel_end_the_request_itself() {
+    for call in [TaskCall::Pause, TaskCall::Cancel { keep: false }] {
+        let file = File::new(0, LEN);
+        let mut world = World::new(move |request, _| {
+            let mut reply = file.answer(request);
+            reply.body.truncate(100_000);
+            reply.stalls = true;
+            reply
+        });
+        world.download(at_home()).expect("accepted");
+        world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+        world.task_call(call.clone()).expect("done");
+        assert_eq!(world.open_requests(), 0, "{call:?} left the request open");
+    }
+}
+
+#[test]
+fn a_pause_outlives_the_worker() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.read_bytes = 10_000;
+    world.download(at_home()).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    world.task_call(TaskCall::Pause).expect("paused");
+    let kept = world.task().expect("stored").progress.received.len();
+    world.kill();
+    world.attach("page", false);
+    let requests = world.requests.len();
+    assert_eq!(world.play(3_600_000).record.state, TaskState::Paused);
+    assert_eq!(world.requests.len(), requests);
+    world.task_call(TaskCall::Resume).expect("resumed");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.ranges().last(), Some(&Some((kept, None))));
+}
+
+#[test]
+fn a_quota_that_is_used_up_mid_way_keeps_what_is_there() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.read_bytes = 50_000;
+    world.download(at_home()).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| task.progress.received.len() >= 150_000));
+    world.failing_commits = 3;
+    assert_eq!(world.play(3_600_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), file.bytes);
+}
+
+#[test]
+fn a_file_that_cannot_fit_is_refused_before_its_first_byte() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.free_bytes = Some(LEN as u64 - 1);
+    world.download(at_home()).expect("accepted");
+    let task = world.play(60_000);
+    assert_eq!(failure(&task), ErrorCode::QuotaExceeded);
+    assert_eq!(task.progress.received.len(), 0);
+}
+
+#[test]
+fn what_is_in_memory_is_two_buffers_a_connection_and_never_the_file() {
+    let file = File::new(0, 3_000_000);
+    let mut world = honest(&file);
+    world.read_bytes = 100_000;
+    world.download(at_home()).expect("accepted");
+    world.play(60_000);
+    assert_eq!(world.file(), file.bytes);
+    assert!(world.most_buffered <= 200_000, "{} bytes were held at a time", world.most_buffered);
+}
+
+#[test]
+fn the_same_call_twice_is_one_task() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    let mut spec = at_home();
+    spec.call_token = "once".into();
+    let call = || longhaul::engine::input::Call::Download {
+        key: key("t"),
+        spec: spec.clone(),
+        secrets: Vec::new(),
+        if_exists: IfExists::Error,
+    };
+    let Ok(Answer::Download(_, true)) = world.call(call()) else { panic!("the first call makes it") };
+    world.kill();
+    let Ok(Answer::Download(_, true)) = world.call(call()) else { panic!("the same call is answered as the first") };
+    world.play(60_000);
+    assert_eq!(world.kinds().len(), 0, "no page has attached to the new worker");
+    assert_eq!(world.file(), file.bytes);
+}
+
+#[test]
+fn a_resource_timeout_ends_a_transfer_that_never_would() {
+    let mut world = World::new(|_, _| Reply::status(503));
+    let mut spec = at_home();
+    spec.policy.resource_timeout_ms = Some(600_000);
+    spec.policy.max_failures = 1_000;
+    world.download(spec).expect("accepted");
+    let began = world.now;
+    assert_eq!(failure(&world.play(3_600_000)), ErrorCode::TimedOut);
+    assert!(world.now - began <= 601_000, "{} ms", world.now - began);
+}

@@ -1,0 +1,13 @@
+//! The traps that transfers fall into, one named test for each: a server, a page or the browser does what it does in
+//! real life, and the file must be right all the same. docs/traps.md says which trap is held by which test.
+#![cfg(not(target_arch = "wasm32"))]
+#![allow(clippy::expect_used, clippy::panic, reason = "tests and their world: panicking is how they report")]
+
+mod authorization;
+mod life;
+mod mirrors;
+mod proof;
+mod ranges;
+mod server;
+mod validators;
+mod world;

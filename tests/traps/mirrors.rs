@@ -1,0 +1,106 @@
+//! Several segments, and several servers.
+
+use longhaul::engine::task::TaskState;
+
+use super::world::{File, Reply, World, at_home, source};
+
+const LEN: usize = 12 << 20;
+
+fn spec(segments: u32, mirrors: &[&str]) -> longhaul::engine::task::TaskSpec {
+    let mut spec = at_home();
+    spec.policy.max_segments = segments;
+    spec.sources.extend(mirrors.iter().map(|url| source(url)));
+    spec
+}
+
+#[test]
+fn segments_never_fetch_a_byte_twice_and_the_last_is_open_ended() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| file.answer(request));
+    world.download(spec(2, &[])).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert!(world.requests.len() >= 2, "one request only");
+    let ranges: Vec<_> = world.ranges().into_iter().flatten().collect();
+    assert!(ranges.iter().skip(1).any(|(_, end)| end.is_none()), "the last slice is open-ended: {ranges:?}");
+    assert!(world.bytes_sent <= LEN as u64 + world.read_bytes, "{} bytes came", world.bytes_sent);
+}
+
+#[test]
+fn a_segment_that_is_refused_does_not_harm_the_others() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, number| match number {
+        0 => file.answer(request),
+        1..4 => Reply::status(429),
+        _ => file.answer(request),
+    });
+    world.download(spec(2, &[])).expect("accepted");
+    let task = world.play(60_000);
+    assert_eq!(task.record.state, TaskState::Completed);
+    assert_eq!(task.progress.failures, 0);
+    assert_eq!(world.file(), bytes);
+}
+
+#[test]
+fn a_mirror_that_serves_the_same_is_used_side_by_side() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| file.answer(request).with(|head| head.all_headers_readable = true));
+    world.download(spec(2, &["https://mirror.example/f"])).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert!(world.requests.iter().any(|request| request.url.starts_with("https://mirror.example/")));
+}
+
+#[test]
+fn a_mirror_that_serves_something_else_is_dropped_without_losing_a_byte() {
+    let (file, other) = (File::new(0, LEN), File::new(1, LEN));
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| {
+        let from = if request.url.starts_with("https://mirror.example/") { &other } else { &file };
+        from.answer(request).with(|head| head.all_headers_readable = true)
+    });
+    world.download(spec(2, &["https://mirror.example/f"])).expect("accepted");
+    let task = world.play(60_000);
+    assert_eq!(task.record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert_eq!(task.progress.restarts, 0);
+    let asked = world.requests.iter().filter(|request| request.url.starts_with("https://mirror.example/")).count();
+    assert_eq!(asked, 1, "it was asked once, and never again");
+}
+
+#[test]
+fn a_mirror_steps_in_when_the_server_is_gone() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| match request.url.starts_with("https://mirror.example/") {
+        true => file.answer(request).with(|head| head.all_headers_readable = true),
+        false => Reply::status(404),
+    });
+    world.download(spec(1, &["https://mirror.example/f"])).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+}
+
+#[test]
+fn every_segment_survives_a_kill() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| file.answer(request));
+    world.read_bytes = 256 << 10;
+    world.download(spec(2, &[])).expect("accepted");
+    let pieces = |world: &World| world.task().map_or(0, |task| task.progress.received.iter().count());
+    world.until(|world| pieces(world) >= 2);
+    let durable = world.task().expect("stored").progress.received;
+    let before = world.requests.len();
+    world.kill();
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    for (start, end) in world.ranges().into_iter().skip(before).flatten() {
+        let gap = durable.gap_from(start, LEN as u64).expect("something is missing behind it");
+        assert_eq!(gap.start, start, "a durable byte is asked for again");
+        assert!(end.unwrap_or(LEN as u64) <= gap.end, "{start}..{end:?} runs over durable bytes");
+    }
+}

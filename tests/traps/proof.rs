@@ -1,0 +1,245 @@
+//! Digests, pieces, and bytes that another task left.
+
+use longhaul::engine::error::ErrorCode;
+use longhaul::engine::input::{Call, IfExists, TaskCall};
+use longhaul::engine::output::Answer;
+use longhaul::engine::task::{EventKind, TaskState};
+use longhaul::integrity::{Algorithm, Digest, Expected, HashState, Pieces};
+
+use super::world::{File, Reply, World, at_home, failure, from, key, source};
+
+const LEN: usize = 600_000;
+const PIECE: usize = 256 << 10;
+
+fn sha256(bytes: &[u8]) -> Digest {
+    let mut state = HashState::new(Algorithm::Sha256);
+    state.update(bytes);
+    state.finish()
+}
+
+fn expected(bytes: &[u8]) -> Option<Expected> {
+    Expected::strongest_of(vec![sha256(bytes)])
+}
+
+fn pieces(bytes: &[u8]) -> Option<Pieces> {
+    let digests: Vec<u8> = bytes.chunks(PIECE).flat_map(|piece| sha256(piece).bytes().to_vec()).collect();
+    Pieces::new(PIECE as u64, &digests)
+}
+
+#[test]
+fn a_file_that_is_not_what_its_digest_says_is_never_shown_as_finished() {
+    let (file, other) = (File::new(0, LEN), File::new(1, LEN));
+    for (wanted, is_right) in [(&file, true), (&other, false)] {
+        let served = file.clone();
+        let mut world = World::new(move |request, _| served.answer(request));
+        let mut spec = at_home();
+        spec.proof.expected = expected(&wanted.bytes);
+        world.download(spec).expect("accepted");
+        let task = world.play(60_000);
+        if is_right {
+            assert_eq!(task.record.state, TaskState::Completed);
+        } else {
+            assert_eq!(failure(&task), ErrorCode::DigestMismatch);
+            assert_eq!(task.progress.received.len(), 0, "bytes that are wrong are of no use");
+        }
+    }
+}
+
+#[test]
+fn a_kill_never_means_hashing_again_from_zero() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| file.answer(request));
+    world.read_bytes = 50_000;
+    let mut spec = at_home();
+    spec.proof.expected = expected(&bytes);
+    world.download(spec).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| task.progress.received.len() >= 300_000));
+    world.kill();
+    let stored = world.task().expect("stored").progress;
+    let hashed = stored.hash.expect("the state is stored").hashed_bytes();
+    assert_eq!(hashed, stored.received.len(), "with each checkpoint");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.hashed_from_storage, 0, "nothing had to be read back");
+}
+
+#[test]
+fn segments_out_of_order_are_caught_up_from_storage() {
+    let file = File::new(0, 12 << 20);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| file.answer(request));
+    let mut spec = at_home();
+    spec.policy.max_segments = 2;
+    spec.proof.expected = expected(&bytes);
+    world.download(spec).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert!(world.hashed_from_storage > 0);
+}
+
+#[test]
+fn a_digest_that_the_server_sends_is_held_against_its_own_bytes() {
+    for (digest_of, is_right) in [(0, true), (1, false)] {
+        let file = File::new(0, LEN);
+        let digest = base64(sha256(&File::new(digest_of, LEN).bytes).bytes());
+        let mut world = World::new(move |request, _| {
+            let digest = digest.clone();
+            file.answer(request).with(|head| head.repr_digest = Some(format!("sha-256=:{digest}:")))
+        });
+        world.download(at_home()).expect("accepted");
+        let task = world.play(60_000);
+        assert_eq!(task.record.state == TaskState::Completed, is_right, "{:?}", task.record.state);
+    }
+}
+
+#[test]
+fn a_bad_piece_alone_is_fetched_again() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, number| {
+        let mut reply = file.answer(request);
+        if number == 0 {
+            // A bit has flipped in the second piece.
+            reply.body[PIECE + 5] ^= 1;
+        }
+        reply
+    });
+    let mut spec = at_home();
+    spec.proof.pieces = pieces(&bytes);
+    world.download(spec).expect("accepted");
+    let task = world.play(60_000);
+    assert_eq!(task.record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert_eq!((task.progress.repairs, task.progress.restarts), (1, 0));
+    let again: Vec<_> = world.ranges().into_iter().skip(1).flatten().collect();
+    assert_eq!(again, [(PIECE as u64, Some(2 * PIECE as u64))], "that piece and nothing else");
+}
+
+#[test]
+fn a_mirror_whose_bytes_are_wrong_is_found_out_by_the_digest() {
+    let file = File::new(0, 12 << 20);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| {
+        let mut reply = file.answer(request).with(|head| head.all_headers_readable = true);
+        if request.url.starts_with("https://mirror.example/") {
+            reply.body[100] ^= 1;
+        }
+        reply
+    });
+    let mut spec = at_home();
+    spec.policy.max_segments = 2;
+    spec.sources.push(source("https://mirror.example/f"));
+    spec.proof.expected = expected(&bytes);
+    world.download(spec).expect("accepted");
+    let task = world.play(60_000);
+    assert_eq!(task.record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert_eq!(task.progress.restarts, 1);
+}
+
+/// A task with some bytes, cancelled so that they are kept. Returns the resume data.
+fn leave_bytes(world: &mut World) -> Vec<u8> {
+    world.read_bytes = 50_000;
+    world.download(at_home()).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| task.progress.received.len() >= 200_000));
+    match world.task_call(TaskCall::Cancel { keep: true }) {
+        Ok(Answer::ResumeData(_, Some(data))) => data,
+        other => panic!("no resume data: {other:?}"),
+    }
+}
+
+fn resume_from(world: &mut World, data: Vec<u8>) -> Result<Answer, longhaul::engine::error::TaskError> {
+    let mut spec = from("https://app.example/moved?sig=new");
+    spec.call_token = "another".into();
+    world.call(Call::ResumeFrom { key: key("u"), spec, secrets: Vec::new(), data })
+}
+
+#[test]
+fn resume_data_goes_on_from_another_url_and_is_good_once() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| file.answer(request));
+    let data = leave_bytes(&mut world);
+    let kept = world.requests.len();
+    world.kill();
+    resume_from(&mut world, data.clone()).expect("the bytes are there");
+    world.until(|world| world.stored("u").is_some_and(|task| task.record.state.has_ended()));
+    assert_eq!(world.stored("u").map(|task| task.record.state), Some(TaskState::Completed));
+    let (start, _) = world.ranges()[kept].expect("a range");
+    assert!(start >= 200_000, "it began at {start}");
+    assert_eq!(world.requests[kept].url, "https://app.example/moved?sig=new");
+    let mut spec = at_home();
+    spec.call_token = "a third".into();
+    let again = world.call(Call::ResumeFrom { key: key("v"), spec, secrets: Vec::new(), data });
+    assert_eq!(again.err().map(|error| error.code), Some(ErrorCode::ResumeDataStale), "somebody else has them now");
+}
+
+#[test]
+fn tampered_resume_data_is_refused_and_harms_nothing() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| file.answer(request));
+    let data = leave_bytes(&mut world);
+    let mut tampered = data.clone();
+    tampered[7] ^= 1;
+    let refused = resume_from(&mut world, tampered);
+    assert_eq!(refused.err().map(|error| error.code), Some(ErrorCode::ResumeDataInvalid));
+    resume_from(&mut world, data).expect("the real one is still good");
+}
+
+#[test]
+fn a_refresh_keeps_the_old_file_until_the_new_one_is_there() {
+    let (old, new) = (File::new(0, LEN), File::new(1, LEN / 2));
+    let served = old.clone();
+    let mut world = World::new(move |request, _| served.answer(request));
+    world.download(at_home()).expect("accepted");
+    world.play(60_000);
+    // First there is nothing newer…
+    world.serve(|request, _| {
+        assert_eq!(request.if_none_match.as_deref(), Some("\"v0\""));
+        Reply::status(304)
+    });
+    world.download_with(at_home(), Vec::new(), IfExists::Refresh).expect("accepted");
+    world.play(60_000);
+    assert_eq!(world.file(), old.bytes);
+    // …then a newer version, whose first answer is cut, while the old one can be read.
+    let (served, requests) = (new.clone(), world.requests.len());
+    world.serve(move |request, number| match number - requests {
+        0 => served.answer(request).cut_after(100_000),
+        _ => served.answer(request),
+    });
+    world.download_with(at_home(), Vec::new(), IfExists::Refresh).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    match world.task_call(TaskCall::Chunk(0)) {
+        Ok(Answer::Chunk(file, _)) => assert_eq!(file.length, LEN as u64, "the old file is read meanwhile"),
+        other => panic!("the old file is gone: {other:?}"),
+    }
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), new.bytes);
+    let kinds = world.kinds();
+    assert!(kinds.contains(&EventKind::NotModified), "{kinds:?}");
+    assert_eq!(kinds.last(), Some(&EventKind::Completed { bytes: new.bytes.len() as u64 }));
+}
+
+#[test]
+fn a_refresh_that_fails_keeps_the_old_file() {
+    let old = File::new(0, LEN);
+    let served = old.clone();
+    let mut world = World::new(move |request, _| served.answer(request));
+    world.download(at_home()).expect("accepted");
+    world.play(60_000);
+    world.serve(|_, _| Reply::status(404));
+    world.download_with(at_home(), Vec::new(), IfExists::Refresh).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), old.bytes);
+    assert!(matches!(world.kinds().last(), Some(EventKind::RefreshFailed(_))));
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = |group: &[u8]| {
+        let bits = (0..3).fold(0_u32, |bits, at| bits << 8 | u32::from(*group.get(at).unwrap_or(&0)));
+        (0..4).map(move |at| DIGITS[(bits >> (18 - 6 * at) & 63) as usize] as char).take(group.len() + 1)
+    };
+    let mut text: String = bytes.chunks(3).flat_map(|group| digits(group).collect::<Vec<_>>()).collect();
+    text.extend(std::iter::repeat_n('=', (3 - bytes.len() % 3) % 3));
+    text
+}

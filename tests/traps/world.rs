@@ -1,0 +1,503 @@
+//! The real engine and the store in memory, with a server that is a function: enough to play any trap, one answer
+//! after the other. Nothing is random; time passes by
+//! reading, or when nothing else is left to happen.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use longhaul::engine::error::{ErrorCode, TaskError};
+use longhaul::engine::http::Head;
+use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey};
+use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, ReadEnd, TaskCall};
+use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Output};
+use longhaul::engine::request::{Header, Source};
+use longhaul::engine::session::{Configuration, SessionRecord};
+use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskSpec, TaskState};
+use longhaul::engine::time::Timestamp;
+use longhaul::engine::{Engine, Setting};
+use longhaul::store::boot::boot;
+use longhaul::store::changes::to_writes;
+use longhaul::store::memory::MemoryStore;
+use longhaul::store::queries::load;
+use longhaul::store::{Key, Reader, Table, Value};
+
+/// The worker's own origin.
+pub const HOME: &str = "https://app.example";
+/// How long a read takes: with the bytes that one brings, some hundred kilobytes a second.
+const READ_MS: u64 = 100;
+/// The most steps of one play.
+const MOST_STEPS: u32 = 200_000;
+
+/// What the server does with one request.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub head: Result<Head, FetchFailure>,
+    pub body: Vec<u8>,
+    pub end: ReadEnd,
+    /// Whether the body, or the head if there is no body, comes to a halt and never goes on.
+    pub stalls: bool,
+}
+
+impl Reply {
+    /// No head comes.
+    pub fn unreachable(online: bool) -> Self {
+        let error = TaskError::new(ErrorCode::Network);
+        Self { head: Err(FetchFailure { error, online }), body: Vec::new(), end: ReadEnd::Eof, stalls: false }
+    }
+
+    /// A status without a body.
+    pub fn status(status: u16) -> Self {
+        let head = Head { status, all_headers_readable: true, ..Head::default() };
+        Self { head: Ok(head), body: Vec::new(), end: ReadEnd::Eof, stalls: false }
+    }
+
+    /// The same with another head.
+    pub fn with(mut self, change: impl FnOnce(&mut Head)) -> Self {
+        self.head = self.head.map(|mut head| {
+            change(&mut head);
+            head
+        });
+        self
+    }
+
+    /// The connection breaks after so many bytes of the body.
+    pub fn cut_after(mut self, bytes: usize) -> Self {
+        self.body.truncate(bytes);
+        Self { end: ReadEnd::Cut { online: true }, ..self }
+    }
+}
+
+/// A file on the server.
+#[derive(Clone, Debug)]
+pub struct File {
+    pub bytes: Vec<u8>,
+    pub etag: Option<&'static str>,
+    pub last_modified: Option<&'static str>,
+}
+
+impl File {
+    /// A file of so many bytes; another `version` has other bytes and another tag.
+    pub fn new(version: u8, len: usize) -> Self {
+        let bytes = (0..len).map(|at| (at as u8).wrapping_mul(31) ^ (at >> 8) as u8 ^ version).collect();
+        let etag = ["\"v0\"", "\"v1\"", "\"v2\""].get(usize::from(version)).copied();
+        Self { bytes, etag, last_modified: None }
+    }
+
+    /// What an honest server answers (RFC 9110 section 14).
+    pub fn answer(&self, request: &FetchRequest) -> Reply {
+        let length = self.bytes.len() as u64;
+        let unchanged =
+            request.if_range.as_deref().is_none_or(|of| [self.etag, self.last_modified].contains(&Some(of)));
+        let mut head = Head {
+            status: 200,
+            all_headers_readable: request.url.starts_with(HOME),
+            etag: self.etag.map(Into::into),
+            last_modified: self.last_modified.map(Into::into),
+            content_length: Some(length.to_string()),
+            ..Head::default()
+        };
+        let Some((start, end)) = request.range.filter(|_| unchanged) else {
+            return Reply { head: Ok(head), body: self.bytes.clone(), end: ReadEnd::Eof, stalls: false };
+        };
+        if start >= length {
+            head.status = 416;
+            head.content_range = Some(["bytes */", &length.to_string()].concat());
+            head.content_length = None;
+            return Reply { head: Ok(head), body: Vec::new(), end: ReadEnd::Eof, stalls: false };
+        }
+        let end = end.unwrap_or(length).min(length);
+        head.status = 206;
+        head.content_length = Some((end - start).to_string());
+        head.content_range = Some(format!("bytes {start}-{}/{length}", end - 1));
+        let body = self.bytes[start as usize..end as usize].to_vec();
+        Reply { head: Ok(head), body, end: ReadEnd::Eof, stalls: false }
+    }
+
+    /// The same across origins: what CORS hides is hidden.
+    pub fn answer_hidden(&self, request: &FetchRequest) -> Reply {
+        self.answer(request).with(|head| {
+            head.all_headers_readable = false;
+            head.content_range = None;
+            head.etag = None;
+        })
+    }
+}
+
+struct Attempt {
+    body: VecDeque<u8>,
+    end: ReadEnd,
+    stalls: bool,
+}
+
+type Server = Box<dyn FnMut(&FetchRequest, usize) -> Reply>;
+
+/// One worker, its database, and the server.
+pub struct World {
+    pub store: MemoryStore<Vec<u8>>,
+    engine: Engine,
+    epoch: u64,
+    pub now: u64,
+    server: Server,
+    /// Every request, in order.
+    pub requests: Vec<FetchRequest>,
+    /// Every event that was delivered.
+    pub events: Vec<TaskEvent>,
+    /// Whom the engine asked for headers or another URL.
+    pub asked: Vec<(Option<ClientId>, AuthorizationNeed)>,
+    pub replies: BTreeMap<u64, Result<Answer, TaskError>>,
+    pub probes: Vec<String>,
+    pub reachable: bool,
+    pub free_bytes: Option<u64>,
+    /// How many bytes one read brings at most, so that a small file has many checkpoints.
+    pub read_bytes: u64,
+    /// Commits that are answered by a failure, one after the other.
+    pub failing_commits: u32,
+    /// The states that the page was shown of the task `t`.
+    pub shown: Vec<TaskState>,
+    /// The most bytes that were read and not stored, at any time.
+    pub most_buffered: usize,
+    /// How many bytes of bodies were read.
+    pub bytes_sent: u64,
+    /// How many stored bytes were read back to be hashed.
+    pub hashed_from_storage: u64,
+    attempts: BTreeMap<EffectId, Attempt>,
+    buffers: BTreeMap<EffectId, Vec<u8>>,
+    inputs: VecDeque<Input>,
+    calls: u64,
+    seed: u128,
+}
+
+impl World {
+    /// A worker that has just opened the session `s`, and a page that is its delegate.
+    pub fn new(server: impl FnMut(&FetchRequest, usize) -> Reply + 'static) -> Self {
+        let store = MemoryStore::default();
+        let (epoch, engine) = start(&store, 1_000, 7);
+        let mut world = Self {
+            store,
+            engine,
+            epoch,
+            now: 1_000,
+            server: Box::new(server),
+            requests: Vec::new(),
+            events: Vec::new(),
+            asked: Vec::new(),
+            replies: BTreeMap::new(),
+            probes: Vec::new(),
+            reachable: true,
+            free_bytes: None,
+            read_bytes: 64 << 10,
+            failing_commits: 0,
+            shown: Vec::new(),
+            most_buffered: 0,
+            bytes_sent: 0,
+            hashed_from_storage: 0,
+            attempts: BTreeMap::new(),
+            buffers: BTreeMap::new(),
+            inputs: VecDeque::new(),
+            calls: 0,
+            seed: 7,
+        };
+        let record = SessionRecord { id: SessionId::new("s"), configuration: Configuration::default() };
+        world.call(Call::Open(record)).expect("the session opens");
+        world.attach("page", true);
+        world
+    }
+
+    /// A page says hello.
+    pub fn attach(&mut self, page: &str, can_authorize: bool) {
+        let (client, session) = (ClientId::new(page), SessionId::new("s"));
+        self.give(Input::Hello { client, session, delegate: true, can_authorize });
+    }
+
+    /// The worker is killed, and the next one starts.
+    pub fn kill(&mut self) {
+        self.seed += 1;
+        (self.epoch, self.engine) = start(&self.store, self.now, self.seed);
+        self.attempts.clear();
+        self.buffers.clear();
+        self.inputs.clear();
+        self.drain();
+    }
+
+    /// From now on the server is another.
+    pub fn serve(&mut self, server: impl FnMut(&FetchRequest, usize) -> Reply + 'static) {
+        self.server = Box::new(server);
+    }
+
+    /// Makes a call and returns what it was answered with, once it was.
+    pub fn call(&mut self, call: Call) -> Result<Answer, TaskError> {
+        let number = self.ask(call);
+        self.until(|world| world.replies.contains_key(&number));
+        self.replies.remove(&number).expect("the call was answered")
+    }
+
+    /// Makes a call.
+    pub fn ask(&mut self, call: Call) -> u64 {
+        self.calls += 1;
+        self.give(Input::Call(CallId(self.calls), call));
+        self.calls
+    }
+
+    /// Makes the task `t`.
+    pub fn download(&mut self, spec: TaskSpec) -> Result<Answer, TaskError> {
+        self.download_with(spec, Vec::new(), IfExists::Keep)
+    }
+
+    pub fn download_with(
+        &mut self,
+        mut spec: TaskSpec,
+        secrets: Vec<Header>,
+        if_exists: IfExists,
+    ) -> Result<Answer, TaskError> {
+        spec.call_token = format!("token {}", self.calls);
+        self.call(Call::Download { key: key("t"), spec, secrets, if_exists })
+    }
+
+    pub fn task_call(&mut self, call: TaskCall) -> Result<Answer, TaskError> {
+        self.call(Call::Task(key("t"), call))
+    }
+
+    /// Hands something in, and does what the engine asks for at once.
+    pub fn give(&mut self, input: Input) {
+        self.engine.handle_input(Timestamp(self.now), input);
+        self.drain();
+    }
+
+    /// Lets things happen until the condition holds.
+    pub fn until(&mut self, condition: impl Fn(&Self) -> bool) {
+        for _ in 0..MOST_STEPS {
+            if condition(self) {
+                return;
+            }
+            assert!(self.step(), "nothing is left to happen; requests: {:#?}", self.requests);
+        }
+        panic!("no end in sight; the last requests: {:#?}", &self.requests[self.requests.len().saturating_sub(3)..]);
+    }
+
+    /// Lets things happen until the task has ended, or waits for more than `patience_ms`.
+    pub fn play(&mut self, patience_ms: u64) -> Task {
+        let until = self.now + patience_ms;
+        for _ in 0..MOST_STEPS {
+            let next = self.engine.poll_timeout();
+            let is_waiting = self.inputs.is_empty() && next.is_none_or(|at| at.0 > until);
+            if is_waiting || self.task().is_some_and(|task| task.record.state.has_ended() && self.inputs.is_empty()) {
+                return self.task().expect("there is a task");
+            }
+            self.step();
+        }
+        panic!("no end in sight: {:?}", self.task());
+    }
+
+    /// One thing happens, if there is anything left to happen.
+    pub fn one_step(&mut self) {
+        self.step();
+    }
+
+    /// Everything happens that is under way, but no time passes.
+    pub fn drain_all(&mut self) {
+        while let Some(input) = self.inputs.pop_front() {
+            self.give(input);
+        }
+    }
+
+    /// Requests whose bodies nobody has ended.
+    pub fn open_requests(&self) -> usize {
+        self.attempts.len()
+    }
+
+    fn step(&mut self) -> bool {
+        if let Some(input) = self.inputs.pop_front() {
+            if let Input::Completed(_, Completion::Read { .. }) = input {
+                self.now += READ_MS;
+            }
+            self.give(input);
+            return true;
+        }
+        let Some(at) = self.engine.poll_timeout() else { return false };
+        self.now = self.now.max(at.0);
+        self.give(Input::Timeout);
+        true
+    }
+
+    /// The task `t`, as it is stored.
+    pub fn task(&self) -> Option<Task> {
+        self.stored("t")
+    }
+
+    pub fn stored(&self, id: &str) -> Option<Task> {
+        let row = |table| match ready(self.store.view().get(table, &Key::task(&key(id)))).expect("it answers") {
+            Some(Value::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        };
+        let decode = |bytes: Vec<u8>| longhaul::engine::codec::decode(&bytes).expect("it can be read");
+        let record = decode(row(Table::Tasks)?);
+        let progress = longhaul::engine::codec::decode(&row(Table::Progress)?).expect("it can be read");
+        Some(Task { record, progress })
+    }
+
+    /// The stored bytes of the task `t`.
+    pub fn file(&self) -> Vec<u8> {
+        let task = self.task().expect("there is a task");
+        let mut bytes = Vec::new();
+        for (key, value) in self.store.rows(Table::Chunks) {
+            if key.0.first() == Key::chunk(task.progress.body, 0).0.first()
+                && let Value::Chunk(chunk, _) = value
+            {
+                assert_eq!(key.last_number(), Some(bytes.len() as u64), "the chunks have a hole");
+                bytes.extend(chunk);
+            }
+        }
+        bytes
+    }
+
+    /// All bytes of all rows but chunks: where secrets would be found.
+    pub fn rows(&self) -> Vec<u8> {
+        let tables = Table::ALL.into_iter().filter(|table| *table != Table::Chunks);
+        let rows = tables.flat_map(|table| self.store.rows(table));
+        rows.flat_map(|(_, value)| if let Value::Bytes(bytes) = value { bytes } else { Vec::new() }).collect()
+    }
+
+    /// The kinds of the events that were delivered.
+    pub fn kinds(&self) -> Vec<EventKind> {
+        self.events.iter().map(|event| event.kind.clone()).collect()
+    }
+
+    /// The ranges that were asked for.
+    pub fn ranges(&self) -> Vec<Option<(u64, Option<u64>)>> {
+        self.requests.iter().map(|request| request.range).collect()
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll_output() {
+            match output {
+                Output::Start(id, effect) => self.start(id, effect),
+                Output::Abort(attempt) => {
+                    self.attempts.remove(&attempt);
+                }
+                Output::Discard(buffer) => {
+                    self.buffers.remove(&buffer);
+                }
+                Output::Reply(call, result) => {
+                    self.replies.insert(call.0, result);
+                }
+                Output::Deliver(_, _, events) => self.events.extend(events),
+                Output::Changed(_, snapshot) if snapshot.record.key == key("t") => {
+                    self.shown.push(snapshot.record.state);
+                }
+                Output::AskAuthorization(client, _, need) => self.asked.push((client, need)),
+                _ => {}
+            }
+        }
+    }
+
+    fn start(&mut self, id: EffectId, effect: Effect) {
+        let completion = match effect {
+            Effect::Load(query) => Completion::Loaded(ready(load(&self.store.view(), &query))),
+            Effect::Commit(changes) => {
+                let writes = to_writes(&changes, |buffer| self.buffers.remove(&buffer));
+                if self.failing_commits > 0 {
+                    self.failing_commits -= 1;
+                    let failure = longhaul::engine::input::StoreFailure::Quota;
+                    Completion::Committed(longhaul::engine::input::CommitOutcome::Failed(failure))
+                } else {
+                    Completion::Committed(self.store.apply(self.epoch, writes))
+                }
+            }
+            Effect::Fetch { request, .. } => {
+                let reply = (self.server)(&request, self.requests.len());
+                self.requests.push(request);
+                if reply.stalls && reply.body.is_empty() {
+                    return;
+                }
+                let free_bytes = self.free_bytes;
+                let Reply { head, body, end, stalls } = reply;
+                self.attempts.insert(id, Attempt { body: body.into(), end, stalls });
+                Completion::Head(head.map(|head| Arrived { head, free_bytes }))
+            }
+            Effect::Read { attempt, up_to_bytes, hash, .. } => {
+                let Some(attempt) = self.attempts.get_mut(&attempt) else { return };
+                let len = up_to_bytes.min(self.read_bytes).min(attempt.body.len() as u64);
+                if len == 0 && attempt.stalls {
+                    return;
+                }
+                let bytes: Vec<u8> = attempt.body.drain(..len as usize).collect();
+                let end = if attempt.body.is_empty() && !attempt.stalls { attempt.end } else { ReadEnd::More };
+                let hash = hash.map(|mut state| {
+                    state.update(&bytes);
+                    state
+                });
+                self.buffers.insert(id, bytes);
+                self.bytes_sent += len;
+                self.most_buffered = self.most_buffered.max(self.buffers.values().map(Vec::len).sum());
+                Completion::Read { len, end, hash }
+            }
+            Effect::HashStored { body, range, mut state } => {
+                let mut at = range.start;
+                while at < range.end {
+                    let row = ready(self.store.view().get(Table::Chunks, &Key::chunk(body, at))).expect("it answers");
+                    let Some(Value::Chunk(chunk, len)) = row else { panic!("no chunk at {at} of {range:?}") };
+                    if at + len > range.end && at > range.start {
+                        break;
+                    }
+                    state.update(&chunk);
+                    self.hashed_from_storage += len;
+                    at += len;
+                }
+                Completion::Hashed(Ok(state))
+            }
+            Effect::Probe { url } => {
+                self.probes.push(url);
+                Completion::Probed(self.reachable)
+            }
+        };
+        self.inputs.push_back(Input::Completed(id, completion));
+    }
+}
+
+fn start(store: &MemoryStore<Vec<u8>>, now: u64, seed: u128) -> (u64, Engine) {
+    let epoch = store.next_epoch();
+    let snapshot = ready(boot(&store.view())).expect("the store boots");
+    let setting = Setting { seed, origin: HOME.into() };
+    (epoch, Engine::restore(Timestamp(now), setting, snapshot))
+}
+
+/// A task's key in the session `s`.
+pub fn key(id: &str) -> TaskKey {
+    TaskKey { session: SessionId::new("s"), task: TaskId::new(id) }
+}
+
+/// Where a file can be had.
+pub fn source(url: &str) -> Source {
+    let (scheme, rest) = url.split_once("://").expect("a URL");
+    let host = rest.split('/').next().expect("a host");
+    Source { url: url.into(), host: host.into(), origin: format!("{scheme}://{host}") }
+}
+
+/// A download from the worker's own origin, in one segment.
+pub fn at_home() -> TaskSpec {
+    from("https://app.example/f?sig=secret-signature")
+}
+
+/// A download from this URL, in one segment.
+pub fn from(url: &str) -> TaskSpec {
+    let mut spec = TaskSpec { sources: vec![source(url)], ..TaskSpec::default() };
+    spec.policy.max_segments = 1;
+    spec
+}
+
+/// What a task failed with.
+pub fn failure(task: &Task) -> ErrorCode {
+    match &task.record.state {
+        TaskState::Failed(error) => error.code,
+        state => panic!("the task has not failed: {state:?}"),
+    }
+}
+
+/// Runs a future whose every await is ready at once, as those of the store in memory are.
+fn ready<T>(future: impl Future<Output = T>) -> T {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => value,
+        Poll::Pending => panic!("the store in memory never waits"),
+    }
+}
