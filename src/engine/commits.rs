@@ -7,7 +7,7 @@ use super::id::{SessionId, TaskKey};
 use super::input::{CommitOutcome, StoreFailure, TaskCall};
 use super::output::{Answer, Change, Output};
 use super::slot::{Asker, Queued, Staged};
-use super::task::{EventKind, Subject, TaskEvent, TaskRecord, TaskState};
+use super::task::{EventKind, Subject, Task, TaskEvent, TaskRecord, TaskState};
 use super::{Engine, Purpose};
 
 impl Engine {
@@ -59,6 +59,7 @@ impl Engine {
                     self.sweep_at = Some(self.now);
                 }
                 self.drop_attempts(key);
+                self.drop_hashing(key);
                 if let Some(slot) = self.slots.get_mut(key) {
                     slot.nothing_is_staged();
                     slot.queue.extend(staged.call);
@@ -82,6 +83,12 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.busy = false;
         slot.nothing_is_staged();
+        let body = |task: &Option<Task>| task.as_ref().map(|task| task.progress.body);
+        if body(&slot.task) != body(&staged.task) {
+            // What was hashed, or is being hashed, is of the old body.
+            self.drop_hashing(key);
+        }
+        let Some(slot) = self.slots.get_mut(key) else { return };
         let before = slot.task.take().map(|task| task.record);
         slot.task = staged.task;
         let after = slot.task.as_ref().map(|task| task.record.clone());

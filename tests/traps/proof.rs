@@ -78,6 +78,23 @@ fn segments_out_of_order_are_caught_up_from_storage() {
 }
 
 #[test]
+fn the_hash_of_a_replaced_file_is_not_taken_for_that_of_the_new_one() {
+    let (old, new) = (File::new(0, 12 << 20), File::new(1, 12 << 20));
+    let (old_bytes, new_bytes) = (old.bytes.clone(), new.bytes.clone());
+    let mut world = World::new(move |request, _| old.answer(request));
+    let mut spec = at_home();
+    spec.policy.max_segments = 2;
+    spec.proof.expected = expected(&old_bytes);
+    world.download(spec.clone()).expect("accepted");
+    world.until(|world| world.hashed_from_storage > 0);
+    world.serve(move |request, _| new.answer(request));
+    spec.proof.expected = expected(&new_bytes);
+    world.download_with(spec, Vec::new(), IfExists::Replace).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), new_bytes);
+}
+
+#[test]
 fn a_digest_that_the_server_sends_is_held_against_its_own_bytes() {
     for (digest_of, is_right) in [(0, true), (1, false)] {
         let file = File::new(0, LEN);
