@@ -59,7 +59,6 @@ impl Engine {
                     self.sweep_at = Some(self.now);
                 }
                 self.drop_attempts(key);
-                self.drop_hashing(key);
                 if let Some(slot) = self.slots.get_mut(key) {
                     slot.nothing_is_staged();
                     slot.queue.extend(staged.call);
@@ -86,7 +85,7 @@ impl Engine {
         let body = |task: &Option<Task>| task.as_ref().map(|task| task.progress.body);
         if body(&slot.task) != body(&staged.task) {
             // What was hashed, or is being hashed, is of the old body.
-            self.drop_hashing(key);
+            self.stop_hashing(key);
         }
         let Some(slot) = self.slots.get_mut(key) else { return };
         let before = slot.task.take().map(|task| task.record);

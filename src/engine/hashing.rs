@@ -99,15 +99,6 @@ impl Engine {
         self.outputs.push_back(Output::Start(id, Effect::HashStored { body, range, state }));
     }
 
-    /// Nothing that was hashed and is not committed counts any more, nor what is being hashed.
-    pub(super) fn drop_hashing(&mut self, key: &TaskKey) {
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        slot.forget_hashes();
-        if let Some(hashing) = slot.hashing.take() {
-            self.effects.finish(hashing);
-        }
-    }
-
     pub(super) fn handle_file_hashed(&mut self, key: &TaskKey, hashed: Result<HashState, StoreFailure>) {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.hashing = None;
