@@ -26,6 +26,23 @@ export const stored = (page) =>
     return { bodies, rows: Object.fromEntries(tables.map((name, at) => [name, counts[at]])) };
   });
 
+/** How many rows each table has; far cheaper than `stored` where there are thousands of chunks. */
+export const rowCounts = (page) =>
+  page.evaluate(async () => {
+    const settled = (request) =>
+      new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+      });
+    const { scope } = await navigator.serviceWorker.ready;
+    const database = await settled(indexedDB.open(`longhaul:${scope}`));
+    const tables = [...database.objectStoreNames];
+    const transaction = database.transaction(tables);
+    const counts = await Promise.all(tables.map((name) => settled(transaction.objectStore(name).count())));
+    database.close();
+    return Object.fromEntries(tables.map((name, at) => [name, counts[at]]));
+  });
+
 /**
  * In which tables the text stands, as a key, in a record or in a stored file, by its UTF-8 bytes; empty if it is
  * nowhere in longhaul's database.

@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { launchChromium } from '../browser/chromium.mjs';
-import { common, contiguousLength, durableRanges, lengthOf, stored, tablesWith } from '../browser/storage.mjs';
+import { common, contiguousLength, durableRanges, lengthOf, rowCounts, stored, tablesWith } from '../browser/storage.mjs';
 import { startOrigin } from '../origin/server.mjs';
 import { root } from '../../tools/setup.mjs';
 import { Ledger } from './ledger.mjs';
@@ -94,4 +94,4 @@ export async function holdUntilDurable(page, origin, path) {
   return durable;
 }
 
-export { contiguousLength, durableRanges, lengthOf, stored, tablesWith };
+export { contiguousLength, durableRanges, lengthOf, rowCounts, stored, tablesWith };
