@@ -25,7 +25,11 @@ export class Ledger {
    * now) is held against it. Resolves with the ranges.
    */
   async note(page, at = Date.now()) {
-    const durable = durableRanges(await stored(page));
+    return this.noteRanges(durableRanges(await stored(page)), at);
+  }
+
+  /** Notes that these ranges are durable. */
+  noteRanges(durable, at = Date.now()) {
     this.#notes.push({ at, durable });
     return durable;
   }
