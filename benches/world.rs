@@ -11,6 +11,7 @@ use longhaul::engine::http::Head;
 use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId};
 use longhaul::engine::input::{Arrived, Call, Completion, Input, ReadEnd};
 use longhaul::engine::output::{Change, Effect, FetchRequest, Output};
+use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::task::EventKind;
 use longhaul::engine::time::Timestamp;
 use longhaul::engine::{Engine, Setting};
@@ -36,7 +37,7 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 pub fn restore(store: &MemoryStore<()>) -> (Engine, u64) {
     let view = store.view();
     let snapshot = run(boot(&view)).expect("the store boots");
-    let setting = Setting { seed: 1, origin: "https://app.example".into() };
+    let setting = Setting { seed: 1, origin: "https://app.example".into(), max_connections: MAX_CONNECTIONS };
     (Engine::restore(Timestamp(1), setting, snapshot), view.rows_read())
 }
 

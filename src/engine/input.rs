@@ -239,7 +239,7 @@ pub struct Arrived {
 }
 
 /// What a load found.
-#[expect(clippy::large_enum_variant, reason = "one is alive at a time, and none is kept")]
+#[allow(clippy::large_enum_variant, reason = "one is alive at a time, and none is kept")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loaded {
     /// Tasks.

@@ -59,7 +59,7 @@ impl Engine {
 
     /// The connections and tasks that run.
     pub(super) fn network_load(&self) -> Load<'_> {
-        let mut load = Load::default();
+        let mut load = Load::of(self.max_connections);
         for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.is_running()) {
             load.add_task(&key.session);
             let sources = slot.task.as_ref().map_or(&[] as &[Source], |task| &task.record.spec.sources);

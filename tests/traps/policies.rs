@@ -71,6 +71,26 @@ fn a_metered_network_is_waited_out_and_left_within_a_chunk() {
 }
 
 #[test]
+fn a_file_of_unknown_length_that_had_to_give_way_is_not_taken_for_whole() {
+    let file = File::new(0, 6 << 20);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |_, _| {
+        let whole = longhaul::engine::output::FetchRequest::default();
+        file.answer(&whole).with(|head| head.content_length = None)
+    });
+    let mut spec = at_home();
+    spec.policy.metered = false;
+    world.download(spec).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    tell(&mut world, metered(Some(true)));
+    world.until(|world| world.open_requests() == 0);
+    assert!(world.task().is_some_and(|task| task.record.state.is_active()));
+    tell(&mut world, metered(Some(false)));
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+}
+
+#[test]
 fn an_unknown_network_is_a_case_of_its_own() {
     let mut world = honest();
     let mut spec = at_home();

@@ -12,6 +12,7 @@ use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKe
 use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, ReadEnd, TaskCall};
 use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Output};
 use longhaul::engine::request::{Header, Source};
+use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::session::{Configuration, SessionRecord};
 use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskSpec, TaskState};
 use longhaul::engine::time::Timestamp;
@@ -472,7 +473,7 @@ impl World {
 fn start(store: &MemoryStore<Vec<u8>>, now: u64, seed: u128) -> (u64, Engine) {
     let epoch = store.next_epoch();
     let snapshot = ready(boot(&store.view())).expect("the store boots");
-    let setting = Setting { seed, origin: HOME.into() };
+    let setting = Setting { seed, origin: HOME.into(), max_connections: MAX_CONNECTIONS };
     (epoch, Engine::restore(Timestamp(now), setting, snapshot))
 }
 
