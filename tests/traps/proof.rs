@@ -133,6 +133,29 @@ fn a_bad_piece_alone_is_fetched_again() {
 }
 
 #[test]
+fn a_hash_that_has_seen_a_bad_piece_is_not_gone_on_with() {
+    let file = File::new(0, 3 * PIECE);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, number| {
+        let mut reply = file.answer(request);
+        if number == 0 {
+            reply.body[5] ^= 1;
+        }
+        reply
+    });
+    // Small reads, so that the bad piece is found while the rest is still being read.
+    world.read_bytes = 20_000;
+    let mut spec = at_home();
+    spec.proof.pieces = pieces(&bytes);
+    spec.proof.expected = expected(&bytes);
+    world.download(spec).expect("accepted");
+    let task = world.play(60_000);
+    assert_eq!(task.record.state, TaskState::Completed);
+    assert_eq!((task.progress.repairs, task.progress.restarts), (1, 0));
+    assert_eq!(world.file(), bytes);
+}
+
+#[test]
 fn a_mirror_whose_bytes_are_wrong_is_found_out_by_the_digest() {
     let file = File::new(0, 12 << 20);
     let bytes = file.bytes.clone();
@@ -231,6 +254,7 @@ fn a_refresh_keeps_the_old_file_until_the_new_one_is_there() {
     }
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), new.bytes);
+    assert_eq!(world.bodies(), 1, "the old file is swept");
     let kinds = world.kinds();
     assert!(kinds.contains(&EventKind::NotModified), "{kinds:?}");
     assert_eq!(kinds.last(), Some(&EventKind::Completed { bytes: new.bytes.len() as u64 }));

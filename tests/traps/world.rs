@@ -154,6 +154,8 @@ pub struct World {
     pub read_bytes: u64,
     /// Commits that are answered by a failure, one after the other.
     pub failing_commits: u32,
+    /// Commits that are carried out, but answered by "unknown".
+    pub unknown_commits: u32,
     /// The states that the page was shown of the task `t`.
     pub shown: Vec<TaskState>,
     /// The most bytes that were read and not stored, at any time.
@@ -191,6 +193,7 @@ impl World {
             free_bytes: None,
             read_bytes: 64 << 10,
             failing_commits: 0,
+            unknown_commits: 0,
             shown: Vec::new(),
             most_buffered: 0,
             most_outputs: 0,
@@ -363,6 +366,18 @@ impl World {
         bytes
     }
 
+    /// How many bodies storage holds, once the dead ones are swept.
+    pub fn bodies(&mut self) -> usize {
+        for _ in 0..1_000 {
+            self.drain_all();
+            let next = self.engine.poll_timeout().filter(|at| at.0 <= self.now + 60_000);
+            let Some(at) = next else { break };
+            self.now = self.now.max(at.0);
+            self.give(Input::Timeout);
+        }
+        self.store.rows(Table::Bodies).len()
+    }
+
     /// All bytes of all rows but chunks: where secrets would be found.
     pub fn rows(&self) -> Vec<u8> {
         let tables = Table::ALL.into_iter().filter(|table| *table != Table::Chunks);
@@ -416,7 +431,11 @@ impl World {
                     let failure = longhaul::engine::input::StoreFailure::Quota;
                     Completion::Committed(longhaul::engine::input::CommitOutcome::Failed(failure))
                 } else {
-                    Completion::Committed(self.store.apply(self.epoch, writes))
+                    let outcome = self.store.apply(self.epoch, writes);
+                    let is_lost = self.unknown_commits > 0;
+                    self.unknown_commits -= u32::from(is_lost);
+                    let unknown = longhaul::engine::input::CommitOutcome::Unknown;
+                    Completion::Committed(if is_lost { unknown } else { outcome })
                 }
             }
             Effect::Fetch { request, .. } => {
