@@ -6,22 +6,33 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "what is broken panics, and the runner reports it")]
 #![allow(clippy::print_stdout, reason = "the summary")]
 
+mod answers;
+mod authorization;
 mod calls;
 mod checks;
 mod climate;
+mod content;
 mod driver;
 mod faults;
+mod fetching;
 mod invariants;
 mod kept_seeds;
 mod life;
+mod met;
 mod model;
 mod network;
 mod origin;
 mod pages;
 mod random;
+mod replies;
+mod requests;
+mod specs;
 mod stats;
+mod steps;
 mod storage;
+mod text;
 mod trace;
+mod weather;
 mod worker;
 mod world;
 
@@ -54,7 +65,9 @@ thread_local! {
 struct Options {
     seeds: u64,
     from: u64,
-    only: Option<u64>,
+    seed: Option<u64>,
+    /// Changes of the climate; see [`climate::Climate::change`].
+    changes: String,
     trace: bool,
     list: bool,
 }
@@ -62,14 +75,15 @@ struct Options {
 impl Options {
     /// Reads it. What test runners pass to every test, and is not known here, is ignored.
     fn read() -> Self {
-        let mut options = Self { seeds: DEFAULT_SEEDS, from: 1, only: None, trace: false, list: false };
+        let mut options = Self { seeds: DEFAULT_SEEDS, from: 1, seed: None, changes: String::new(), trace: false, list: false };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number follows the option");
             match word.as_str() {
                 "--seeds" => options.seeds = number(),
                 "--from" => options.from = number(),
-                "--seed" => options.only = Some(number()),
+                "--seed" => options.seed = Some(number()),
+                "--only" => options.changes = words.next().expect("changes follow the option"),
                 "--trace" => options.trace = true,
                 "--list" => options.list = true,
                 _ => {}
@@ -88,9 +102,9 @@ struct Run {
     trace: Rc<RefCell<Trace>>,
 }
 
-fn run(seed: u64, mode: Mode) -> Run {
+fn run(seed: u64, only: &str, mode: Mode) -> Run {
     let trace = Rc::new(RefCell::new(Trace::new(mode)));
-    let mut world = World::new(seed, Rc::clone(&trace));
+    let mut world = World::new(seed, only, Rc::clone(&trace));
     let failure = catch_unwind(AssertUnwindSafe(|| world.run())).err().map(|_| PANIC.take());
     let mut stats = std::mem::take(&mut world.stats);
     stats.count(Group::Run, "seeds");
@@ -108,7 +122,7 @@ fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<u64>) {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let run = run(*seed, Mode::Off);
+                    let run = run(*seed, "", Mode::Off);
                     let mut total = total.lock().expect("no thread panics while it holds this");
                     total.0.merge(run.stats);
                     total.1 += run.steps;
@@ -124,14 +138,14 @@ fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<u64>) {
 
 /// Runs a failing seed once more, and shows how it ends.
 fn show_failure(seed: u64) {
-    let run = run(seed, Mode::Keep);
+    let run = run(seed, "", Mode::Keep);
     println!("seed {seed} failed after {} steps: {}", run.steps, run.failure.unwrap_or_default());
     run.trace.borrow().tail().for_each(|line| println!("    {line}"));
 }
 
 /// Whether a seed gives the same trace twice.
 fn is_repeatable(seed: u64) -> bool {
-    let [first, second] = [run(seed, Mode::Keep), run(seed, Mode::Keep)];
+    let [first, second] = [run(seed, "", Mode::Keep), run(seed, "", Mode::Keep)];
     first.trace.borrow().hash() == second.trace.borrow().hash()
 }
 
@@ -142,8 +156,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     set_hook(Box::new(|info| PANIC.set(info.to_string())));
-    if let Some(seed) = options.only {
-        let run = run(seed, if options.trace { Mode::Print } else { Mode::Off });
+    if let Some(seed) = options.seed {
+        let run = run(seed, &options.changes, if options.trace { Mode::Print } else { Mode::Off });
         run.stats.print();
         if let Some(failure) = run.failure {
             println!("seed {seed} failed after {} steps: {failure}", run.steps);
