@@ -36,6 +36,7 @@ mod weather;
 mod worker;
 mod world;
 
+use std::collections::BTreeMap;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::process::ExitCode;
@@ -54,7 +55,7 @@ const THREADS: usize = 2;
 /// Of how many seeds the trace is made twice, to see that it is the same.
 const REPEATED_SEEDS: usize = 5;
 /// How many failing seeds are shown.
-const SHOWN_FAILURES: usize = 3;
+const SHOWN_FAILURES: u64 = 3;
 
 thread_local! {
     /// What the last panic of this thread said.
@@ -69,13 +70,15 @@ struct Options {
     /// Changes of the climate; see [`climate::Climate::change`].
     changes: String,
     trace: bool,
+    /// How many failing seeds are shown.
+    shown: usize,
     list: bool,
 }
 
 impl Options {
     /// Reads it. What test runners pass to every test, and is not known here, is ignored.
     fn read() -> Self {
-        let mut options = Self { seeds: DEFAULT_SEEDS, from: 1, seed: None, changes: String::new(), trace: false, list: false };
+        let mut options = Self { seeds: DEFAULT_SEEDS, from: 1, seed: None, changes: String::new(), trace: false, shown: SHOWN_FAILURES as usize, list: false };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number follows the option");
@@ -84,6 +87,7 @@ impl Options {
                 "--from" => options.from = number(),
                 "--seed" => options.seed = Some(number()),
                 "--only" => options.changes = words.next().expect("changes follow the option"),
+                "--show" => options.shown = number() as usize,
                 "--trace" => options.trace = true,
                 "--list" => options.list = true,
                 _ => {}
@@ -115,7 +119,7 @@ fn run(seed: u64, only: &str, mode: Mode) -> Run {
 }
 
 /// Runs the seeds on all threads. Returns what they met, their steps, and the seeds that failed.
-fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<u64>) {
+fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<(u64, String)>) {
     let next = AtomicUsize::new(0);
     let total = Mutex::new((Stats::default(), 0, Vec::new()));
     std::thread::scope(|scope| {
@@ -126,7 +130,7 @@ fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<u64>) {
                     let mut total = total.lock().expect("no thread panics while it holds this");
                     total.0.merge(run.stats);
                     total.1 += run.steps;
-                    total.2.extend(run.failure.map(|_| *seed));
+                    total.2.extend(run.failure.map(|failure| (*seed, failure)));
                 }
             });
         }
@@ -141,6 +145,20 @@ fn show_failure(seed: u64) {
     let run = run(seed, "", Mode::Keep);
     println!("seed {seed} failed after {} steps: {}", run.steps, run.failure.unwrap_or_default());
     run.trace.borrow().tail().for_each(|line| println!("    {line}"));
+}
+
+/// Prints which seeds failed where.
+fn print_by_place(failures: &[(u64, String)]) {
+    let mut by_place: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
+    for (seed, failure) in failures {
+        let (place, words) = failure.split_once('\n').unwrap_or((failure, ""));
+        by_place.entry(place).or_default().push((*seed, words));
+    }
+    for (place, seeds) in by_place {
+        let first = seeds[0].1.replace('\n', " ");
+        let numbers: Vec<u64> = seeds.iter().map(|(seed, _)| *seed).take(8).collect();
+        println!("{} x {place} {numbers:?}: {}", seeds.len(), first.chars().take(300).collect::<String>());
+    }
 }
 
 /// Whether a seed gives the same trace twice.
@@ -170,10 +188,12 @@ fn main() -> ExitCode {
     let began = std::time::Instant::now();
     let kept = KEPT_SEEDS.iter().map(|(seed, _)| *seed);
     let seeds: Vec<u64> = kept.chain(options.from..options.from + options.seeds).collect();
-    let (stats, steps, mut failed) = run_all(&seeds);
-    for seed in failed.iter().take(SHOWN_FAILURES) {
+    let (stats, steps, failures) = run_all(&seeds);
+    let mut failed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
+    for seed in failed.iter().take(options.shown) {
         show_failure(*seed);
     }
+    print_by_place(&failures);
     for seed in seeds.iter().take(REPEATED_SEEDS).filter(|seed| !is_repeatable(**seed)) {
         println!("seed {seed} does not give the same trace twice");
         failed.push(*seed);

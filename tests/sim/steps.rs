@@ -130,7 +130,9 @@ impl Step<'_> {
             }
             (Active { .. }, Paused) => self.require(&[TaskCall::Pause]),
             (Paused | Failed(_), Active { .. }) => self.require(&[TaskCall::Resume]),
-            (Paused, Paused) | (Failed(_), Failed(_)) => assert!(kind.is_none(), "a stopped task has an event"),
+            (Paused, Paused) | (Failed(_), Failed(_)) | (Completed, Completed) | (Cancelled, Cancelled) => {
+                assert!(kind.is_none(), "a task that is not active has an event");
+            }
             (Active { .. } | Paused, Completed) if before.progress.previous.is_some() => {
                 self.check_refreshed(before, after);
             }
