@@ -175,7 +175,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine that takes up what storage holds.
+    /// An engine that takes up what storage holds. It begins with the first input, which should tell what the worker
+    /// itself sees of its surroundings: what may not be fetched now should not be begun.
     pub fn restore(now: Timestamp, setting: Setting, snapshot: Snapshot) -> Self {
         let mut engine = Self {
             now,
@@ -208,7 +209,6 @@ impl Engine {
             engine.sessions.insert(id.clone(), Session::restore(session));
             engine.admit_due(&id, due);
         }
-        engine.settle_down();
         engine
     }
 

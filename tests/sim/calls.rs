@@ -1,11 +1,14 @@
 //! What pages ask for: everything the interface knows, in every order, with ids and URLs that collide.
 
+use longhaul::engine::filter::Filter;
+use longhaul::engine::group::GroupKey;
 use longhaul::engine::id::{SessionId, TaskId, TaskKey};
-use longhaul::engine::input::{Call, IfExists, TaskCall};
-use longhaul::engine::session::{Configuration, SessionRecord};
+use longhaul::engine::input::{BulkAction, Call, IfExists, TaskCall};
+use longhaul::engine::session::{Configuration, Limits, SessionRecord};
 use longhaul::engine::task::TaskSpec;
 
 use super::pages::ToWorker;
+use super::stats::Group;
 use super::world::{Event, World};
 
 impl World {
@@ -15,16 +18,19 @@ impl World {
             return;
         }
         self.pages[page].calls_left -= 1;
-        if self.climate.bursts && self.random.one_in(3) {
+        if self.climate.bursts > 0 && self.random.one_in(3) {
             self.burst(page);
         } else if self.random.one_in(12) {
             self.send_message(page, ToWorker::Kick);
+        } else if self.random.one_in(12) {
+            self.tell_conditions(page);
         } else if self.random.one_in(20) {
             self.acknowledge_wrongly(page);
         } else if self.random.one_in(25) {
             self.close(page);
         } else {
             let call = self.draw_call();
+            self.stats.count(Group::Page, name_of(&call));
             self.call(page, call);
         }
         let pause_ms = self.random.pick(&[0, 10, 1_000, 10_000, 60_000]);
@@ -41,24 +47,28 @@ impl World {
             version = self.random.within(1..=u64::from(version) + 1) as u32;
             *highest = version.max(*highest);
         }
-        let configuration = Configuration { version, max_concurrent_tasks: 1 + version % 4 };
-        Call::Open(SessionRecord { id: session.clone(), configuration })
+        let limits = Limits { max_concurrent_tasks: 1 + version % 4, ..Limits::default() };
+        Call::Open(SessionRecord { id: session.clone(), configuration: Configuration { version, limits } })
     }
 
     fn draw_call(&mut self) -> Call {
         let (session, _) = self.random.pick(&self.sessions);
         let key = TaskKey { session: session.clone(), task: self.draw_id() };
+        if self.random.per_mille(self.climate.special_calls) {
+            return self.special_call(session, key);
+        }
         match self.random.below(24) {
             0..8 => self.download(key),
             8..11 => Call::Task(key, TaskCall::Pause),
             11..15 => Call::Task(key, TaskCall::Resume),
-            15..17 => Call::Task(key, TaskCall::Cancel),
+            15..17 => Call::Task(key, TaskCall::Cancel { keep: self.random.one_in(2) }),
             17..19 => Call::Task(key, TaskCall::Release),
             19 => Call::Task(key, TaskCall::Get),
             20 => Call::Task(key, TaskCall::Chunk(0)),
             21 => {
                 let after = self.random.one_in(2).then(|| self.draw_id());
-                Call::Tasks { session, after, limit: self.random.within(1..=5) as u32 }
+                let filter = self.draw_filter();
+                Call::Select { session, filter, after, limit: self.random.within(1..=5) as u32 }
             }
             22 => {
                 let before = self.random.one_in(2).then(|| self.random.below(20));
@@ -68,37 +78,104 @@ impl World {
         }
     }
 
+    fn special_call(&mut self, session: SessionId, key: TaskKey) -> Call {
+        match self.random.below(12) {
+            0 | 1 => self.download_all(session),
+            2 => Call::Bulk { session, filter: self.draw_filter(), action: self.draw_action() },
+            3 => Call::Group(GroupKey { session, group: self.draw_group() }),
+            4 | 5 => Call::Task(key, TaskCall::Update(self.draw_policy_patch())),
+            6 => Call::UpdateSession(session, self.draw_limits_patch()),
+            7 => Call::Task(key, TaskCall::ResumeData),
+            8 => Call::Task(key, TaskCall::Cancel { keep: true }),
+            9 | 10 => self.resume_from(key),
+            _ => {
+                let (spec, secrets) = self.draw_spec();
+                Call::Download { key, spec, secrets, if_exists: IfExists::Refresh }
+            }
+        }
+    }
+
     fn draw_id(&mut self) -> TaskId {
         TaskId::new(&format!("task{}", self.random.below(self.climate.tasks)))
     }
 
+    fn draw_action(&mut self) -> BulkAction {
+        self.random.pick(&[BulkAction::Pause, BulkAction::Resume, BulkAction::Cancel, BulkAction::Release])
+    }
+
+    fn draw_filter(&mut self) -> Filter {
+        let group = self.random.one_in(3).then(|| self.draw_group());
+        let tag = self.random.one_in(4).then(|| "tag".to_owned());
+        let states = if self.random.one_in(3) { self.random.below(32) as u8 } else { 0 };
+        Filter { group, tag, states }
+    }
+
     fn download(&mut self, key: TaskKey) -> Call {
-        let resource = &self.origin.resources[self.random.below(self.climate.resources) as usize];
-        let spec = TaskSpec {
-            url: resource.url.clone(),
-            host: resource.host.clone(),
-            same_origin: resource.same_origin,
-            call_token: String::new(),
-            description: None,
-            metadata: None,
+        let (spec, secrets) = self.draw_spec();
+        let choices = [IfExists::Keep, IfExists::Keep, IfExists::Replace, IfExists::Error, IfExists::Refresh];
+        Call::Download { key, spec, secrets, if_exists: self.random.pick(&choices) }
+    }
+
+    fn download_all(&mut self, session: SessionId) -> Call {
+        let group = self.draw_group();
+        let mut members: Vec<(TaskId, TaskSpec)> = Vec::new();
+        for _ in 0..self.random.within(0..=5) {
+            let (task, (mut spec, _)) = (self.draw_id(), self.draw_spec());
+            spec.request.has_secrets = false;
+            spec.group = Some(group.clone());
+            if members.iter().all(|(other, _)| *other != task) {
+                members.push((task, spec));
+            }
+        }
+        let (fails_together, is_last) = (self.random.one_in(4), !self.random.one_in(4));
+        Call::DownloadAll { group: GroupKey { session, group }, fails_together, members, is_last }
+    }
+
+    /// With what a page was given, with what it has changed, or with nothing that anybody ever gave.
+    fn resume_from(&mut self, key: TaskKey) -> Call {
+        let (spec, secrets) = self.draw_spec();
+        let mut data = match self.resume_data.last() {
+            Some(newest) if self.random.one_in(2) => newest.clone(),
+            Some(_) => self.random.pick(&self.resume_data),
+            None => vec![1, 2, 3],
         };
-        let call_token = format!("token{}", self.name());
-        let if_exists = self.random.pick(&[IfExists::Keep, IfExists::Keep, IfExists::Replace, IfExists::Error]);
-        Call::Download { key, spec: TaskSpec { call_token, ..spec }, if_exists }
+        if self.random.one_in(5) {
+            let at = self.random.below(data.len() as u64) as usize;
+            data[at] ^= 1 << self.random.below(8);
+        }
+        Call::ResumeFrom { key, spec, secrets, data }
     }
 
     /// Many calls at a time: all of a map's tiles, or all of them cancelled.
     fn burst(&mut self, page: usize) {
         let (session, _) = self.random.pick(&self.sessions);
-        let what =
-            self.random.pick(&[None, None, Some(TaskCall::Cancel), Some(TaskCall::Pause), Some(TaskCall::Resume)]);
+        let cancel = TaskCall::Cancel { keep: false };
+        let what = self.random.pick(&[None, None, Some(cancel), Some(TaskCall::Pause), Some(TaskCall::Resume)]);
         for number in 0..self.climate.tasks {
             let key = TaskKey { session: session.clone(), task: TaskId::new(&format!("task{number}")) };
-            let call = match what {
+            let call = match &what {
                 None => self.download(key),
-                Some(what) => Call::Task(key, what),
+                Some(what) => Call::Task(key, what.clone()),
             };
             self.call(page, call);
         }
+    }
+}
+
+fn name_of(call: &Call) -> &'static str {
+    match call {
+        Call::Open(_) => "calls: open",
+        Call::UpdateSession(..) => "calls: update a session",
+        Call::Download { if_exists: IfExists::Refresh, .. } => "calls: refresh",
+        Call::Download { .. } => "calls: download",
+        Call::DownloadAll { .. } => "calls: download all",
+        Call::ResumeFrom { .. } => "calls: resume from",
+        Call::Task(_, TaskCall::Update(_)) => "calls: update",
+        Call::Task(_, TaskCall::Chunk(_)) => "calls: read a file",
+        Call::Task(..) => "calls: about one task",
+        Call::Select { .. } => "calls: select",
+        Call::Bulk { .. } => "calls: bulk",
+        Call::Group(_) => "calls: about a group",
+        Call::History { .. } => "calls: history",
     }
 }

@@ -1,72 +1,139 @@
-//! What kind of run a seed makes: how often things go wrong, how many pages and tasks there are.
+//! What kind of run a seed makes: how often things go wrong, how many pages and tasks there are. Every number has a
+//! name, so that a failing run can be made smaller by hand or by `--shrink`.
+
+use std::collections::BTreeSet;
 
 use super::random::Random;
 
-/// The chances and sizes of a run.
-#[derive(Debug)]
-pub struct Climate {
+macro_rules! numbers {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The chances and sizes of a run.
+        #[derive(Clone, Debug, Default)]
+        pub struct Climate {
+            $($(#[$doc])* pub $name: u64,)*
+            /// Faults and features that are switched off, by name.
+            pub without: BTreeSet<String>,
+        }
+
+        impl Climate {
+            /// The names of all numbers.
+            pub const NAMES: &'static [&'static str] = &[$(stringify!($name),)*];
+
+            /// The number of that name.
+            pub fn number(&mut self, name: &str) -> Option<&mut u64> {
+                match name {
+                    $(stringify!($name) => Some(&mut self.$name),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+numbers! {
     /// A kill once in so many steps; 0 for never.
-    pub kill_one_in: u64,
+    kill_one_in,
     /// A kill once in so many outputs.
-    pub kill_between_outputs_one_in: u64,
+    kill_between_outputs_one_in,
     /// Attempts in a thousand that meet a fault.
-    pub origin_faults: u64,
+    origin_faults,
     /// Commits and loads in a thousand that fail.
-    pub storage_faults: u64,
+    storage_faults,
     /// Commits and loads in a thousand that are never answered, or by "unknown".
-    pub lost_answers: u64,
+    lost_answers,
     /// Once in so many operations storage stands still for longer than any deadline.
-    pub storage_stall_one_in: u64,
+    storage_stall_one_in,
     /// Whether commits in flight may be answered in another order and far apart.
-    pub slow_answers: bool,
+    slow_answers,
     /// How many sessions there are.
-    pub sessions: u64,
+    sessions,
     /// How many different task ids the pages use.
-    pub tasks: u64,
-    /// How many resources there are.
-    pub resources: u64,
+    tasks,
+    /// How many resources there are, without their mirrors.
+    resources,
+    /// How many mirrors a resource has at most.
+    mirrors,
     /// How many pages there are at first.
-    pub pages: u64,
+    pages,
     /// How many calls a page makes.
-    pub calls_per_page: u64,
+    calls_per_page,
     /// Whether pages queue a hundred tasks at a time, and cancel as many.
-    pub bursts: bool,
+    bursts,
     /// How long faults and calls go on.
-    pub busy_ms: u64,
+    busy_ms,
     /// Milliseconds between two changes of the server's files, about; 0 for never.
-    pub change_every_ms: u64,
+    change_every_ms,
     /// Milliseconds between two offline periods, about; 0 for never.
-    pub offline_every_ms: u64,
+    offline_every_ms,
     /// Milliseconds between two times when storage is full or out of order, about; 0 for never.
-    pub outage_every_ms: u64,
+    outage_every_ms,
     /// Milliseconds between two starts of a second worker, about; 0 for never.
-    pub overlap_every_ms: u64,
+    overlap_every_ms,
+    /// Milliseconds between two changes of the network's kind, about; 0 for never.
+    network_every_ms,
+    /// Milliseconds between two times when tokens and signatures expire, about; 0 for never.
+    expiry_every_ms,
+    /// Once in so many boots everything that was stored is gone; 0 for never.
+    eviction_one_in,
+    /// Specifications in a thousand that use something beside a URL: mirrors, proofs, policies and so on.
+    special_specs,
+    /// Calls in a thousand that are about many tasks, or about what few tasks have.
+    special_calls,
+    /// Whether the worker's own code can supply headers.
+    hook,
 }
 
 impl Climate {
     /// Draws one.
     pub fn draw(random: &mut Random) -> Self {
-        let bursts = random.one_in(25);
+        let bursts = u64::from(random.one_in(25));
+        let rare = if bursts > 0 { 20 } else { 1 };
         Self {
             // A burst of calls that is never answered is sent again and again.
-            kill_one_in: random.pick(&[0, 60, 150, 150, 400, 400, 1_000]) * if bursts { 20 } else { 1 },
-            kill_between_outputs_one_in: random.pick(&[0, 100, 400, 400, 2_000]) * if bursts { 20 } else { 1 },
+            kill_one_in: random.pick(&[0, 60, 150, 150, 400, 400, 1_000]) * rare,
+            kill_between_outputs_one_in: random.pick(&[0, 100, 400, 400, 2_000]) * rare,
             origin_faults: random.pick(&[0, 50, 150, 300, 500]),
             storage_faults: random.pick(&[0, 0, 10, 50, 200]),
             lost_answers: random.pick(&[0, 0, 5, 30, 80]),
             storage_stall_one_in: random.pick(&[0, 0, 0, 200, 60]),
-            slow_answers: random.one_in(2),
+            slow_answers: random.below(2),
             sessions: random.within(1..=2),
-            tasks: if bursts { 150 } else { random.within(1..=10) },
+            tasks: if bursts > 0 { 150 } else { random.within(1..=10) },
             resources: random.within(1..=5),
+            mirrors: random.pick(&[0, 0, 1, 2, 3]),
             pages: random.within(1..=3),
             calls_per_page: random.within(4..=40),
             bursts,
-            busy_ms: random.pick(&[20_000, 120_000, 600_000, 1_800_000]) / if bursts { 4 } else { 1 },
+            busy_ms: random.pick(&[20_000, 120_000, 600_000, 1_800_000]) / if bursts > 0 { 4 } else { 1 },
             change_every_ms: random.pick(&[0, 0, 2_000, 10_000, 60_000]),
             offline_every_ms: random.pick(&[0, 0, 0, 30_000, 120_000]),
-            outage_every_ms: if bursts { 5_000 } else { random.pick(&[0, 0, 0, 20_000, 100_000]) },
+            outage_every_ms: if bursts > 0 { 5_000 } else { random.pick(&[0, 0, 0, 20_000, 100_000]) },
             overlap_every_ms: random.pick(&[0, 0, 0, 20_000, 120_000, 600_000]),
+            network_every_ms: random.pick(&[0, 0, 5_000, 60_000]),
+            expiry_every_ms: random.pick(&[0, 3_000, 60_000]),
+            eviction_one_in: random.pick(&[0, 0, 0, 0, 3, 10]),
+            special_specs: random.pick(&[0, 100, 400, 700]),
+            special_calls: random.pick(&[0, 200, 500]),
+            hook: random.below(2),
+            without: BTreeSet::new(),
+        }
+    }
+
+    /// Whether this fault or feature may be met.
+    pub fn allows(&self, name: &str) -> bool {
+        self.without.is_empty() || !self.without.contains(name)
+    }
+
+    /// Changes what `only` says, such as `kill_one_in=0,tasks=1,-gzip`.
+    pub fn change(&mut self, only: &str) {
+        for word in only.split(',').filter(|word| !word.is_empty()) {
+            if let Some(name) = word.strip_prefix('-') {
+                self.without.insert(name.into());
+            } else {
+                let (name, value) = word.split_once('=').expect("a change is name=number or -name");
+                let number = self.number(name).unwrap_or_else(|| panic!("the climate has no number {name}"));
+                *number = value.parse().expect("a number follows the name");
+            }
         }
     }
 }

@@ -1,140 +1,83 @@
-//! What the server and the way to it do wrong. A fault turns the right answer into a wrong one; what a resource's
-//! tasks have met is noted, so that their failures and restarts can be explained.
+//! What the servers and the way to them do wrong. A fault turns the right answer into a wrong one.
 
-use std::collections::BTreeSet;
+use longhaul::engine::http::Head;
 
-use longhaul::engine::error::{ErrorCode, TaskError};
-use longhaul::engine::http::{Head, RestartReason};
-
+use super::answers::{Answer, Wanted};
+use super::content::NO_VERSION;
 use super::network::BodyEnd;
-use super::origin::{Answer, NO_VERSION, Resource, Wanted};
+use super::origin::Resource;
 use super::random::Random;
+use super::text::{base64, imf_fixdate};
 
-/// One thing that goes wrong with one request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// One thing that goes wrong with one request.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Fault {
+            $($(#[$doc])* $name,)*
+        }
+
+        /// All of them.
+        pub const FAULTS: &[Fault] = &[$(Fault::$name,)*];
+
+        impl Fault {
+            /// Its name in the summary.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+faults! {
     /// 200 with everything, although ranges are honoured at other times.
-    IgnoresRange,
-    /// A range that begins or ends elsewhere, and says so.
-    ShiftedRange,
+    IgnoresRange = "ignores-range",
+    /// A range that begins elsewhere, and says so.
+    ShiftedRange = "shifted-range",
+    /// A range that ends earlier, and says so.
+    ShorterRange = "shorter-range",
     /// A part whose complete length is wrong.
-    WrongTotal,
+    WrongTotal = "wrong-total",
     /// 416, with the length.
-    Unsatisfiable,
+    Unsatisfiable = "416",
     /// 416, without.
-    UnsatisfiableBare,
+    UnsatisfiableBare = "416-bare",
     /// 206 in several parts.
-    Multipart,
+    Multipart = "multipart",
     /// Coded with gzip, whether the request wanted that or not.
-    Gzip,
+    Gzip = "gzip",
     /// 503 or 429, mostly with `Retry-After`.
-    Busy,
-    /// 404 or 403.
-    Refused,
+    Busy = "busy",
+    /// 404 or 410.
+    Gone = "gone",
+    /// 401 or 403.
+    Refused = "refused",
+    /// 304 to whatever was asked.
+    NotModified = "not-modified",
     /// No length told.
-    LengthUntold,
+    LengthUntold = "length-untold",
     /// Ends early as if all were well.
-    Short,
+    Short = "short",
     /// Goes on behind its end.
-    Long,
+    Long = "long",
+    /// Some bytes are not those of the file. Only a digest can tell.
+    Damaged = "damaged",
+    /// A digest of other bytes.
+    WrongDigest = "wrong-digest",
+    /// The browser says that there is no room for it.
+    NoSpace = "no-space",
     /// The connection breaks in the body.
-    Cut,
+    Cut = "cut",
     /// Nothing more comes in the body.
-    StalledBody,
+    StalledBody = "stalled-body",
     /// No head comes.
-    StalledHead,
+    StalledHead = "stalled-head",
     /// No connection.
-    Unreachable,
-}
-
-/// All of them.
-pub const FAULTS: [Fault; 16] = [
-    Fault::IgnoresRange,
-    Fault::ShiftedRange,
-    Fault::WrongTotal,
-    Fault::Unsatisfiable,
-    Fault::UnsatisfiableBare,
-    Fault::Multipart,
-    Fault::Gzip,
-    Fault::Busy,
-    Fault::Refused,
-    Fault::LengthUntold,
-    Fault::Short,
-    Fault::Long,
-    Fault::Cut,
-    Fault::StalledBody,
-    Fault::StalledHead,
-    Fault::Unreachable,
-];
-
-impl Fault {
-    /// Its name in the summary.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::IgnoresRange => "ignores-range",
-            Self::ShiftedRange => "shifted-range",
-            Self::WrongTotal => "wrong-total",
-            Self::Unsatisfiable => "416",
-            Self::UnsatisfiableBare => "416-bare",
-            Self::Multipart => "multipart",
-            Self::Gzip => "gzip",
-            Self::Busy => "busy",
-            Self::Refused => "refused",
-            Self::LengthUntold => "length-untold",
-            Self::Short => "short",
-            Self::Long => "long",
-            Self::Cut => "cut",
-            Self::StalledBody => "stalled-body",
-            Self::StalledHead => "stalled-head",
-            Self::Unreachable => "unreachable",
-        }
-    }
-}
-
-/// What the tasks of one resource have met so far.
-#[derive(Debug, Default)]
-pub struct Met {
-    pub faults: BTreeSet<Fault>,
-    pub statuses: BTreeSet<u16>,
-    pub changed: bool,
-    /// A request or body found the browser offline.
-    pub offline: bool,
-}
-
-impl Met {
-    /// Whether the server or the network gave reason for this failure.
-    pub fn explains_failure(&self, error: &TaskError) -> bool {
-        let met = |faults: &[Fault]| faults.iter().any(|fault| self.faults.contains(fault));
-        match error.code {
-            ErrorCode::HttpStatus => error.status.is_some_and(|status| self.statuses.contains(&status)),
-            ErrorCode::Network => {
-                self.offline || met(&[Fault::Cut, Fault::StalledBody, Fault::StalledHead, Fault::Unreachable])
-            }
-            ErrorCode::LengthMismatch => met(&[Fault::Short, Fault::WrongTotal]),
-            ErrorCode::BodyTooLong => met(&[Fault::Long]),
-            ErrorCode::BadContentRange => {
-                self.changed || met(&[Fault::ShiftedRange, Fault::WrongTotal, Fault::Unsatisfiable, Fault::Multipart])
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether the server gave reason to begin again.
-    pub fn explains_restart(&self, reason: RestartReason) -> bool {
-        let met = |faults: &[Fault]| faults.iter().any(|fault| self.faults.contains(fault));
-        match reason {
-            RestartReason::Changed => {
-                self.changed || met(&[Fault::WrongTotal, Fault::LengthUntold, Fault::Gzip, Fault::IgnoresRange])
-            }
-            RestartReason::RangesRefused => {
-                let lies = [Fault::IgnoresRange, Fault::ShiftedRange, Fault::WrongTotal, Fault::Gzip];
-                let refusals = [Fault::Unsatisfiable, Fault::UnsatisfiableBare, Fault::Multipart];
-                self.changed || met(&lies) || met(&refusals)
-            }
-            // Only the task's own record can tell.
-            RestartReason::NotResumable => true,
-        }
-    }
+    Unreachable = "unreachable",
+    /// The app's own policy forbids the request.
+    Forbidden = "forbidden",
 }
 
 impl Resource {
@@ -142,15 +85,21 @@ impl Resource {
     pub fn can_meet(&self, head: &Head, wanted: Wanted<'_>, fault: Fault) -> bool {
         let has_body = matches!(head.status, 200 | 206) && self.version().length > 0;
         match fault {
-            Fault::IgnoresRange | Fault::Unsatisfiable | Fault::UnsatisfiableBare => wanted.start.is_some(),
-            Fault::ShiftedRange | Fault::WrongTotal => head.status == 206 && self.shows_ranges(),
+            Fault::IgnoresRange | Fault::Unsatisfiable | Fault::UnsatisfiableBare => wanted.start().is_some(),
+            Fault::ShiftedRange | Fault::ShorterRange | Fault::WrongTotal => head.status == 206 && self.shows_ranges(),
             Fault::Multipart => head.status == 206,
             // Where CORS hides the coding and a length is believed, no browser could tell.
             Fault::Gzip | Fault::LengthUntold => has_body,
-            Fault::Short => has_body && self.is_length_believed(head, wanted),
-            Fault::Long => has_body && self.is_length_believed(head, wanted),
-            Fault::Cut | Fault::StalledBody => has_body,
-            Fault::Busy | Fault::Refused | Fault::StalledHead | Fault::Unreachable => true,
+            Fault::Short | Fault::Long => has_body && self.is_length_believed(head, wanted),
+            Fault::Damaged => has_body && wanted.is_proven,
+            Fault::WrongDigest | Fault::NoSpace | Fault::Cut | Fault::StalledBody => has_body,
+            Fault::Busy
+            | Fault::Gone
+            | Fault::Refused
+            | Fault::NotModified
+            | Fault::StalledHead
+            | Fault::Unreachable
+            | Fault::Forbidden => true,
         }
     }
 
@@ -162,9 +111,13 @@ impl Resource {
         match fault {
             Fault::IgnoresRange => *answer = self.whole(random, now),
             Fault::ShiftedRange => {
-                let start = wanted.start.unwrap_or(0);
+                let start = wanted.start().unwrap_or(0);
                 let shifted = if start > 0 && random.one_in(2) { start - 1 } else { (start + 1).min(length - 1) };
                 *answer = self.part(random, now, shifted, length, length, length);
+            }
+            Fault::ShorterRange => {
+                let (start, len) = (answer.body.start, random.within(1..=answer.body.len));
+                *answer = self.part(random, now, start, start + len, start + len, length);
             }
             Fault::WrongTotal => {
                 let end = answer.body.start + answer.body.len;
@@ -182,22 +135,10 @@ impl Resource {
                     answer.body.version = NO_VERSION;
                 }
             }
-            Fault::Busy => {
-                let status = random.pick(&[503, 429]);
-                *answer = self.without_body(random, now, status, None);
-                if let Some(head) = &mut answer.head {
-                    head.retry_after = match random.below(4) {
-                        0 => None,
-                        1 => Some(imf_fixdate(random.within(0..=90) + (super::worker::EPOCH_MS + now) / 1_000)),
-                        2 => Some(random.pick(&["0", "5", "600"]).into()),
-                        _ => Some(random.pick(&["200000", "soon", "-3"]).into()),
-                    };
-                }
-            }
-            Fault::Refused => {
-                let status = random.pick(&[404, 403]);
-                *answer = self.without_body(random, now, status, None);
-            }
+            Fault::Busy => *answer = self.busy(random, now),
+            Fault::Gone => *answer = self.refusal(random, now, &[404, 410]),
+            Fault::Refused => *answer = self.refusal(random, now, &[401, 403]),
+            Fault::NotModified => *answer = self.without_body(random, now, 304, None),
             Fault::LengthUntold => {
                 head.content_length = None;
                 if let Some((range, _)) = head.content_range.as_deref().and_then(|range| range.split_once('/')) {
@@ -206,6 +147,12 @@ impl Resource {
             }
             Fault::Short => answer.body.len = random.below(answer.body.len.max(1)),
             Fault::Long => answer.body.garbage = random.within(1..=2_000),
+            Fault::Damaged => {
+                let at = answer.body.start + random.below(answer.body.len);
+                answer.body.damaged = at..at + random.pick(&[1, 1_000, 300_000]);
+            }
+            Fault::WrongDigest => head.repr_digest = Some(format!("sha-256=:{}:", base64(&[7; 32]))),
+            Fault::NoSpace => answer.free_bytes = Some(random.below(answer.body.len)),
             Fault::Cut | Fault::StalledBody => {
                 // Also in front of the first byte, and behind the last.
                 let len = answer.body.len;
@@ -213,26 +160,26 @@ impl Resource {
                 answer.body.end = if fault == Fault::Cut { BodyEnd::Cut { online: true } } else { BodyEnd::Stall };
             }
             Fault::StalledHead => answer.after_ms = None,
-            Fault::Unreachable => answer.head = None,
+            Fault::Unreachable | Fault::Forbidden => answer.head = None,
         }
-        self.met.statuses.extend(answer.head.as_ref().map(|head| head.status));
         answer.fault = Some(fault);
     }
-}
 
-/// A date as HTTP writes it (RFC 9110 section 5.6.7).
-fn imf_fixdate(seconds: u64) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let (days, clock) = (seconds / 86_400, seconds % 86_400);
-    // Days from 0000-03-01, in years that begin in March and in periods of 400 years.
-    let days = days + 719_468;
-    let (period, day_of_period) = (days / 146_097, days % 146_097);
-    let year = (day_of_period - day_of_period / 1_460 + day_of_period / 36_524 - day_of_period / 146_096) / 365;
-    let day_of_year = day_of_period - (365 * year + year / 4 - year / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month + 2) / 5 + 1;
-    let year = period * 400 + year + u64::from(month >= 10);
-    let name = MONTHS[(month as usize + 2) % 12];
-    let (hours, minutes) = (clock / 3_600, clock / 60 % 60);
-    format!("Day, {day:02} {name} {year} {hours:02}:{minutes:02}:{:02} GMT", clock % 60)
+    fn refusal(&self, random: &mut Random, now: u64, statuses: &[u16]) -> Answer {
+        let status = random.pick(statuses);
+        self.without_body(random, now, status, None)
+    }
+
+    fn busy(&self, random: &mut Random, now: u64) -> Answer {
+        let mut answer = self.refusal(random, now, &[503, 429, 500, 408]);
+        if let Some(head) = &mut answer.head {
+            head.retry_after = match random.below(4) {
+                0 => None,
+                1 => Some(imf_fixdate(random.within(0..=90) + (super::worker::EPOCH_MS + now) / 1_000)),
+                2 => Some(random.pick(&["0", "5", "600"]).into()),
+                _ => Some(random.pick(&["200000", "soon", "-3"]).into()),
+            };
+        }
+        answer
+    }
 }

@@ -7,11 +7,13 @@ use longhaul::engine::RangeSet;
 use longhaul::engine::codec::decode;
 use longhaul::engine::id::{BodyId, TaskKey};
 use longhaul::engine::task::{Progress, Task, TaskEvent, TaskRecord, TaskState};
+use longhaul::store::bodies::BodyRecord;
 use longhaul::store::{Key, Reader, Table, Value};
 
+use super::content::{Chunk, Piece, VersionId};
 use super::model::Model;
-use super::network::{Chunk, Piece};
-use super::origin::{Origin, VersionId};
+use super::origin::Origin;
+use super::specs::are_pieces_of;
 use super::storage::{Storage, ready};
 
 /// Reads what storage holds of a task.
@@ -31,7 +33,7 @@ fn record_of<T: serde::de::DeserializeOwned>(row: Value<Chunk>) -> T {
 }
 
 /// Checks all rows, and that they are what the model says.
-pub fn check_storage(storage: &Storage, model: &Model, origin: &mut Origin) {
+pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
     let records: Vec<TaskRecord> = rows(storage, Table::Tasks);
     let progress: Vec<Progress> = rows(storage, Table::Progress);
     assert_eq!(records.len(), progress.len(), "records and checkpoints come in pairs");
@@ -44,18 +46,42 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &mut Origin) {
         let key = record.key.clone();
         let body = bodies.remove(&progress.body);
         if record.state == TaskState::Cancelled {
-            assert!(body.is_none_or(|body| body.is_dead), "a cancelled task has a live body");
+            assert!(body.as_ref().is_none_or(|body| !body.is_live()), "a cancelled task has a live body");
+            // Its bytes may belong to resume data.
+            bodies.extend(body.map(|body| (progress.body, body)));
             continue;
         }
         let body = body.unwrap_or_else(|| panic!("{key:?} has no body of its own"));
-        assert!(!body.is_dead, "the body of {key:?} is dead");
-        let version = check_chunks(&key, &body.chunks, &progress.received);
+        assert!(body.is_live(), "the body of {key:?} is not live: {:?}", body.record);
+        let proof = &record.spec.proof;
+        let may_be_mixed = (proof.expected.is_some() || proof.pieces.is_some()) && record.state != TaskState::Completed;
+        let version = check_chunks(&key, &body.chunks, &progress.received, may_be_mixed);
         if record.state == TaskState::Completed {
-            check_complete(&record, &progress, version, origin);
+            let is_promised = !model.refreshed_in_vain.contains(&progress.body);
+            check_complete(&record, &progress, version, is_promised, origin);
+        }
+        if let Some(previous) = &progress.previous {
+            let old = bodies.remove(&previous.body).unwrap_or_else(|| panic!("the old file of {key:?} is gone"));
+            assert!(old.is_live(), "the old file of {key:?} is not live");
+            let mut whole = RangeSet::default();
+            whole.insert(0..previous.length);
+            check_chunks(&key, &old.chunks, &whole, false);
         }
     }
     for (body, stored) in bodies {
-        assert!(stored.is_dead, "nobody owns {body:?}, and it is not marked dead");
+        match stored.record {
+            BodyRecord::Dead(_) => {}
+            BodyRecord::Live(_) => panic!("nobody owns {body:?}, and it is not marked dead"),
+            BodyRecord::Detached(detached, until) => {
+                let (known, known_until) = model.detached.get(&body).expect("only calls detach bodies");
+                assert_eq!((known, *known_until), (&detached, until.0), "a detached body has changed");
+                let mut durable = RangeSet::default();
+                stored.chunks.iter().for_each(|(offset, _, len)| durable.insert(*offset..offset + len));
+                // The sweep goes on chunk by chunk once its time is over.
+                let is_whole = durable == detached.received;
+                assert!(is_whole || model.is_sweeping(body), "a detached body has lost bytes before its time");
+            }
+        }
     }
 }
 
@@ -65,20 +91,24 @@ fn rows<T: serde::de::DeserializeOwned>(storage: &Storage, table: Table) -> Vec<
 
 /// A body's rows.
 struct StoredBody {
-    is_dead: bool,
+    record: BodyRecord,
     /// By offset.
     chunks: Vec<(u64, Chunk, u64)>,
 }
 
+impl StoredBody {
+    fn is_live(&self) -> bool {
+        matches!(self.record, BodyRecord::Live(_))
+    }
+}
+
 fn stored_bodies(storage: &Storage) -> BTreeMap<BodyId, StoredBody> {
-    let dead = ready(storage.store.view().scan_index(Table::Bodies, u32::MAX)).expect("the store in memory answers");
-    let dead: BTreeSet<BodyId> = dead.into_iter().map(record_of).collect();
     let mut bodies = BTreeMap::new();
     let mut by_key = BTreeMap::new();
     for (key, row) in storage.store.rows(Table::Bodies) {
-        let body: BodyId = record_of(row);
-        by_key.insert(key, body);
-        bodies.insert(body, StoredBody { is_dead: dead.contains(&body), chunks: Vec::new() });
+        let record: BodyRecord = record_of(row);
+        by_key.insert(key, record.body());
+        bodies.insert(record.body(), StoredBody { record, chunks: Vec::new() });
     }
     for (key, row) in storage.store.rows(Table::Chunks) {
         let body = by_key.get(&Key(key.0[..1].to_vec())).expect("a chunk lies in a body that does not exist");
@@ -89,35 +119,58 @@ fn stored_bodies(storage: &Storage) -> BTreeMap<BodyId, StoredBody> {
     bodies
 }
 
-/// The chunks are what the checkpoint claims, byte for byte, and of one version. Returns the version.
-fn check_chunks(key: &TaskKey, chunks: &[(u64, Chunk, u64)], received: &RangeSet) -> Option<VersionId> {
+/// The chunks are what the checkpoint claims, byte for byte, and of one version, unless a digest is going to tell.
+/// Returns the version.
+fn check_chunks(
+    key: &TaskKey,
+    chunks: &[(u64, Chunk, u64)],
+    received: &RangeSet,
+    may_be_mixed: bool,
+) -> Option<VersionId> {
     let mut durable = RangeSet::default();
     let mut behind_last = 0;
-    let mut version = None;
+    let mut versions = BTreeSet::new();
     for (offset, chunk, len) in chunks {
         assert!(*offset >= behind_last, "chunks of {key:?} overlap at {offset}");
         behind_last = offset + len;
         durable.insert(*offset..behind_last);
         let mut at = *offset;
-        for Piece { version: of, range } in chunk {
+        for Piece { version, range } in chunk {
             assert_eq!(range.start, at, "{key:?} has bytes in the wrong place");
             at = range.end;
-            let known = *version.get_or_insert(*of);
-            assert_eq!(known, *of, "{key:?} mixes two versions");
+            versions.insert(*version);
         }
         assert_eq!(at, behind_last, "a chunk of {key:?} has another length than its row says");
     }
     assert_eq!(durable, *received, "what {key:?} claims to have is not what is durable");
-    version
+    assert!(versions.len() <= 1 || may_be_mixed, "{key:?} mixes versions: {versions:?}");
+    versions.first().copied()
 }
 
-/// A finished file is exactly one version that the server really had.
-fn check_complete(record: &TaskRecord, progress: &Progress, version: Option<VersionId>, origin: &mut Origin) {
-    let versions = &origin.find(&record.spec.url).versions;
+/// A finished file is exactly one version that a server really had, and what its digests say.
+fn check_complete(
+    record: &TaskRecord,
+    progress: &Progress,
+    version: Option<VersionId>,
+    is_promised: bool,
+    origin: &Origin,
+) {
     let length = progress.received.len();
-    let served = match version {
-        Some(version) => versions.iter().any(|served| served.id == version && served.length == length),
-        None => versions.iter().any(|served| served.length == 0),
+    let proof = &record.spec.proof;
+    let is_right = |served: &super::origin::Version| match version {
+        Some(version) => served.id == version && served.length == length,
+        None => served.length == 0,
     };
-    assert!(served, "{:?} is complete with {length} bytes, but the server never had such a file", record.key);
+    let mut versions = origin.family(record.spec.url()).flat_map(|resource| &resource.versions);
+    let served = versions.find(|served| is_right(served));
+    let served = served
+        .unwrap_or_else(|| panic!("{:?} is complete with {length} bytes, but no server had such a file", record.key));
+    if !is_promised {
+        return;
+    }
+    let is_expected =
+        proof.expected.as_ref().is_none_or(|expected| expected.matches(&served.digest(expected.algorithm())));
+    assert!(is_expected, "{:?} is complete, but not what its digest says", record.key);
+    let has_pieces = proof.pieces.as_ref().is_none_or(|pieces| are_pieces_of(pieces, served));
+    assert!(has_pieces, "{:?} is complete, but not what its pieces say", record.key);
 }

@@ -1,16 +1,15 @@
 //! How a run goes: it begins, workers live, die and overlap, things go wrong, and then all is calm and everything
 //! that was begun must come to its end.
 
-use longhaul::engine::Engine;
 use longhaul::engine::id::WakeId;
+use longhaul::engine::{Engine, Setting};
 use longhaul::engine::input::Input;
 use longhaul::engine::task::TaskState;
 
 use super::invariants::check_storage;
-use super::network::BodyEnd;
+use super::origin::OWN_HOST;
 use super::pages::ToPage;
 use super::stats::Group;
-use super::storage::Outage;
 use super::worker::{EPOCH_MS, Worker};
 use super::world::{Event, World, note};
 
@@ -32,33 +31,9 @@ impl World {
         self.schedule_again(self.climate.change_every_ms, Event::Change);
         self.schedule_again(self.climate.offline_every_ms, Event::Online(false));
         self.schedule_again(self.climate.overlap_every_ms, Event::Overlap);
+        self.schedule_again(self.climate.network_every_ms, Event::Network);
+        self.schedule_again(self.climate.expiry_every_ms, Event::Expire);
         self.schedule_outage();
-    }
-
-    fn schedule_outage(&mut self) {
-        let outage = self.random.pick(&[Outage::Full, Outage::Full, Outage::Down]);
-        self.schedule_again(self.climate.outage_every_ms, Event::Outage(Some(outage)));
-    }
-
-    pub(super) fn fail_storage(&mut self, outage: Option<Outage>) {
-        note!(self, "outage of storage: {outage:?}");
-        self.storage.outage = outage.filter(|_| !self.is_calm);
-        match self.storage.outage {
-            Some(_) => {
-                self.stats.count(Group::Storage, "outages");
-                let over_ms = self.random.pick(&[2_000, 60_000, 600_000, 600_000]);
-                self.schedule(over_ms, Event::Outage(None));
-            }
-            None => self.schedule_outage(),
-        }
-    }
-
-    /// Lets something happen after about `every_ms`; never if that is zero.
-    fn schedule_again(&mut self, every_ms: u64, event: Event) {
-        if every_ms > 0 && !self.is_calm {
-            let delay_ms = self.random.within(0..=every_ms * 2);
-            self.schedule(delay_ms, event);
-        }
     }
 
     /// Runs to the end. Panics with what was broken.
@@ -77,8 +52,11 @@ impl World {
         while let Some(operation) = self.storage.take_oldest() {
             self.decide(operation);
         }
+        if !self.is_calm && self.random.one_in(self.climate.eviction_one_in) {
+            self.evict();
+        }
         let snapshot = self.storage.boot();
-        check_storage(&self.storage, &self.model, &mut self.origin);
+        check_storage(&self.storage, &self.model, &self.origin);
         self.booted += 1;
         self.stats.count(Group::Run, "boots");
         // The user may have set the clock.
@@ -90,15 +68,35 @@ impl World {
         let seed = (u128::from(self.random.next()) << 64) | u128::from(self.random.next());
         let time = longhaul::engine::time::Timestamp(clock_ms + self.now);
         note!(self, "w{} boots in epoch {}", self.booted, self.storage.epoch);
-        let engine = Engine::restore(time, seed, snapshot);
-        let sessions = self.model.sessions.keys().cloned().collect();
-        let worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine, sessions);
+        let sessions = snapshot.sessions.iter().map(|session| (session.record.id.clone(), session.record.clone()));
+        let sessions = sessions.collect();
+        let setting = Setting { seed, origin: format!("https://{OWN_HOST}") };
+        let engine = Engine::restore(time, setting, snapshot);
+        let mut worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine, sessions);
+        if self.climate.hook > 0 {
+            worker.engine.handle_input(time, Input::HookCanAuthorize);
+        }
+        let conditions = self.conditions(false);
+        worker.told.insert(None, conditions);
+        worker.engine.handle_input(time, Input::Conditions { observer: None, conditions });
         for page in 0..self.pages.len() {
             self.post(page, ToPage::Booted(self.booted));
         }
         if let Some(worker) = self.drain(worker) {
             self.workers.push(worker);
         }
+    }
+
+    /// The browser throws away all that is stored. That ends every worker.
+    fn evict(&mut self) {
+        note!(self, "everything is thrown away");
+        self.stats.count(Group::Run, "evictions");
+        for worker in std::mem::take(&mut self.workers) {
+            self.bury(&worker);
+        }
+        self.storage.evict();
+        self.model = super::model::Model::default();
+        self.evictions += 1;
     }
 
     /// Starts a worker if the newest one is not alive. An older one is never handed anything again.
@@ -164,43 +162,6 @@ impl World {
         }
     }
 
-    pub(super) fn change_file(&mut self) {
-        if !self.is_calm {
-            let number = self.random.below(self.climate.resources) as usize;
-            self.origin.change(&mut self.random, number);
-            note!(self, "file{number} is now {:?}", self.origin.resources[number].version());
-            self.stats.count(Group::Origin, "files changed");
-            self.schedule_again(self.climate.change_every_ms, Event::Change);
-        }
-    }
-
-    /// Going offline breaks some connections, and leaves others alone.
-    pub(super) fn go_online(&mut self, is_online: bool) {
-        note!(self, "online: {is_online}");
-        self.is_online = is_online || self.is_calm;
-        if self.is_online {
-            return self.schedule_again(self.climate.offline_every_ms, Event::Online(false));
-        }
-        self.stats.count(Group::Origin, "offline periods");
-        let back_ms = self.random.pick(&[500, 20_000, 90_000]);
-        self.schedule(back_ms, Event::Online(true));
-        let mut workers = std::mem::take(&mut self.workers);
-        for worker in &mut workers {
-            for (id, attempt) in &mut worker.attempts {
-                if self.random.one_in(3) || attempt.body.end == BodyEnd::Stall {
-                    continue;
-                }
-                self.origin.find(&attempt.url).met.offline = true;
-                let online = self.says_online();
-                attempt.body.cut(self.now, online);
-                if let Some((read, _)) = attempt.read {
-                    self.schedule(0, Event::Read { worker: worker.number, attempt: *id, read });
-                }
-            }
-        }
-        self.workers = workers;
-    }
-
     /// Nothing goes wrong from now on, and one more page is there to take all events.
     pub(super) fn calm_down(&mut self) {
         note!(self, "calm");
@@ -210,13 +171,17 @@ impl World {
         let (newest, old) = std::mem::take(&mut self.workers).into_iter().partition(|worker| self.is_newest(worker));
         self.workers = newest;
         let _: () = Vec::into_iter(old).for_each(|worker| self.bury(&worker));
+        self.tell_all();
+        for page in &mut self.pages {
+            page.can_authorize = true;
+        }
         self.open_page();
         self.schedule(0, Event::Sync);
     }
 
     /// What must be true when nothing is left to do.
     fn check_end(&mut self) {
-        check_storage(&self.storage, &self.model, &mut self.origin);
+        check_storage(&self.storage, &self.model, &self.origin);
         for task in self.model.tasks.values() {
             let is_active = matches!(task.record.state, TaskState::Active { .. });
             assert!(!is_active, "nothing is left to do, but a task has not ended: {task:?}");

@@ -6,25 +6,37 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "what is broken panics, and the runner reports it")]
 #![allow(clippy::print_stdout, reason = "the summary")]
 
+mod answers;
+mod authorization;
 mod calls;
 mod checks;
 mod climate;
+mod content;
 mod driver;
 mod faults;
+mod fetching;
 mod invariants;
 mod kept_seeds;
 mod life;
+mod met;
 mod model;
 mod network;
 mod origin;
 mod pages;
 mod random;
+mod replies;
+mod requests;
+mod specs;
 mod stats;
+mod steps;
 mod storage;
+mod text;
 mod trace;
+mod weather;
 mod worker;
 mod world;
 
+use std::collections::BTreeMap;
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::process::ExitCode;
@@ -43,7 +55,7 @@ const THREADS: usize = 2;
 /// Of how many seeds the trace is made twice, to see that it is the same.
 const REPEATED_SEEDS: usize = 5;
 /// How many failing seeds are shown.
-const SHOWN_FAILURES: usize = 3;
+const SHOWN_FAILURES: u64 = 3;
 
 thread_local! {
     /// What the last panic of this thread said.
@@ -54,22 +66,28 @@ thread_local! {
 struct Options {
     seeds: u64,
     from: u64,
-    only: Option<u64>,
+    seed: Option<u64>,
+    /// Changes of the climate; see [`climate::Climate::change`].
+    changes: String,
     trace: bool,
+    /// How many failing seeds are shown.
+    shown: usize,
     list: bool,
 }
 
 impl Options {
     /// Reads it. What test runners pass to every test, and is not known here, is ignored.
     fn read() -> Self {
-        let mut options = Self { seeds: DEFAULT_SEEDS, from: 1, only: None, trace: false, list: false };
+        let mut options = Self { seeds: DEFAULT_SEEDS, from: 1, seed: None, changes: String::new(), trace: false, shown: SHOWN_FAILURES as usize, list: false };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number follows the option");
             match word.as_str() {
                 "--seeds" => options.seeds = number(),
                 "--from" => options.from = number(),
-                "--seed" => options.only = Some(number()),
+                "--seed" => options.seed = Some(number()),
+                "--only" => options.changes = words.next().expect("changes follow the option"),
+                "--show" => options.shown = number() as usize,
                 "--trace" => options.trace = true,
                 "--list" => options.list = true,
                 _ => {}
@@ -88,9 +106,9 @@ struct Run {
     trace: Rc<RefCell<Trace>>,
 }
 
-fn run(seed: u64, mode: Mode) -> Run {
+fn run(seed: u64, only: &str, mode: Mode) -> Run {
     let trace = Rc::new(RefCell::new(Trace::new(mode)));
-    let mut world = World::new(seed, Rc::clone(&trace));
+    let mut world = World::new(seed, only, Rc::clone(&trace));
     let failure = catch_unwind(AssertUnwindSafe(|| world.run())).err().map(|_| PANIC.take());
     let mut stats = std::mem::take(&mut world.stats);
     stats.count(Group::Run, "seeds");
@@ -101,18 +119,18 @@ fn run(seed: u64, mode: Mode) -> Run {
 }
 
 /// Runs the seeds on all threads. Returns what they met, their steps, and the seeds that failed.
-fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<u64>) {
+fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<(u64, String)>) {
     let next = AtomicUsize::new(0);
     let total = Mutex::new((Stats::default(), 0, Vec::new()));
     std::thread::scope(|scope| {
         for _ in 0..THREADS {
             scope.spawn(|| {
                 while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let run = run(*seed, Mode::Off);
+                    let run = run(*seed, "", Mode::Off);
                     let mut total = total.lock().expect("no thread panics while it holds this");
                     total.0.merge(run.stats);
                     total.1 += run.steps;
-                    total.2.extend(run.failure.map(|_| *seed));
+                    total.2.extend(run.failure.map(|failure| (*seed, failure)));
                 }
             });
         }
@@ -124,14 +142,28 @@ fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<u64>) {
 
 /// Runs a failing seed once more, and shows how it ends.
 fn show_failure(seed: u64) {
-    let run = run(seed, Mode::Keep);
+    let run = run(seed, "", Mode::Keep);
     println!("seed {seed} failed after {} steps: {}", run.steps, run.failure.unwrap_or_default());
     run.trace.borrow().tail().for_each(|line| println!("    {line}"));
 }
 
+/// Prints which seeds failed where.
+fn print_by_place(failures: &[(u64, String)]) {
+    let mut by_place: BTreeMap<&str, Vec<(u64, &str)>> = BTreeMap::new();
+    for (seed, failure) in failures {
+        let (place, words) = failure.split_once('\n').unwrap_or((failure, ""));
+        by_place.entry(place).or_default().push((*seed, words));
+    }
+    for (place, seeds) in by_place {
+        let first = seeds[0].1.replace('\n', " ");
+        let numbers: Vec<u64> = seeds.iter().map(|(seed, _)| *seed).take(8).collect();
+        println!("{} x {place} {numbers:?}: {}", seeds.len(), first.chars().take(300).collect::<String>());
+    }
+}
+
 /// Whether a seed gives the same trace twice.
 fn is_repeatable(seed: u64) -> bool {
-    let [first, second] = [run(seed, Mode::Keep), run(seed, Mode::Keep)];
+    let [first, second] = [run(seed, "", Mode::Keep), run(seed, "", Mode::Keep)];
     first.trace.borrow().hash() == second.trace.borrow().hash()
 }
 
@@ -142,8 +174,8 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     set_hook(Box::new(|info| PANIC.set(info.to_string())));
-    if let Some(seed) = options.only {
-        let run = run(seed, if options.trace { Mode::Print } else { Mode::Off });
+    if let Some(seed) = options.seed {
+        let run = run(seed, &options.changes, if options.trace { Mode::Print } else { Mode::Off });
         run.stats.print();
         if let Some(failure) = run.failure {
             println!("seed {seed} failed after {} steps: {failure}", run.steps);
@@ -156,10 +188,12 @@ fn main() -> ExitCode {
     let began = std::time::Instant::now();
     let kept = KEPT_SEEDS.iter().map(|(seed, _)| *seed);
     let seeds: Vec<u64> = kept.chain(options.from..options.from + options.seeds).collect();
-    let (stats, steps, mut failed) = run_all(&seeds);
-    for seed in failed.iter().take(SHOWN_FAILURES) {
+    let (stats, steps, failures) = run_all(&seeds);
+    let mut failed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
+    for seed in failed.iter().take(options.shown) {
         show_failure(*seed);
     }
+    print_by_place(&failures);
     for seed in seeds.iter().take(REPEATED_SEEDS).filter(|seed| !is_repeatable(**seed)) {
         println!("seed {seed} does not give the same trace twice");
         failed.push(*seed);

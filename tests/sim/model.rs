@@ -3,15 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use longhaul::engine::RangeSet;
-use longhaul::engine::error::ErrorCode;
-use longhaul::engine::http::Resumability;
-use longhaul::engine::id::{SessionId, TaskKey};
-use longhaul::engine::input::{Call, TaskCall};
+use longhaul::engine::group::{GroupCounts, GroupKey, GroupRecord};
+use longhaul::engine::id::{BodyId, SessionId, TaskKey};
+use longhaul::engine::input::Call;
 use longhaul::engine::output::Change;
-use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskState};
+use longhaul::engine::resume_data::Detached;
+use longhaul::engine::session::SessionRecord;
+use longhaul::engine::task::{EventKind, Subject, Task, TaskEvent};
+use longhaul::integrity::HashState;
 
+use super::content::update;
 use super::origin::Origin;
+use super::steps::Step;
 use super::storage::Storage;
 
 /// What became of an event.
@@ -27,13 +30,34 @@ pub struct Fate {
 #[derive(Debug, Default)]
 pub struct Model {
     pub tasks: BTreeMap<TaskKey, Task>,
-    /// The version of each session's configuration.
-    pub sessions: BTreeMap<SessionId, u32>,
+    pub sessions: BTreeMap<SessionId, SessionRecord>,
     /// The highest version that a page was told of.
     pub told_versions: BTreeMap<SessionId, u32>,
     pub outbox: BTreeMap<SessionId, BTreeMap<u64, TaskEvent>>,
     /// Every event there ever was.
     pub events: BTreeMap<SessionId, BTreeMap<u64, Fate>>,
+    pub groups: BTreeMap<GroupKey, GroupRecord>,
+    /// Bodies that wait for whoever holds their resume data, each with the end of its time.
+    pub detached: BTreeMap<BodyId, (Detached, u64)>,
+    /// Tasks that were deleted.
+    pub released: BTreeSet<TaskKey>,
+    /// Files that a refresh has left as they were, whatever its specification promised.
+    pub refreshed_in_vain: BTreeSet<BodyId>,
+    /// The latest time of a commit.
+    latest: u64,
+    /// The last hash of each body that was found to be right.
+    hashes: BTreeMap<BodyId, HashState>,
+}
+
+/// A commit that storage has taken.
+pub struct Committed<'a> {
+    pub changes: &'a [Change],
+    /// The calls that were open when it was asked for.
+    pub calls: &'a [Call],
+    /// What storage holds of the commit's task now.
+    pub after: BTreeMap<TaskKey, Option<Task>>,
+    /// What the worker's clock shows.
+    pub time: u64,
 }
 
 /// The tasks that a commit is about.
@@ -47,49 +71,124 @@ pub fn tasks_of(changes: &[Change]) -> BTreeSet<TaskKey> {
 }
 
 impl Model {
-    /// Takes in a commit that was taken by storage; `after` is what storage holds of the commit's task now.
-    pub fn commit(
-        &mut self,
-        changes: &[Change],
-        calls: &[Call],
-        after: BTreeMap<TaskKey, Option<Task>>,
-        origin: &mut Origin,
-        storage: &Storage,
-    ) {
+    /// Takes in a commit.
+    pub fn commit(&mut self, committed: Committed<'_>, origin: &Origin, storage: &Storage) {
+        let Committed { changes, calls, after, time } = committed;
         assert!(after.len() <= 1, "a commit changes more than one task: {:?}", after.keys());
-        let event = changes.iter().find_map(|change| match change {
-            Change::PutEvent(_, event) => Some(event),
-            _ => None,
-        });
+        let events: Vec<&TaskEvent> = changes.iter().filter_map(event_of).collect();
+        assert!(events.len() <= 1, "a commit has two events: {events:?}");
+        let event = events.first().copied();
+        self.latest = self.latest.max(time);
         for change in changes {
-            match change {
-                Change::PutSession(record) => {
-                    let version = record.configuration.version;
-                    self.sessions.insert(record.id.clone(), version);
-                    let told = self.told_versions.get(&record.id).copied().unwrap_or(0);
-                    assert!(told <= version, "a session's version fell from {told} to {version}");
-                    let is_asked = calls.iter().any(|call| matches!(call, Call::Open(asked) if asked == record));
-                    assert!(is_asked, "a session was stored that no call asked for");
-                }
-                Change::PutEvent(session, event) => self.put_event(session, event),
-                Change::DeleteEvents { session, through } => self.delete_events(session, *through),
-                _ => {}
-            }
+            self.apply(change, calls, time);
+        }
+        if let Some(TaskEvent { subject: Subject::Group(_), .. }) = event {
+            assert!(after.is_empty(), "a group's event comes with a task");
         }
         for (key, task) in after {
             let before = self.tasks.remove(&key);
-            let step = Step { key: &key, before: before.as_ref(), after: task.as_ref(), event, calls };
-            step.check(origin, storage);
+            let step = Step {
+                key: &key,
+                before: before.as_ref(),
+                after: task.as_ref(),
+                event,
+                calls,
+                changes,
+                groups: &self.groups,
+                detached: &self.detached,
+            };
+            step.check(origin, storage, time);
+            if task.is_none() {
+                self.released.insert(key.clone());
+            }
+            let kept = before.and_then(|before| before.progress.previous);
+            if let (Some(kept), Some(task)) = (kept, &task)
+                && kept.body == task.progress.body
+            {
+                self.refreshed_in_vain.insert(kept.body);
+            }
+            if let Some(task) = &task {
+                self.detached.remove(&task.progress.body);
+                self.check_hash(&key, task, storage);
+            }
             self.tasks.extend(task.map(|task| (key, task)));
+        }
+        for change in changes {
+            if let Change::DetachBody(detached, until) = change {
+                self.detached.insert(detached.body, (detached.clone(), until.0));
+            }
         }
     }
 
-    fn put_event(&mut self, session: &SessionId, event: &TaskEvent) {
-        let all = self.events.entry(session.clone()).or_default();
+    fn apply(&mut self, change: &Change, calls: &[Call], time: u64) {
+        match change {
+            Change::PutSession(record) => self.put_session(record, calls),
+            Change::PutEvent(event) => self.put_event(event),
+            Change::DeleteEvents { session, through } => self.delete_events(session, *through),
+            Change::PutGroup(record) => {
+                self.groups.insert(record.key.clone(), record.clone());
+            }
+            Change::DeleteBody(body) => {
+                let kept = self.detached.remove(body);
+                let is_over = kept.is_none_or(|(_, until)| until <= time);
+                assert!(is_over, "bytes were swept although resume data may still name them");
+                self.hashes.remove(body);
+            }
+            // A body's bytes have changed: what was hashed of them counts no more.
+            Change::DeleteChunks { body, .. } => {
+                self.hashes.remove(body);
+            }
+            _ => {}
+        }
+    }
+
+    fn put_session(&mut self, record: &SessionRecord, calls: &[Call]) {
+        let version = record.configuration.version;
+        let before = self.sessions.insert(record.id.clone(), record.clone());
+        let told = self.told_versions.get(&record.id).copied().unwrap_or(0);
+        assert!(told <= version, "a session's version fell from {told} to {version}");
+        let is_asked = calls.iter().any(|call| match call {
+            Call::Open(asked) => asked == record,
+            Call::UpdateSession(id, patch) => before.as_ref().is_some_and(|before| {
+                let (old, new) = (&before.configuration, &record.configuration);
+                *id == record.id && old.version == new.version && old.limits.patched(patch) == new.limits
+            }),
+            _ => false,
+        });
+        assert!(is_asked, "a session was stored that no call asked for: {record:?}");
+    }
+
+    fn put_event(&mut self, event: &TaskEvent) {
+        let all = self.events.entry(event.session.clone()).or_default();
         let last = all.keys().next_back().copied().unwrap_or(0);
         assert!(event.seq > last, "event {} was stored after event {last}", event.seq);
         all.insert(event.seq, Fate::default());
-        self.outbox.entry(session.clone()).or_default().insert(event.seq, event.clone());
+        self.outbox.entry(event.session.clone()).or_default().insert(event.seq, event.clone());
+        if let (EventKind::GroupEnded(counts), Subject::Group(group)) = (&event.kind, &event.subject) {
+            let key = GroupKey { session: event.session.clone(), group: group.clone() };
+            let record = self.groups.get(&key);
+            assert!(record.is_some_and(|record| record.is_sealed), "{key:?} ended before all its members were named");
+            let true_counts = self.counts(&key);
+            assert_eq!(*counts, true_counts, "the event of {key:?} does not tell the truth");
+            assert!(counts.have_all_ended(), "{key:?} ended before its members");
+        }
+    }
+
+    /// Whether a detached body's time is over.
+    pub fn is_sweeping(&self, body: BodyId) -> bool {
+        self.detached.get(&body).is_none_or(|(_, until)| *until <= self.latest)
+    }
+
+    /// How many members of a group are in which state.
+    pub fn counts(&self, key: &GroupKey) -> GroupCounts {
+        let mut counts = GroupCounts::default();
+        for task in self.tasks.values() {
+            let record = &task.record;
+            if record.key.session == key.session && record.spec.group.as_ref() == Some(&key.group) {
+                *counts.of_rank(record.state.rank()) += 1;
+            }
+        }
+        counts
     }
 
     fn delete_events(&mut self, session: &SessionId, through: u64) {
@@ -114,112 +213,32 @@ impl Model {
             fate.is_acked = true;
         }
     }
-}
 
-/// One commit's change to one task.
-struct Step<'a> {
-    key: &'a TaskKey,
-    before: Option<&'a Task>,
-    after: Option<&'a Task>,
-    event: Option<&'a TaskEvent>,
-    calls: &'a [Call],
-}
-
-impl Step<'_> {
-    fn check(&self, origin: &mut Origin, storage: &Storage) {
-        assert!(self.event.is_none_or(|event| event.task == *self.key), "an event of another task: {:?}", self.event);
-        match (self.before, self.after) {
-            (Some(before), Some(after)) if before.record.spec.call_token == after.record.spec.call_token => {
-                let (old, new) = (&before.record, &after.record);
-                assert_eq!(old.created_at, new.created_at, "one call made its task twice: {:?}", self.key);
-                assert_eq!(old.spec, new.spec, "a task's specification changed");
-                self.check_state(before, after, origin, storage);
-                self.check_progress(before, after, origin);
-            }
-            (Some(_), Some(after)) => self.check_created(after),
-            (None, Some(after)) => self.check_created(after),
-            (Some(before), None) => {
-                assert!(before.record.state.has_ended(), "a task was deleted before it ended");
-                self.require(TaskCall::Release);
-            }
-            (None, None) => panic!("a task was deleted that does not exist: {:?}", self.key),
+    /// A hash that is stored is that of the bytes that are stored.
+    fn check_hash(&mut self, key: &TaskKey, task: &Task, storage: &Storage) {
+        let Some(stored) = &task.progress.hash else { return };
+        let (body, hashed) = (task.progress.body, stored.hashed_bytes());
+        let known = self.hashes.get(&body);
+        let known = known.filter(|state| state.algorithm() == stored.algorithm() && state.hashed_bytes() <= hashed);
+        let mut state = known.cloned().unwrap_or_else(|| HashState::new(stored.algorithm()));
+        let from = state.hashed_bytes();
+        if from == hashed && known == Some(stored) {
+            return;
         }
-    }
-
-    fn require(&self, wanted: TaskCall) {
-        let is_asked = self.calls.iter().any(|call| matches!(call, Call::Task(_, call) if *call == wanted));
-        assert!(is_asked, "{wanted:?} happened to {:?}, but no open call asks for it", self.key);
-    }
-
-    fn check_created(&self, after: &Task) {
-        let is_asked =
-            self.calls.iter().any(|call| matches!(call, Call::Download { spec, .. } if *spec == after.record.spec));
-        assert!(is_asked, "a task was made that no open call asks for: {:?}", after.record);
-        assert!(after.progress.received.is_empty(), "a new task has bytes");
-        assert_eq!(after.record.state, TaskState::READY, "a new task is not ready");
-        assert!(self.event.is_none(), "a new task has an event");
-    }
-
-    fn check_state(&self, before: &Task, after: &Task, origin: &mut Origin, storage: &Storage) {
-        use TaskState::{Active, Cancelled, Completed, Failed, Paused};
-        let kind = self.event.map(|event| &event.kind);
-        match (&before.record.state, &after.record.state) {
-            (Active { .. }, Active { .. }) => {
-                let is_right = matches!(kind, None | Some(EventKind::Restarted(_)));
-                assert!(is_right, "an active task has the event {kind:?}");
-            }
-            (Active { .. }, Paused) => self.require(TaskCall::Pause),
-            (Paused | Failed(_), Active { .. }) => self.require(TaskCall::Resume),
-            (Active { .. } | Paused, Cancelled) => {
-                self.require(TaskCall::Cancel);
-                assert_eq!(kind, Some(&EventKind::Cancelled), "cancelled without its event");
-                assert!(after.progress.received.is_empty(), "a cancelled task has bytes");
-            }
-            (Active { .. }, Completed) => {
-                let length = after.progress.received.len();
-                assert_eq!(kind, Some(&EventKind::Completed { bytes: length }), "completed without its event");
-                assert!(after.progress.received.is_exactly(length), "completed with holes");
-            }
-            (Active { .. }, Failed(error)) => {
-                assert_eq!(kind, Some(&EventKind::Failed(error.clone())), "failed without its event");
-                let is_explained = match error.code {
-                    ErrorCode::QuotaExceeded => storage.has_hit_quota,
-                    ErrorCode::Storage => storage.has_failed,
-                    _ => origin.find(&after.record.spec.url).met.explains_failure(error),
-                };
-                assert!(is_explained, "nothing explains that {:?} failed with {error:?}", self.key);
-            }
-            (before, after) => panic!("{:?} went from {before:?} to {after:?}", self.key),
+        // A piece that was fetched again lies before what was hashed: the checkpoint must have forgotten that hash.
+        for (offset, chunk, len) in storage.chunks(body, &(from..hashed)) {
+            assert_eq!(offset, state.hashed_bytes(), "{key:?} has hashed bytes that it does not have");
+            chunk.iter().for_each(|piece| update(&mut state, piece));
+            assert_eq!(offset + len, state.hashed_bytes());
         }
-    }
-
-    fn check_progress(&self, before: &Task, after: &Task, origin: &mut Origin) {
-        let restarted = match self.event.map(|event| &event.kind) {
-            Some(EventKind::Restarted(reason)) => Some(*reason),
-            _ => None,
-        };
-        let (old, new) = (&before.progress, &after.progress);
-        let Some(reason) = restarted else {
-            assert_eq!(old.restarts, new.restarts, "a restart without its event");
-            assert_eq!(old.body, new.body, "another body without a restart");
-            let is_kept = after.record.state == TaskState::Cancelled || is_subset(&old.received, &new.received);
-            return assert!(is_kept, "progress fell without a restart: {:?} to {:?}", old.received, new.received);
-        };
-        assert_eq!(old.restarts + 1, new.restarts, "a restart that is not counted");
-        assert_ne!(old.body, new.body, "a restart into the same body");
-        assert!(new.received.is_empty(), "bytes survived a restart");
-        assert!(!old.received.is_empty(), "a restart of a task without bytes");
-        let resource = origin.find(&before.record.spec.url);
-        let kept = old.representation.as_ref().map(|kept| kept.resumability);
-        let is_explained = match kept {
-            Some(Resumability::RestartOnly | Resumability::SizeUnknown) | None => true,
-            Some(_) => resource.met.explains_restart(reason),
-        };
-        assert!(is_explained, "nothing explains that {:?} restarted: {reason:?}", self.key);
+        assert!(state == *stored, "{key:?} has a hash of {hashed} bytes that is not theirs");
+        self.hashes.insert(body, state);
     }
 }
 
-/// Whether all of `part` is in `whole`.
-pub fn is_subset(part: &RangeSet, whole: &RangeSet) -> bool {
-    part.iter().all(|part| whole.iter().any(|whole| whole.start <= part.start && part.end <= whole.end))
+fn event_of(change: &Change) -> Option<&TaskEvent> {
+    match change {
+        Change::PutEvent(event) => Some(event),
+        _ => None,
+    }
 }

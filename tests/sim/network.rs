@@ -2,17 +2,7 @@
 
 use std::ops::Range;
 
-use super::origin::{NO_VERSION, VersionId};
-
-/// Bytes of one version.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Piece {
-    pub version: VersionId,
-    pub range: Range<u64>,
-}
-
-/// A buffer's or chunk's bytes.
-pub type Chunk = Vec<Piece>;
+use super::content::{Chunk, NO_VERSION, Piece, VersionId};
 
 /// What comes after the last byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +25,8 @@ pub struct Body {
     pub len: u64,
     /// How many bytes come behind them that belong to no version.
     pub garbage: u64,
+    /// Offsets whose bytes come damaged.
+    pub damaged: Range<u64>,
     pub bytes_per_ms: u64,
     pub begins_at: u64,
     pub end: BodyEnd,
@@ -71,20 +63,23 @@ impl Body {
         [full, some, self.ends_at()].into_iter().flatten().min().map(|at| at.max(now))
     }
 
-    /// Takes what is there, but hardly more than `up_to_bytes`. Returns the end as well, if nothing is left before it.
-    pub fn read(&mut self, now: u64, up_to_bytes: u64, last_part: u64) -> (Chunk, u64, Option<BodyEnd>) {
+    /// Takes what is there, but no more than `up_to_bytes`. Returns the end as well, if nothing is left before it.
+    pub fn read(&mut self, now: u64, up_to_bytes: u64) -> (Chunk, u64, Option<BodyEnd>) {
         let first = self.consumed;
-        let last = self.arrived(now).min(first + up_to_bytes + last_part).max(first);
+        let last = self.arrived(now).min(first + up_to_bytes).max(first);
         self.consumed = last;
         let mut chunk = Vec::new();
-        let good = first..last.min(self.len);
-        if !good.is_empty() {
-            chunk.push(Piece { version: self.version, range: self.start + good.start..self.start + good.end });
-        }
-        let bad = first.max(self.len)..last;
-        if !bad.is_empty() {
-            chunk.push(Piece { version: NO_VERSION, range: self.start + bad.start..self.start + bad.end });
-        }
+        let mut push = |version, range: Range<u64>| {
+            if !range.is_empty() {
+                chunk.push(Piece { version, range });
+            }
+        };
+        let good = self.start + first.min(self.len)..self.start + last.min(self.len);
+        let [from, to] = [self.damaged.start, self.damaged.end].map(|at| at.clamp(good.start, good.end));
+        push(self.version, good.start..from);
+        push(self.version.damaged(), from..to);
+        push(self.version, to..good.end);
+        push(NO_VERSION, self.start + first.max(self.len)..self.start + last);
         let is_over = last == self.total() && self.ends_at().is_some_and(|at| at <= now);
         (chunk, last - first, is_over.then_some(self.end))
     }

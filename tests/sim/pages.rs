@@ -3,8 +3,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use longhaul::engine::id::{CallId, ClientId, SessionId};
+use longhaul::engine::error::{ErrorCode, TaskError};
+use longhaul::engine::id::{CallId, ClientId, SessionId, TaskKey};
 use longhaul::engine::input::{Call, Input};
+use longhaul::engine::output::Answer;
+use longhaul::engine::policy::Conditions;
 use longhaul::engine::task::TaskEvent;
 
 use super::stats::Group;
@@ -24,6 +27,7 @@ pub enum ToWorker {
     },
     Bye,
     Ack(SessionId, u64),
+    Conditions(Conditions),
     /// Things may have changed for the better.
     Kick,
 }
@@ -31,8 +35,10 @@ pub enum ToWorker {
 /// What a page is sent.
 #[derive(Debug)]
 pub enum ToPage {
-    /// A call is answered: well, or by an error.
-    Reply(u64, bool),
+    /// A call is answered.
+    Reply(u64, Result<Answer, TaskError>),
+    /// A server wants to know who asks.
+    Ask(TaskKey),
     Events(SessionId, Vec<TaskEvent>),
     /// A new worker is at work.
     Booted(u64),
@@ -47,6 +53,10 @@ pub struct Page {
     /// Calls without a reply, and the worker that has them; `None` while the message is under way.
     pub calls: BTreeMap<u64, (Call, Option<u64>)>,
     pub calls_left: u64,
+    /// Whether it can supply headers.
+    pub can_authorize: bool,
+    /// How many evictions it has seen.
+    pub evictions: u64,
     /// Messages do not overtake each other.
     sent_at: u64,
     posted_at: u64,
@@ -84,15 +94,19 @@ impl World {
     pub fn open_page(&mut self) {
         let number = self.pages.len();
         self.stats.count(Group::Page, "pages");
+        let can_authorize = self.is_calm || self.random.one_in(2);
         self.pages.push(Page {
             client: ClientId::new(&format!("page{number}")),
             is_open: true,
             attached: BTreeMap::new(),
             calls: BTreeMap::new(),
             calls_left: if self.is_calm { 0 } else { self.climate.calls_per_page },
+            can_authorize,
+            evictions: self.evictions,
             sent_at: 0,
             posted_at: 0,
         });
+        self.tell_conditions(number);
         for (session, _) in self.sessions.clone() {
             self.pages[number].attached.insert(session.clone(), Attached::default());
             let lock = self.locks.entry(session.clone()).or_default();
@@ -139,9 +153,12 @@ impl World {
         }
         note!(self, "page{number} closes");
         self.stats.count(Group::Page, "pages closed");
-        if self.random.one_in(2) {
-            self.send_message(number, ToWorker::Bye);
-        }
+        // Who does not say so is found missing some time later.
+        let missed_after_ms = if self.random.one_in(2) { 0 } else { self.random.within(1_000..=90_000) };
+        let at = self.now + missed_after_ms;
+        let at = at.max(self.pages[number].sent_at);
+        self.schedule_at(at, Event::Receive(number, ToWorker::Bye));
+        self.pages[number].sent_at = if missed_after_ms == 0 { at } else { self.pages[number].sent_at };
         self.pages[number].is_open = false;
         self.pages[number].calls.clear();
         let mut freed = Vec::new();
@@ -211,9 +228,15 @@ impl World {
                         Delegate { page, posted: Default::default(), acked: 0, backlog, told_all_delivered: false };
                     worker.delegates.insert(session.clone(), delegate);
                 }
-                Some(Input::Hello { client, session, delegate })
+                let can_authorize = self.pages[page].can_authorize;
+                Some(Input::Hello { client, session, delegate, can_authorize })
+            }
+            ToWorker::Conditions(conditions) => {
+                worker.told.insert(Some(client.clone()), conditions);
+                Some(Input::Conditions { observer: Some(client), conditions })
             }
             ToWorker::Bye => {
+                worker.told.remove(&Some(client.clone()));
                 worker.delegates.retain(|_, delegate| delegate.page != page);
                 Some(Input::Bye { client, session: None })
             }
@@ -237,9 +260,12 @@ impl World {
             return;
         }
         match message {
-            ToPage::Reply(number, is_good) => self.take_reply(page, number, is_good),
+            ToPage::Reply(number, result) => self.take_reply(page, number, result),
             ToPage::Events(session, events) => self.take_events(page, &session, &events),
+            ToPage::Ask(key) => self.take_ask(page, key),
             ToPage::Booted(worker) => {
+                self.begin_anew(page);
+                self.tell_conditions(page);
                 for session in self.sessions.clone().into_iter().map(|(session, _)| session) {
                     self.say_hello(page, &session);
                 }
@@ -259,9 +285,34 @@ impl World {
         }
     }
 
-    fn take_reply(&mut self, page: usize, number: u64, is_good: bool) {
+    /// Everything that was stored is gone, and with it the numbers of events: the page opens its sessions again.
+    fn begin_anew(&mut self, page: usize) {
+        if self.pages[page].evictions == self.evictions {
+            return;
+        }
+        self.pages[page].evictions = self.evictions;
+        for session in self.sessions.clone().into_iter().map(|(session, _)| session) {
+            let attached = self.attached(page, &session);
+            let is_delegate = attached.is_delegate;
+            *attached = Attached { is_delegate, ..Attached::default() };
+            let call = self.open_call(&session);
+            self.call(page, call);
+        }
+    }
+
+    /// A page tells what it sees of the surroundings.
+    pub fn tell_conditions(&mut self, page: usize) {
+        let conditions = self.conditions(true);
+        self.send_message(page, ToWorker::Conditions(conditions));
+    }
+
+    fn take_reply(&mut self, page: usize, number: u64, result: Result<Answer, TaskError>) {
         // An old and a new worker may both answer.
         let Some((call, _)) = self.pages[page].calls.remove(&number) else { return };
+        if let Ok(Answer::ResumeData(_, Some(data))) = &result {
+            self.resume_data.push(data.clone());
+        }
+        let is_good = result.is_ok();
         if let Call::Open(record) = call {
             if is_good {
                 self.attached(page, &record.id).is_opened = true;
@@ -270,6 +321,8 @@ impl World {
                 let call = self.open_call(&record.id);
                 self.call(page, call);
             }
+        } else if let Err(TaskError { code: ErrorCode::AuthorizationNotDurable, .. }) = result {
+            self.stats.count(Group::Page, "secrets refused");
         }
     }
 
@@ -297,11 +350,13 @@ impl World {
             return;
         }
         let attached = self.attached(page, session);
-        let seq = attached.waiting.pop_front().expect("an event is being handled");
+        let Some(seq) = attached.waiting.pop_front() else { return };
         assert!(seq > attached.handled, "page{page} handles event {seq} after event {}", attached.handled);
         attached.handled = seq;
         let is_last = attached.waiting.is_empty();
-        self.model.handled(session, seq);
+        if self.pages[page].evictions == self.evictions {
+            self.model.handled(session, seq);
+        }
         self.stats.count(Group::Page, "events handled");
         if !self.is_calm && self.random.one_in(15) {
             self.stats.count(Group::Page, "pages closed before an ack");
@@ -329,7 +384,7 @@ impl World {
     /// A page acknowledges what it has handled by now.
     pub fn acknowledge(&mut self, page: usize, session: &SessionId) {
         let through = self.attached(page, session).handled;
-        if self.pages[page].is_open {
+        if self.pages[page].is_open && self.pages[page].evictions == self.evictions {
             self.model.acked(session, through);
             self.send_message(page, ToWorker::Ack(session.clone(), through));
         }

@@ -19,6 +19,10 @@ pub enum Group {
     Page,
     /// What the engine did about all that.
     Engine,
+    /// Why tasks were shown to wait.
+    Waits,
+    /// What was concluded of the servers' answers.
+    Verdicts,
 }
 
 impl Stats {
@@ -41,7 +45,7 @@ impl Stats {
 
     /// Prints them, a group a paragraph.
     pub fn print(&self) {
-        for group in [Group::Run, Group::Origin, Group::Storage, Group::Page, Group::Engine] {
+        for group in [Group::Run, Group::Origin, Group::Storage, Group::Page, Group::Engine, Group::Waits, Group::Verdicts] {
             let counts: Vec<String> =
                 self.0.iter().filter(|((of, _), _)| *of == group).map(|((_, name), n)| format!("{name} {n}")).collect();
             println!("{group:?}: {}", counts.join(", "));

@@ -3,20 +3,22 @@
 //! mean and what a commit does is left to the real `MemoryStore`.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use longhaul::engine::Snapshot;
-use longhaul::engine::id::EffectId;
+use longhaul::engine::id::{BodyId, EffectId};
 use longhaul::engine::input::{Call, CommitOutcome, Loaded, StoreFailure};
 use longhaul::engine::output::{Change, Query};
 use longhaul::store::boot::boot;
 use longhaul::store::memory::MemoryStore;
 use longhaul::store::queries::load;
-use longhaul::store::{Write, changes};
+use longhaul::integrity::HashState;
+use longhaul::store::{Key, KeyRange, Reader, Table, Value, Write, changes};
 
 use super::climate::Climate;
-use super::network::Chunk;
+use super::content::{Chunk, update};
 use super::random::Random;
 use super::worker::Worker;
 
@@ -32,6 +34,11 @@ pub enum Work {
         writes: Vec<Write<Chunk>>,
         /// The calls that the engine had not answered when it asked for the commit.
         calls: Vec<Call>,
+    },
+    Hash {
+        body: BodyId,
+        range: Range<u64>,
+        state: HashState,
     },
 }
 
@@ -61,7 +68,7 @@ impl Outage {
             (Self::Full, Work::Commit { changes, .. }) => {
                 changes.iter().any(|change| matches!(change, Change::Append { .. })).then_some(StoreFailure::Quota)
             }
-            (Self::Full, Work::Load(_)) => None,
+            (Self::Full, Work::Load(_) | Work::Hash { .. }) => None,
         }
     }
 }
@@ -111,7 +118,7 @@ impl Storage {
     ) -> (u64, u64) {
         self.issued += 1;
         let mut at = now + random.delay_ms();
-        let is_slow = climate.is_some_and(|climate| climate.slow_answers);
+        let is_slow = climate.is_some_and(|climate| climate.slow_answers > 0);
         let mut answered = Answered::After(if is_slow { random.delay_ms() } else { 0 });
         let mut fails = self.outage.filter(|_| climate.is_some()).and_then(|outage| outage.failure(&work));
         let mut lost = false;
@@ -172,6 +179,53 @@ impl Storage {
             None if is_prompt(operation.answered) => ready(load(&self.store.view(), query)),
             None => Err(StoreFailure::Other),
         }
+    }
+
+    /// Hashes the chunks that lie within a range, from its first byte on.
+    pub fn hash(&self, operation: &Operation) -> Result<HashState, StoreFailure> {
+        let Work::Hash { body, range, state } = &operation.work else { unreachable!("only hashes are hashed") };
+        match operation.fails {
+            Some(failure) => return Err(failure),
+            None if !is_prompt(operation.answered) => return Err(StoreFailure::Other),
+            None => {}
+        }
+        let mut state = state.clone();
+        let mut at = range.start;
+        for (offset, chunk, len) in self.chunks(*body, range) {
+            if offset != at || offset + len > range.end {
+                break;
+            }
+            chunk.iter().for_each(|piece| update(&mut state, piece));
+            at += len;
+        }
+        Ok(state)
+    }
+
+    /// The chunks of a body that begin in a range: each with its offset and length.
+    pub fn chunks(&self, body: BodyId, range: &Range<u64>) -> Vec<(u64, Chunk, u64)> {
+        let keys = KeyRange::chunks(body, range.start, range.end.saturating_sub(1));
+        let view = self.store.view();
+        let found = ready(view.scan_keys(Table::Chunks, &keys, u32::MAX)).expect("the store in memory answers");
+        let offset = |key: &Key| key.last_number().expect("a chunk's key ends with its offset");
+        let row = |key: &Key| match ready(view.get(Table::Chunks, key)).expect("the store in memory answers") {
+            Some(Value::Chunk(chunk, len)) => (offset(key), chunk, len),
+            _ => panic!("a record lies where a chunk should"),
+        };
+        found.iter().map(row).collect()
+    }
+
+    /// Whether anything is known of a body.
+    pub fn has_body(&self, body: BodyId) -> bool {
+        ready(self.store.view().get(Table::Bodies, &Key::body(body))).is_ok_and(|row| row.is_some())
+    }
+
+    /// The browser throws everything away.
+    pub fn evict(&mut self) {
+        let epoch = self.epoch;
+        self.store = MemoryStore::default();
+        // Nobody may mistake an old epoch for a new one; a real store has its own connections to tell them apart.
+        while self.store.next_epoch() < epoch {}
+        self.operations.clear();
     }
 
     /// Does what a commit asks for. What the engine is told may differ.

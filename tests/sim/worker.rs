@@ -2,14 +2,18 @@
 //! it dies with the worker.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use longhaul::engine::Engine;
-use longhaul::engine::http::Head;
-use longhaul::engine::id::{CallId, EffectId, SessionId, TaskKey};
-use longhaul::engine::input::{Call, FetchFailure};
+use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskKey};
+use longhaul::engine::input::{Arrived, Call, FetchFailure};
+use longhaul::engine::policy::Conditions;
+use longhaul::engine::session::SessionRecord;
 use longhaul::engine::time::Timestamp;
+use longhaul::integrity::HashState;
 
-use super::network::{Body, Chunk};
+use super::content::Chunk;
+use super::network::Body;
 
 /// The time of day at which runs begin.
 pub const EPOCH_MS: u64 = 1_700_000_000_000;
@@ -21,16 +25,28 @@ pub struct Buffer {
     pub chunk: Chunk,
 }
 
+/// A read in flight.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    pub read: EffectId,
+    pub up_to_bytes: u64,
+    pub hash: Option<HashState>,
+}
+
 /// An attempt on its way.
 #[derive(Debug)]
 pub struct Attempt {
     pub key: TaskKey,
     pub url: String,
+    pub host: String,
+    /// What was asked for.
+    pub range: Option<(u64, Option<u64>)>,
     /// The head, until it is handed in.
-    pub head: Option<Result<Head, FetchFailure>>,
+    pub head: Option<Result<Arrived, FetchFailure>>,
     pub body: Body,
-    /// The read in flight, and the most bytes it wants.
-    pub read: Option<(EffectId, u64)>,
+    pub wish: Option<Wish>,
+    /// Which bytes have been read, or are being read.
+    pub claimed: Range<u64>,
     /// The engine has ended it, but a completion may still be under way.
     pub is_aborted: bool,
 }
@@ -65,6 +81,15 @@ pub struct DueAnswer {
     pub repeats: u32,
 }
 
+/// Bytes that a bandwidth limit lets through.
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    pub since: u64,
+    pub bytes: u64,
+    /// The greatest limit since then.
+    pub limit: u64,
+}
+
 /// A running worker.
 #[derive(Debug)]
 pub struct Worker {
@@ -79,23 +104,37 @@ pub struct Worker {
     pub calls: BTreeMap<CallId, WaitingCall>,
     pub delegates: BTreeMap<SessionId, Delegate>,
     /// Sessions that it has found at its boot, or has said to be open.
-    pub sessions: BTreeSet<SessionId>,
+    pub sessions: BTreeMap<SessionId, SessionRecord>,
+    /// Sessions whose record is being committed.
+    pub opening: BTreeMap<EffectId, SessionRecord>,
+    /// What observers have told it.
+    pub told: BTreeMap<Option<ClientId>, Conditions>,
+    /// Probes in flight.
+    pub probes: BTreeSet<EffectId>,
+    /// By task, what its own limit lets through.
+    pub meters: BTreeMap<TaskKey, Meter>,
     /// Wakes that are not settled.
     pub wakes: BTreeSet<u64>,
     pub newest_wake: u64,
     /// What the engine said last about having work.
     pub is_working: bool,
     /// Loads of which there is one at a time: by kind, the one in flight and when it began.
-    pub single_loads: BTreeMap<&'static str, (EffectId, u64)>,
-    /// What its engine last heard about the tasks that are due.
-    pub due_answer: DueAnswer,
+    pub single_loads: BTreeMap<(&'static str, Option<SessionId>), (EffectId, u64)>,
+    /// By session, what its engine last heard about the tasks that are due.
+    pub due_answers: BTreeMap<SessionId, DueAnswer>,
     /// When it was handed the last timeout, and how many there were at that time.
     pub timeouts: (u64, u32),
 }
 
 impl Worker {
     /// A worker whose engine has just been restored.
-    pub fn new(number: u64, epoch: u64, clock_ms: u64, engine: Engine, sessions: BTreeSet<SessionId>) -> Self {
+    pub fn new(
+        number: u64,
+        epoch: u64,
+        clock_ms: u64,
+        engine: Engine,
+        sessions: BTreeMap<SessionId, SessionRecord>,
+    ) -> Self {
         Self {
             number,
             epoch,
@@ -106,11 +145,15 @@ impl Worker {
             calls: BTreeMap::new(),
             delegates: BTreeMap::new(),
             sessions,
+            opening: BTreeMap::new(),
+            told: BTreeMap::new(),
+            probes: BTreeSet::new(),
+            meters: BTreeMap::new(),
             wakes: BTreeSet::new(),
             newest_wake: 0,
             is_working: false,
             single_loads: BTreeMap::new(),
-            due_answer: DueAnswer::default(),
+            due_answers: BTreeMap::new(),
             timeouts: (0, 0),
         }
     }
@@ -125,8 +168,19 @@ impl Worker {
         self.engine.poll_timeout().map(|at| at.0.saturating_sub(self.clock_ms).max(now))
     }
 
-    /// The attempt of a task, unless the engine has ended it.
-    pub fn live_attempts(&self, key: &TaskKey) -> usize {
-        self.attempts.values().filter(|attempt| attempt.key == *key && !attempt.is_aborted).count()
+    /// The attempts that the engine has not ended.
+    pub fn live_attempts(&self) -> impl Iterator<Item = &Attempt> {
+        self.attempts.values().filter(|attempt| !attempt.is_aborted)
+    }
+
+    /// Whether any page can be seen, as far as it was told.
+    pub fn is_watched(&self) -> bool {
+        self.told.values().any(|told| told.visible == Some(true))
+    }
+
+    /// Whether the network is metered, as far as it was told.
+    pub fn metered(&self) -> Option<bool> {
+        let known: Vec<bool> = self.told.values().filter_map(|told| told.metered).collect();
+        (!known.is_empty()).then(|| known.contains(&true))
     }
 }

@@ -5,12 +5,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use longhaul::engine::id::{EffectId, SessionId};
+use longhaul::engine::id::{EffectId, SessionId, TaskKey};
 use longhaul::engine::input::{Completion, Input};
 
 use super::climate::Climate;
 use super::invariants::{check_storage, stored_task};
-use super::model::{Model, tasks_of};
+use super::model::{Committed, Model, tasks_of};
 use super::origin::Origin;
 use super::pages::{Lock, Page, ToPage, ToWorker};
 use super::random::Random;
@@ -33,6 +33,11 @@ pub enum Event {
     Head { worker: u64, attempt: EffectId },
     /// A read may be done.
     Read { worker: u64, attempt: EffectId, read: EffectId },
+    /// A probe is done.
+    Probed { worker: u64, probe: EffectId, is_reached: bool },
+    /// A page, or the worker's own code, supplies what a server wants.
+    PageAnswers(usize, TaskKey),
+    HookAnswers(TaskKey),
     /// A page's message reaches the newest worker.
     Receive(usize, ToWorker),
     /// A worker's message reaches a page.
@@ -57,6 +62,10 @@ pub enum Event {
     Change,
     /// The browser goes online or offline.
     Online(bool),
+    /// The network becomes metered, or free again.
+    Network,
+    /// Tokens and signatures expire.
+    Expire,
     /// Storage begins or ends to fail.
     Outage(Option<Outage>),
     /// Nothing goes wrong from now on.
@@ -86,6 +95,13 @@ pub struct World {
     /// The sessions' identifiers, each with the highest version that a page has asked for.
     pub sessions: Vec<(SessionId, u32)>,
     pub is_online: bool,
+    pub is_metered: bool,
+    /// Whether the browser tells what kind of network it is.
+    pub tells_network: bool,
+    /// What pages were given to take up later.
+    pub resume_data: Vec<Vec<u8>>,
+    /// How often everything that was stored was thrown away.
+    pub evictions: u64,
     /// Whether faults, kills and new calls are over.
     pub is_calm: bool,
     /// The step from which on that is so.
@@ -106,11 +122,13 @@ macro_rules! note {
 pub(super) use note;
 
 impl World {
-    /// The world of a seed.
-    pub fn new(seed: u64, trace: Rc<RefCell<Trace>>) -> Self {
+    /// The world of a seed, with the changes of `only`.
+    pub fn new(seed: u64, only: &str, trace: Rc<RefCell<Trace>>) -> Self {
         let mut random = Random::new(seed);
-        let climate = Climate::draw(&mut random);
-        let origin = Origin::new(&mut random, climate.resources, climate.bursts);
+        let mut climate = Climate::draw(&mut random);
+        climate.change(only);
+        let origin = Origin::new(&mut random, &climate);
+        let tells_network = random.one_in(2);
         let sessions = (0..climate.sessions).map(|n| (SessionId::new(&format!("session{n}")), 1)).collect();
         let mut world = Self {
             random,
@@ -130,6 +148,10 @@ impl World {
             locks: BTreeMap::new(),
             sessions,
             is_online: true,
+            is_metered: false,
+            tells_network,
+            resume_data: Vec::new(),
+            evictions: 0,
             is_calm: false,
             calm_from: 0,
             named: 0,
@@ -198,10 +220,14 @@ impl World {
             }
             Event::Answer { worker, effect, completion } => {
                 self.check_load_answer(worker, effect, &completion);
+                self.note_session(worker, effect, &completion);
                 self.give(worker, vec![Input::Completed(effect, completion)]);
             }
             Event::Head { worker, attempt } => self.head_comes(worker, attempt),
             Event::Read { worker, attempt, read } => self.read_is_done(worker, attempt, read),
+            Event::Probed { worker, probe, is_reached } => self.probe_is_done(worker, probe, is_reached),
+            Event::PageAnswers(page, key) => self.page_answers(page, key),
+            Event::HookAnswers(key) => self.hook_answers(key),
             Event::Receive(page, message) => self.receive(page, message),
             Event::Post(page, message) => self.take_post(page, message),
             Event::Act(page) => self.act(page),
@@ -214,6 +240,8 @@ impl World {
             Event::Kill(worker) => self.kill(worker),
             Event::Change => self.change_file(),
             Event::Online(is_online) => self.go_online(is_online),
+            Event::Network => self.change_network(),
+            Event::Expire => self.expire_passes(),
             Event::Outage(outage) => self.fail_storage(outage),
             Event::Calm => self.calm_down(),
         }
@@ -232,6 +260,7 @@ impl World {
                 self.check_outcome(&operation, outcome);
                 Completion::Committed(outcome)
             }
+            Work::Hash { .. } => Completion::Hashed(self.storage.hash(&operation)),
         };
         note!(self, "storage decides {:?} of w{}: {completion:?}", operation.effect, operation.worker);
         let Operation { worker, effect, answered, .. } = operation;
@@ -259,11 +288,28 @@ impl World {
             let (epoch, newest) = (operation.epoch, self.storage.epoch);
             assert_eq!(epoch, newest, "an engine wrote although a newer one has the lease");
             let after = tasks_of(changes).into_iter().map(|key| (key.clone(), stored_task(&self.storage, &key)));
-            self.model.commit(changes, calls, after.collect(), &mut self.origin, &self.storage);
+            let time = self.time_of(operation.worker);
+            let committed = Committed { changes, calls, after: after.collect(), time };
+            self.model.commit(committed, &self.origin, &self.storage);
             // A hundred tasks would make this dear after every commit.
-            if !self.climate.bursts || self.steps.is_multiple_of(16) {
-                check_storage(&self.storage, &self.model, &mut self.origin);
+            if self.climate.bursts == 0 || self.steps.is_multiple_of(16) {
+                check_storage(&self.storage, &self.model, &self.origin);
             }
+        }
+    }
+
+    /// What the clock of a worker shows, if it is alive; else the run's own.
+    pub fn time_of(&self, worker: u64) -> u64 {
+        let worker = self.workers.iter().find(|alive| alive.number == worker);
+        worker.map_or(self.now + super::worker::EPOCH_MS, |worker| worker.time(self.now).0)
+    }
+
+    /// What is durable of a session's configuration is in force when its engine hears of it.
+    fn note_session(&mut self, worker: u64, effect: EffectId, completion: &Completion) {
+        let Some(worker) = self.workers.iter_mut().find(|alive| alive.number == worker) else { return };
+        let Some(record) = worker.opening.remove(&effect) else { return };
+        if matches!(completion, Completion::Committed(CommitOutcome::Committed)) {
+            worker.sessions.insert(record.id.clone(), record);
         }
     }
 }

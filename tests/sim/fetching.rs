@@ -1,0 +1,146 @@
+//! Requests and bodies, as the driver and the browser deal with them.
+
+use longhaul::engine::error::{ErrorCode, TaskError};
+use longhaul::engine::id::{EffectId, TaskKey};
+use longhaul::engine::input::{Arrived, Completion, FetchFailure, Input, ReadEnd};
+use longhaul::engine::output::FetchRequest;
+use longhaul::integrity::HashState;
+
+use super::answers::Wanted;
+use super::content::update;
+use super::faults::{FAULTS, Fault};
+use super::network::BodyEnd;
+use super::origin::Reach;
+use super::stats::Group;
+use super::worker::{Attempt, Buffer, Wish, Worker};
+use super::world::{Event, World, note};
+
+impl World {
+    pub(super) fn fetch(&mut self, worker: &mut Worker, id: EffectId, key: TaskKey, request: &FetchRequest) {
+        self.check_fetch(worker, &key, request);
+        let (attempt, after_ms) = self.send(key, request);
+        worker.attempts.insert(id, attempt);
+        if let Some(after_ms) = after_ms {
+            self.schedule(after_ms, Event::Head { worker: worker.number, attempt: id });
+        }
+    }
+
+    /// Sends a request. Returns the attempt, and when its head comes; `None` for never.
+    fn send(&mut self, key: TaskKey, request: &FetchRequest) -> (Attempt, Option<u64>) {
+        let is_faulty = !self.is_calm && self.random.per_mille(self.climate.origin_faults);
+        let fault = is_faulty.then(|| self.random.pick(FAULTS));
+        let fault = fault.filter(|fault| self.climate.allows(fault.name()));
+        let proof = self.model.tasks.get(&key).map(|task| &task.record.spec.proof);
+        let is_proven = proof.is_some_and(|proof| proof.expected.is_some() || proof.pieces.is_some());
+        let resource = self.origin.find(&request.url);
+        let wanted = Wanted { request, is_proven };
+        let mut answer = resource.answer(&mut self.random, self.now, wanted, fault);
+        if !self.is_online {
+            resource.met.offline = true;
+            (answer.head, answer.after_ms) = (None, Some(0));
+        }
+        let host = resource.host.clone();
+        if let Some(fault) = answer.fault.filter(|_| self.is_online) {
+            self.stats.count(Group::Origin, fault.name());
+        }
+        self.stats.count(Group::Origin, "attempts");
+        note!(self, "origin: {:?} {:?} {:?}", answer.fault, answer.head, answer.body);
+        let code = if answer.fault == Some(Fault::Forbidden) && self.is_online {
+            ErrorCode::CspBlocked
+        } else {
+            ErrorCode::Network
+        };
+        let head = match answer.head {
+            Some(head) => Ok(Arrived { head, free_bytes: answer.free_bytes }),
+            None => Err(FetchFailure { error: TaskError::new(code), online: self.says_online() }),
+        };
+        let (url, range) = (request.url.clone(), request.range);
+        let claimed = answer.body.start..answer.body.start;
+        let body = answer.body;
+        (Attempt { key, url, host, range, head: Some(head), body, wish: None, claimed, is_aborted: false }, answer.after_ms)
+    }
+
+    pub(super) fn read(
+        &mut self,
+        worker: &mut Worker,
+        id: EffectId,
+        (attempt, offset, up_to_bytes, or_after_ms): (EffectId, u64, u64, u64),
+        hash: Option<HashState>,
+    ) {
+        let reading = worker.attempts.get_mut(&attempt).expect("checked before");
+        reading.wish = Some(Wish { read: id, up_to_bytes, hash });
+        reading.claimed = offset..offset + up_to_bytes;
+        if let Some(at) = reading.body.read_done_at(self.now, up_to_bytes, or_after_ms) {
+            self.schedule_at(at, Event::Read { worker: worker.number, attempt, read: id });
+        }
+    }
+
+    pub(super) fn abort(&mut self, worker: &mut Worker, id: EffectId) {
+        let Some(attempt) = worker.attempts.get_mut(&id) else { return };
+        let is_expected = attempt.head.is_some() || attempt.wish.is_some();
+        // A completion that is under way already may still come.
+        if is_expected && !self.is_calm && self.random.one_in(3) {
+            attempt.is_aborted = true;
+        } else {
+            worker.attempts.remove(&id);
+        }
+    }
+
+    pub(super) fn head_comes(&mut self, number: u64, id: EffectId) {
+        let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else { return };
+        let Some(attempt) = worker.attempts.get_mut(&id) else { return };
+        let Some(head) = attempt.head.take() else { return };
+        if head.is_err() || attempt.is_aborted {
+            worker.attempts.remove(&id);
+        }
+        self.give(number, vec![Input::Completed(id, Completion::Head(head))]);
+    }
+
+    pub(super) fn read_is_done(&mut self, number: u64, id: EffectId, read: EffectId) {
+        let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else { return };
+        let Some(attempt) = worker.attempts.get_mut(&id) else { return };
+        let Some(wish) = attempt.wish.take_if(|wish| wish.read == read) else { return };
+        let (chunk, len, end) = attempt.body.read(self.now, wish.up_to_bytes);
+        attempt.claimed.end = attempt.claimed.start + len;
+        let end = match end {
+            None | Some(BodyEnd::Stall) => ReadEnd::More,
+            Some(BodyEnd::Eof) => ReadEnd::Eof,
+            Some(BodyEnd::Cut { online }) => ReadEnd::Cut { online },
+        };
+        let hash = wish.hash.map(|mut state| {
+            chunk.iter().for_each(|piece| update(&mut state, piece));
+            state
+        });
+        let key = attempt.key.clone();
+        if len > 0 {
+            worker.buffers.insert(read, Buffer { attempt: id, chunk });
+        }
+        if attempt.is_aborted {
+            self.stats.count(Group::Engine, "reads that came late");
+            worker.attempts.remove(&id);
+        } else {
+            self.check_pace(number, &key, len, wish.up_to_bytes);
+        }
+        self.give(number, vec![Input::Completed(read, Completion::Read { len, end, hash })]);
+    }
+
+    pub(super) fn probe(&mut self, worker: &mut Worker, id: EffectId, url: &str) {
+        let reach = self.origin.find(url).reach;
+        let is_lucky = self.is_calm || !self.random.one_in(10);
+        let is_reached = self.is_online && reach != Reach::Dead && is_lucky;
+        let name = match (is_reached, reach) {
+            (true, Reach::Blocked) => "probe says CORS",
+            (true, _) => "probe finds a server that can be read",
+            (false, _) => "probe finds nobody",
+        };
+        self.stats.count(Group::Engine, name);
+        worker.probes.insert(id);
+        // Later than its deadline, at times.
+        let delay_ms = if !self.is_calm && self.random.one_in(10) { 20_000 } else { self.random.delay_ms() };
+        self.schedule(delay_ms, Event::Probed { worker: worker.number, probe: id, is_reached });
+    }
+
+    pub(super) fn probe_is_done(&mut self, number: u64, probe: EffectId, is_reached: bool) {
+        self.give(number, vec![Input::Completed(probe, Completion::Probed(is_reached))]);
+    }
+}

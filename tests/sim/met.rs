@@ -1,0 +1,79 @@
+//! What the tasks of a resource have met, so that their failures and restarts can be explained.
+
+use std::collections::BTreeSet;
+
+use longhaul::engine::error::{ErrorCode, TaskError};
+use longhaul::engine::http::RestartReason;
+
+use super::faults::Fault;
+use super::origin::{DigestField, Kind, Reach, Resource};
+
+/// What the tasks of one resource have met so far.
+#[derive(Debug, Default)]
+pub struct Met {
+    pub faults: BTreeSet<Fault>,
+    pub statuses: BTreeSet<u16>,
+    pub changed: bool,
+    /// A request found that there is no such server, or that it may not be read.
+    pub unreachable: bool,
+    /// A request or body found the browser offline.
+    pub offline: bool,
+}
+
+impl Resource {
+    fn met(&self, faults: &[Fault]) -> bool {
+        faults.iter().any(|fault| self.met.faults.contains(fault))
+    }
+
+    /// Whether the server or the network gave reason for this failure.
+    pub fn explains_failure(&self, error: &TaskError) -> bool {
+        let met = |faults: &[Fault]| self.met(faults);
+        match error.code {
+            ErrorCode::HttpStatus | ErrorCode::Unauthorized => {
+                error.status.is_some_and(|status| self.met.statuses.contains(&status))
+            }
+            ErrorCode::Network => {
+                self.met.offline
+                    || self.met.unreachable
+                    || met(&[Fault::Cut, Fault::StalledBody, Fault::StalledHead, Fault::Unreachable])
+            }
+            ErrorCode::CorsBlocked => self.reach == Reach::Blocked || met(&[Fault::Unreachable, Fault::StalledHead]),
+            ErrorCode::CspBlocked => met(&[Fault::Forbidden]),
+            ErrorCode::LengthMismatch => met(&[Fault::Short, Fault::WrongTotal]),
+            ErrorCode::BodyTooLong => met(&[Fault::Long]),
+            ErrorCode::BadContentRange => {
+                let lies = [Fault::ShiftedRange, Fault::WrongTotal, Fault::Unsatisfiable, Fault::Multipart];
+                self.met.changed || met(&lies) || met(&[Fault::UnsatisfiableBare, Fault::LengthUntold, Fault::Gzip])
+            }
+            ErrorCode::DigestMismatch => self.explains_mismatch(),
+            ErrorCode::QuotaExceeded => met(&[Fault::NoSpace]),
+            _ => false,
+        }
+    }
+
+    fn explains_mismatch(&self) -> bool {
+        self.met.changed
+            || self.digest_field == DigestField::Wrong
+            || matches!(self.kind, Kind::OtherContent | Kind::OtherLength)
+            || self.met(&[Fault::Damaged, Fault::WrongDigest])
+    }
+
+    /// Whether the server gave reason to begin again.
+    pub fn explains_restart(&self, reason: RestartReason) -> bool {
+        let met = |faults: &[Fault]| self.met(faults);
+        match reason {
+            RestartReason::Changed => {
+                let lies = [Fault::WrongTotal, Fault::LengthUntold, Fault::Gzip, Fault::IgnoresRange];
+                self.met.changed || met(&lies) || self.kind != Kind::Primary
+            }
+            RestartReason::RangesRefused => {
+                let lies = [Fault::IgnoresRange, Fault::ShiftedRange, Fault::WrongTotal, Fault::Gzip];
+                let refusals = [Fault::Unsatisfiable, Fault::UnsatisfiableBare, Fault::Multipart];
+                self.met.changed || met(&lies) || met(&refusals) || !self.honours_ranges
+            }
+            // Only the task's own record can tell.
+            RestartReason::NotResumable => true,
+            RestartReason::DigestMismatch => self.explains_mismatch(),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! What must hold of the answers to calls.
+
+use longhaul::engine::error::{ErrorCode, TaskError};
+use longhaul::engine::id::{SessionId, TaskKey};
+use longhaul::engine::input::{Call, IfExists, TaskCall};
+use longhaul::engine::output::Answer;
+use longhaul::engine::resume_data;
+use longhaul::engine::task::{TaskSpec, TaskState};
+
+use super::stats::Group;
+use super::worker::Worker;
+use super::world::World;
+
+impl World {
+    /// A call is answered with what is durable, and refused only for a reason.
+    pub(super) fn check_reply(&mut self, worker: &mut Worker, call: &Call, result: &Result<Answer, TaskError>) {
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(error) => {
+                self.stats.count(Group::Page, error.code.as_str());
+                return self.check_refusal(worker, call, error);
+            }
+        };
+        self.stats.count(Group::Page, "answered");
+        match (call, answer) {
+            (Call::Open(record), Answer::Opened(version)) => self.check_opened(worker, &record.id, *version),
+            (Call::UpdateSession(id, _), Answer::Opened(version)) => self.check_opened(worker, id, *version),
+            (Call::Download { key, spec, if_exists, .. }, Answer::Download(snapshot, created)) => {
+                self.check_snapshot(snapshot);
+                let stored = self.model.tasks.get(key).expect("an accepted download is durable");
+                let is_own = stored.record.spec.call_token == spec.call_token;
+                assert_eq!(*created, is_own, "whether the call made the task");
+                let same_url = stored.record.spec.url() == spec.url();
+                let is_kept = (*if_exists == IfExists::Keep && same_url) || *if_exists == IfExists::Refresh;
+                assert!(is_own || is_kept, "a download was answered with another task");
+            }
+            (Call::ResumeFrom { key, spec, .. }, Answer::Download(snapshot, _)) => {
+                self.check_snapshot(snapshot);
+                let stored = self.model.tasks.get(key).expect("an accepted download is durable");
+                assert_eq!(stored.record.spec.call_token, spec.call_token, "answered with another task");
+                self.stats.count(Group::Engine, "resume data taken up");
+            }
+            (Call::DownloadAll { group, members, .. }, Answer::Accepted(new, counts)) => {
+                assert!(*new as usize <= members.len(), "more members were accepted than there are");
+                assert!(self.model.groups.contains_key(group), "an accepted group is durable");
+                for (task, _) in members {
+                    let key = TaskKey { session: group.session.clone(), task: task.clone() };
+                    let is_there = self.model.tasks.contains_key(&key) || self.model.released.contains(&key);
+                    assert!(is_there, "the accepted member {key:?} is not durable");
+                }
+                self.stats.count(Group::Engine, "batches accepted");
+                let _ = counts;
+            }
+            (Call::Task(key, wanted), answer) => self.check_task_answer(key, wanted, answer),
+            (Call::Bulk { .. }, Answer::Done(_)) => self.stats.count(Group::Engine, "bulk calls done"),
+            (Call::Group(group), Answer::Group(counts)) => {
+                self.stats.count(Group::Engine, "groups asked about");
+                let most = self.climate.tasks;
+                assert!(counts.total() <= most, "{group:?} has more members than there are tasks");
+            }
+            (Call::Select { session, filter, after, limit }, Answer::Tasks(tasks, next)) => {
+                let ids: Vec<_> = tasks.iter().map(|task| &task.record.key.task).collect();
+                assert!(ids.is_sorted() && ids.first().is_none_or(|first| after.as_ref().is_none_or(|at| *first > at)));
+                assert!(tasks.iter().all(|task| task.record.key.session == *session), "tasks of another session");
+                assert!(next.is_none() || ids.len() >= *limit as usize, "a page of tasks is short, but not the last");
+                let is_meant = |spec: &TaskSpec| {
+                    filter.group.as_ref().is_none_or(|group| spec.group.as_ref() == Some(group))
+                        && filter.tag.as_ref().is_none_or(|tag| spec.tag.as_ref() == Some(tag))
+                };
+                assert!(tasks.iter().all(|task| is_meant(&task.record.spec)), "tasks that the filter does not mean");
+            }
+            (Call::History { session, .. }, Answer::History(events)) => {
+                let seqs: Vec<u64> = events.iter().map(|event| event.seq).collect();
+                assert!(seqs.is_sorted_by(|newer, older| newer > older), "the history is not newest first");
+                let all = self.model.events.get(session);
+                assert!(seqs.iter().all(|seq| all.is_some_and(|all| all.contains_key(seq))), "an event never stored");
+            }
+            (call, answer) => panic!("{call:?} was answered with {answer:?}"),
+        }
+    }
+
+    fn check_opened(&mut self, worker: &mut Worker, id: &SessionId, version: u32) {
+        let stored = self.model.sessions.get(id).expect("an open session is durable");
+        let is_stored = stored.configuration.version >= version;
+        assert!(is_stored, "a session is open with version {version}, but stored is {stored:?}");
+        worker.sessions.entry(id.clone()).or_insert_with(|| stored.clone());
+        let told = self.model.told_versions.entry(id.clone()).or_default();
+        *told = (*told).max(version);
+    }
+
+    fn check_task_answer(&mut self, key: &TaskKey, wanted: &TaskCall, answer: &Answer) {
+        match (wanted, answer) {
+            (TaskCall::Chunk(_), Answer::Chunk(file, _)) => {
+                let stored = self.model.tasks.get(key).expect("a file is of a durable task");
+                if let Some(previous) = &stored.progress.previous {
+                    self.stats.count(Group::Engine, "old files read during a refresh");
+                    return assert_eq!((previous.body, previous.length), (file.body, file.length));
+                }
+                assert_eq!(stored.record.state, TaskState::Completed, "a file that is not complete");
+                assert_eq!((stored.progress.body, stored.progress.received.len()), (file.body, file.length));
+            }
+            (TaskCall::Release, Answer::Released) => {
+                assert!(!self.model.tasks.contains_key(key), "{key:?} was released, but is there");
+            }
+            (TaskCall::Cancel { keep: true } | TaskCall::ResumeData, Answer::ResumeData(snapshot, data)) => {
+                self.check_snapshot(snapshot);
+                let Some(data) = data else { return };
+                self.stats.count(Group::Engine, "resume data given");
+                let claim = resume_data::read(data).expect("resume data can be read");
+                let stored = self.model.tasks.get(key);
+                let names_it = stored.is_none_or(|stored| stored.progress.resume_data.as_ref() == Some(data));
+                assert!(names_it, "resume data that is not stored with its task");
+                let is_known = self.storage.has_body(claim.body);
+                assert!(is_known || self.model.is_sweeping(claim.body), "resume data names nothing");
+            }
+            (wanted, Answer::Task(snapshot)) => {
+                self.check_snapshot(snapshot);
+                let state = &self.model.tasks[key].record.state;
+                let is_done = match wanted {
+                    TaskCall::Pause => !state.is_active(),
+                    TaskCall::Cancel { keep: false } => state.has_ended(),
+                    TaskCall::Resume => !matches!(state, TaskState::Paused | TaskState::Failed(_)),
+                    TaskCall::Get | TaskCall::Update(_) | TaskCall::Authorize { .. } => true,
+                    _ => false,
+                };
+                assert!(is_done, "{wanted:?} of {key:?} was answered, but it is {state:?}");
+            }
+            (wanted, answer) => panic!("{wanted:?} was answered with {answer:?}"),
+        }
+    }
+
+    fn check_refusal(&mut self, worker: &Worker, call: &Call, error: &TaskError) {
+        let storage = &self.storage;
+        let session = session_of(call);
+        let is_right = match (call, error.code) {
+            (_, ErrorCode::Storage) => storage.has_failed,
+            (_, ErrorCode::QuotaExceeded) => storage.has_hit_quota,
+            (Call::Open(record), ErrorCode::VersionTooLow) => {
+                let stored = self.model.sessions.get(&record.id);
+                stored.is_some_and(|stored| stored.configuration.version > record.configuration.version)
+            }
+            (Call::Open(_), _) => false,
+            (_, ErrorCode::SessionNotOpen) => !worker.sessions.contains_key(session),
+            (
+                Call::Download { secrets, .. } | Call::ResumeFrom { secrets, .. },
+                ErrorCode::AuthorizationNotDurable,
+            ) => !secrets.is_empty() && self.climate.hook == 0,
+            (Call::Download { key, spec, if_exists, .. }, code) => {
+                let stored = self.model.tasks.get(key).map(|task| &task.record.spec);
+                let is_other = stored.is_some_and(|stored| stored.call_token != spec.call_token);
+                let other_url = stored.is_some_and(|stored| stored.url() != spec.url());
+                is_other
+                    && match code {
+                        ErrorCode::TaskExists => *if_exists == IfExists::Error,
+                        ErrorCode::IdInUse => *if_exists == IfExists::Keep && other_url,
+                        _ => false,
+                    }
+            }
+            (Call::ResumeFrom { data, .. }, ErrorCode::ResumeDataInvalid) => {
+                self.stats.count(Group::Engine, "resume data invalid");
+                resume_data::read(data).is_err()
+            }
+            (Call::ResumeFrom { .. }, ErrorCode::ResumeDataStale) => {
+                self.stats.count(Group::Engine, "resume data stale");
+                true
+            }
+            (Call::ResumeFrom { key, .. }, ErrorCode::TaskExists) => self.model.tasks.contains_key(key),
+            (Call::DownloadAll { .. }, ErrorCode::IdInUse) => true,
+            (Call::Task(key, _), ErrorCode::TaskNotFound) => !self.model.tasks.contains_key(key),
+            (Call::Task(key, wanted), ErrorCode::NotFinished) => {
+                let state = self.model.tasks.get(key).map(|task| &task.record.state);
+                match wanted {
+                    TaskCall::Release => state.is_some_and(|state| !state.has_ended()),
+                    TaskCall::Chunk(_) => state.is_some_and(|state| *state != TaskState::Completed),
+                    _ => false,
+                }
+            }
+            _ => false,
+        };
+        assert!(is_right, "{call:?} was refused for no reason: {error:?}");
+    }
+}
+
+/// The session that a call is about.
+fn session_of(call: &Call) -> &SessionId {
+    match call {
+        Call::Open(record) => &record.id,
+        Call::Download { key, .. } | Call::ResumeFrom { key, .. } | Call::Task(key, _) => &key.session,
+        Call::DownloadAll { group, .. } | Call::Group(group) => &group.session,
+        Call::UpdateSession(session, _)
+        | Call::Select { session, .. }
+        | Call::Bulk { session, .. }
+        | Call::History { session, .. } => session,
+    }
+}

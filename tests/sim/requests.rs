@@ -1,0 +1,196 @@
+//! What must hold of requests and reads, at the moment the engine asks for them.
+
+use longhaul::engine::http::Representation;
+use longhaul::engine::id::{EffectId, TaskKey};
+use longhaul::engine::output::FetchRequest;
+use longhaul::engine::schedule::MAX_CONNECTIONS;
+use longhaul::engine::task::{Task, WaitReason};
+use longhaul::integrity::HashState;
+use longhaul::store::{Value, Write};
+
+use super::content::Chunk;
+use super::stats::Group;
+use super::worker::{Meter, Worker};
+use super::world::World;
+
+/// The smallest read that a bandwidth limit leads to.
+const SMALLEST_READ: u64 = 16 << 10;
+
+impl World {
+    /// A request asks for bytes that are missing and that nobody else is fetching, and only for what may be fetched now.
+    pub(super) fn check_fetch(&mut self, worker: &Worker, key: &TaskKey, request: &FetchRequest) {
+        self.check_headers(request);
+        self.check_connections(worker, key, &request.url);
+        if !self.is_newest(worker) {
+            return;
+        }
+        let task = self.model.tasks.get(key).expect("only durable tasks are fetched");
+        assert!(task.record.state.is_active(), "{key:?} is fetched, but is {:?}", task.record.state);
+        let spec = &task.record.spec;
+        assert!(spec.sources.iter().any(|source| source.url == request.url), "a URL that {key:?} does not have");
+        let blocked = self.blocks(worker, task);
+        assert!(blocked.is_none(), "{key:?} is fetched, but has to wait: {blocked:?}");
+        let (received, kept) = (&task.progress.received, task.progress.representation.as_ref());
+        let others: Vec<_> = worker.live_attempts().filter(|attempt| attempt.key == *key).collect();
+        assert!((others.len() as u32) < spec.policy.max_segments.max(1), "{key:?} has too many segments");
+        match request.range {
+            Some((start, end)) => {
+                let wanted = start..end.unwrap_or(u64::MAX);
+                let double = received.iter().find(|range| range.start < wanted.end && wanted.start < range.end);
+                assert!(double.is_none(), "{key:?} asks for {wanted:?}, of which {double:?} is durable");
+            }
+            None => assert!(received.is_empty() && others.is_empty(), "{key:?} asks for everything"),
+        }
+        if request.range.is_some_and(|(start, _)| start > 0) && others.is_empty() {
+            assert!(kept.is_some_and(Representation::is_resumable), "{key:?} continues what cannot be continued");
+            self.stats.count(Group::Engine, "resumed attempts");
+        }
+        self.stats.count(Group::Engine, if others.is_empty() { "first segments" } else { "further segments" });
+        if let Some((start, _)) = request.range.filter(|_| !others.is_empty()) {
+            let is_tail = others.iter().any(|other| {
+                other.range.is_some_and(|(from, end)| from <= start && start < end.unwrap_or(u64::MAX))
+            });
+            if is_tail {
+                self.stats.count(Group::Engine, "tail donated");
+            }
+        }
+        if let Some(tag) = &request.if_range {
+            let is_ours = kept.is_none_or(|kept| {
+                kept.etag.as_ref() == Some(tag) || kept.last_modified.as_ref() == Some(tag)
+            });
+            assert!(is_ours && !tag.starts_with("W/"), "If-Range {tag} is not strong, or not that of what is kept");
+            assert!(self.origin.find(&request.url).same_origin, "If-Range across origins needs a preflight");
+        }
+        if request.if_none_match.is_some() || request.if_modified_since.is_some() {
+            assert!(self.origin.find(&request.url).same_origin, "a condition across origins needs a preflight");
+            self.stats.count(Group::Engine, "conditional requests");
+        }
+    }
+
+    /// Why a task may not be fetched now, as far as the worker was told.
+    pub(super) fn blocks(&self, worker: &Worker, task: &Task) -> Option<WaitReason> {
+        let policy = &task.record.spec.policy;
+        let limits = &worker.sessions.get(&task.record.key.session)?.configuration.limits;
+        let metered = worker.metered();
+        let says = |wanted, of: fn(&longhaul::engine::policy::Conditions) -> Option<bool>| {
+            worker.told.values().any(|told| of(told) == Some(wanted))
+        };
+        let is_good = (says(true, |told| told.idle) || says(true, |told| told.charging) || says(false, |told| told.metered))
+            && !says(false, |told| told.idle)
+            && metered != Some(true);
+        let may_wait = policy.discretionary_until.is_some_and(|until| until > worker.time(self.now));
+        if !(policy.metered && limits.metered) && metered == Some(true) {
+            Some(WaitReason::Metered)
+        } else if !(policy.unknown_network && limits.unknown_network) && metered.is_none() {
+            Some(WaitReason::UnknownNetwork)
+        } else if may_wait && !is_good {
+            Some(WaitReason::Discretionary)
+        } else {
+            None
+        }
+    }
+
+    /// Headers go to the origin that they were given for, and to no other.
+    fn check_headers(&mut self, request: &FetchRequest) {
+        let origin = self.origin.find(&request.url).origin();
+        for (_, value) in &request.headers {
+            let of = value.split(' ').nth(1);
+            assert_eq!(of, Some(origin.as_str()), "a header is told to another origin");
+            self.stats.count(Group::Engine, "requests with a token");
+        }
+    }
+
+    /// Secrets are never stored.
+    pub(super) fn check_secrets(&self, writes: &[Write<Chunk>]) {
+        const SECRET: &[u8] = b"secret ";
+        for write in writes {
+            if let Write::Put { value: Value::Bytes(bytes), table, .. } = write {
+                let is_told = bytes.windows(SECRET.len()).any(|bytes| bytes == SECRET);
+                assert!(!is_told, "a secret was stored in {table:?}");
+                let is_told = bytes.windows(10).any(|bytes| bytes == b"key=hidden");
+                assert!(!is_told, "the query of a redirect was stored in {table:?}");
+            }
+        }
+    }
+
+    /// Connections stay within the limits of the host, the session and the worker.
+    fn check_connections(&self, worker: &Worker, key: &TaskKey, url: &str) {
+        let Some(session) = worker.sessions.get(&key.session) else { return };
+        let limits = &session.configuration.limits;
+        let host = url.split('/').nth(2).unwrap_or_default();
+        let all = worker.live_attempts().count() as u32;
+        assert!(all < MAX_CONNECTIONS, "a worker has more than {MAX_CONNECTIONS} connections");
+        let of_host = worker.live_attempts().filter(|attempt| attempt.host == host).count() as u32;
+        let most = if worker.is_watched() { limits.max_per_host_visible } else { limits.max_per_host_hidden };
+        assert!(of_host < most, "{host} has more than {most} connections");
+        let mut keys: Vec<&TaskKey> =
+            worker.live_attempts().map(|attempt| &attempt.key).filter(|other| other.session == key.session).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let is_more = !keys.contains(&key) && keys.len() as u32 >= limits.max_concurrent_tasks;
+        assert!(!is_more, "a session runs more than {} tasks", limits.max_concurrent_tasks);
+    }
+
+    /// A read takes the next bytes, one buffer at a time, and never bytes that are durable or being read by another.
+    pub(super) fn check_read(
+        &self,
+        worker: &Worker,
+        id: EffectId,
+        offset: u64,
+        up_to_bytes: u64,
+        hash: Option<&HashState>,
+    ) {
+        let attempt = worker.attempts.get(&id).filter(|attempt| !attempt.is_aborted);
+        let attempt = attempt.expect("only live attempts are read");
+        assert!(attempt.head.is_none(), "a body is read before its head has come");
+        assert!(attempt.wish.is_none(), "an attempt has two reads at a time");
+        assert!(up_to_bytes > 0, "a read of nothing");
+        let held = worker.buffers.values().filter(|buffer| buffer.attempt == id).count();
+        assert_eq!(held, 0, "an attempt reads on although a buffer is ready");
+        let at = attempt.body.start + attempt.body.consumed;
+        assert_eq!(at, offset, "a read is taken for other bytes than it will bring");
+        assert!(hash.is_none_or(|hash| hash.hashed_bytes() == offset), "a hash goes on at the wrong byte");
+        // The last byte may only be there to find a body that is too long.
+        let wanted = offset..(offset + up_to_bytes - 1).max(offset + 1);
+        let double = worker.live_attempts().find(|other| {
+            let is_other = other.key == attempt.key && !std::ptr::eq(*other, attempt) && other.head.is_none();
+            is_other && other.claimed.start < wanted.end && wanted.start < other.claimed.end.saturating_sub(1)
+        });
+        assert!(double.is_none(), "{:?} reads {wanted:?} twice: {double:?}", attempt.key);
+        if self.is_newest(worker)
+            && let Some(task) = self.model.tasks.get(&attempt.key)
+        {
+            let received = &task.progress.received;
+            let double = received.iter().find(|range| range.start < wanted.end && wanted.start < range.end);
+            assert!(double.is_none(), "{:?} reads {wanted:?}, of which {double:?} is durable", attempt.key);
+            if let Some(pieces) = &task.record.spec.proof.pieces {
+                let is_inside = pieces.piece_of(offset) == pieces.piece_of(wanted.end - 1);
+                assert!(is_inside, "a read of {wanted:?} goes over the end of a piece");
+            }
+        }
+    }
+
+    /// Over any time, a task brings no more than its limit allows, but for one read of each connection.
+    pub(super) fn check_pace(&mut self, number: u64, key: &TaskKey, len: u64, up_to_bytes: u64) {
+        let now = self.now;
+        let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else { return };
+        let limit = self.model.tasks.get(key).and_then(|task| task.record.spec.policy.max_bytes_per_second);
+        let Some(limit) = limit else {
+            worker.meters.remove(key);
+            return;
+        };
+        let meter = worker.meters.entry(key.clone()).or_insert(Meter { since: now, bytes: 0, limit });
+        if meter.limit != limit {
+            *meter = Meter { since: now, bytes: 0, limit };
+        }
+        let most = (limit / 2).max(SMALLEST_READ);
+        if up_to_bytes > most {
+            // It began before the limit was set.
+            return;
+        }
+        let allowed = limit * (now - meter.since) / 1_000 + most * 6;
+        meter.bytes += len;
+        assert!(meter.bytes <= allowed, "{key:?} took {} bytes although {allowed} are allowed", meter.bytes);
+        self.stats.count(Group::Engine, "reads within a limit");
+    }
+}

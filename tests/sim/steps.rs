@@ -1,0 +1,275 @@
+//! One commit's change to one task: which changes are right, and what explains them.
+
+use std::collections::BTreeMap;
+
+use longhaul::engine::RangeSet;
+use longhaul::engine::error::ErrorCode;
+use longhaul::engine::group::{GroupKey, GroupRecord};
+use longhaul::engine::http::Resumability;
+use longhaul::engine::id::{BodyId, TaskKey};
+use longhaul::engine::input::{Call, TaskCall};
+use longhaul::engine::output::Change;
+use longhaul::engine::request::Source;
+use longhaul::engine::resume_data::Detached;
+use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskSpec, TaskState};
+
+use super::driver::verb;
+use super::origin::{Origin, Resource};
+use super::storage::Storage;
+
+/// One commit's change to one task.
+pub struct Step<'a> {
+    pub key: &'a TaskKey,
+    pub before: Option<&'a Task>,
+    pub after: Option<&'a Task>,
+    pub event: Option<&'a TaskEvent>,
+    pub calls: &'a [Call],
+    pub changes: &'a [Change],
+    pub groups: &'a BTreeMap<GroupKey, GroupRecord>,
+    pub detached: &'a BTreeMap<BodyId, (Detached, u64)>,
+}
+
+impl Step<'_> {
+    pub fn check(&self, origin: &Origin, storage: &Storage, time: u64) {
+        let is_own = self.event.is_none_or(|event| {
+            matches!(&event.subject, longhaul::engine::task::Subject::Task(task) if *task == self.key.task)
+        });
+        assert!(is_own, "an event of another task: {:?}", self.event);
+        match (self.before, self.after) {
+            (Some(before), Some(after)) if before.record.spec.call_token == after.record.spec.call_token => {
+                assert_eq!(
+                    before.record.created_at, after.record.created_at,
+                    "one call made its task twice: {:?}",
+                    self.key
+                );
+                self.check_spec(&before.record.spec, &after.record.spec);
+                self.check_state(before, after, origin, storage, time);
+                self.check_progress(before, after, origin);
+            }
+            (_, Some(after)) => self.check_created(after),
+            (Some(before), None) => {
+                assert!(before.record.state.has_ended(), "a task was deleted before it ended");
+                self.require(&[TaskCall::Release]);
+            }
+            (None, None) => panic!("a task was deleted that does not exist: {:?}", self.key),
+        }
+    }
+
+    fn is_asked(&self, wanted: impl Fn(&TaskCall) -> bool) -> bool {
+        self.calls.iter().any(|call| match call {
+            Call::Task(key, call) => key == self.key && wanted(call),
+            Call::Bulk { session, action, .. } => *session == self.key.session && wanted(&verb(*action)),
+            _ => false,
+        })
+    }
+
+    fn require(&self, any_of: &[TaskCall]) {
+        let is_asked = self.is_asked(|call| any_of.contains(call));
+        assert!(is_asked, "{any_of:?} happened to {:?}, but no open call asks for it", self.key);
+    }
+
+    /// What a task is changes only as a call says.
+    fn check_spec(&self, old: &TaskSpec, new: &TaskSpec) {
+        if old == new {
+            return;
+        }
+        let is_updated = self.is_asked(|call| {
+            matches!(call, TaskCall::Update(patch)
+                if TaskSpec { policy: old.policy.patched(patch), ..old.clone() } == *new)
+        });
+        let is_authorized = self.is_asked(|call| {
+            let TaskCall::Authorize { source, headers, .. } = call else { return false };
+            let first: Option<&Source> = source.as_ref().or(old.sources.first());
+            let mut request = old.request.clone();
+            (request.headers, request.has_secrets) = (new.request.headers.clone(), new.request.has_secrets);
+            let mut sources = old.sources.clone();
+            sources[0] = first.cloned().expect("every task has a source");
+            let is_theirs = new.request.headers.is_empty()
+                || new.request.headers == old.request.headers
+                || headers.as_ref() == Some(&new.request.headers);
+            is_theirs && TaskSpec { request, sources, ..old.clone() } == *new
+        });
+        assert!(is_updated || is_authorized, "a task's specification changed from {old:?} to {new:?}");
+    }
+
+    fn check_created(&self, after: &Task) {
+        let spec = &after.record.spec;
+        let is_asked = self.calls.iter().any(|call| match call {
+            Call::Download { spec: wanted, .. } | Call::ResumeFrom { spec: wanted, .. } => wanted == spec,
+            Call::DownloadAll { members, .. } => members.iter().any(|(_, wanted)| wanted == spec),
+            _ => false,
+        });
+        assert!(is_asked, "a task was made that no open call asks for: {:?}", after.record);
+        assert!(after.record.state.is_active(), "a new task is not active");
+        assert!(self.event.is_none(), "a new task has an event");
+        let progress = &after.progress;
+        if let Some(previous) = &progress.previous {
+            let old = self.before.expect("a refresh is of a file that is there");
+            assert_eq!(old.record.state, TaskState::Completed, "a refresh of an unfinished file");
+            assert_eq!((previous.body, previous.length), (old.progress.body, old.progress.received.len()));
+        }
+        if !progress.received.is_empty() {
+            let (left, _) = self.detached.get(&progress.body).expect("a new task has bytes that nobody left");
+            assert_eq!(left.received, progress.received, "a new task has other bytes than were left");
+        }
+    }
+
+    fn check_state(&self, before: &Task, after: &Task, origin: &Origin, storage: &Storage, time: u64) {
+        use TaskState::{Active, Cancelled, Completed, Failed, Paused};
+        let is_member = after.record.spec.group.is_some();
+        let kind = self.event.map(|event| &event.kind);
+        let expect = |wanted: &EventKind| {
+            let is_right = if is_member { kind.is_none() } else { kind == Some(wanted) };
+            assert!(is_right, "{wanted:?} of {:?} has the event {kind:?}", self.key);
+        };
+        let cancels = [TaskCall::Cancel { keep: false }, TaskCall::Cancel { keep: true }];
+        match (&before.record.state, &after.record.state) {
+            (Active { .. }, Active { .. }) => {
+                let is_right = matches!(kind, None | Some(EventKind::Restarted(_)));
+                assert!(is_right, "an active task has the event {kind:?}");
+            }
+            (Active { .. }, Paused) => self.require(&[TaskCall::Pause]),
+            (Paused | Failed(_), Active { .. }) => self.require(&[TaskCall::Resume]),
+            (Paused, Paused) | (Failed(_), Failed(_)) | (Completed, Completed) | (Cancelled, Cancelled) => {
+                assert!(kind.is_none(), "a task that is not active has an event");
+            }
+            (Active { .. } | Paused, Completed) if before.progress.previous.is_some() => {
+                self.check_refreshed(before, after);
+            }
+            (Active { .. } | Paused, Cancelled) => {
+                let fails_together = after.record.spec.group.clone().is_some_and(|group| {
+                    let key = GroupKey { session: self.key.session.clone(), group };
+                    self.groups.get(&key).is_some_and(|record| record.fails_together)
+                });
+                if !fails_together {
+                    self.require(&cancels);
+                }
+                expect(&EventKind::Cancelled);
+                assert!(after.progress.received.is_empty(), "a cancelled task has bytes");
+            }
+            (Active { .. }, Completed) => {
+                let length = after.progress.received.len();
+                expect(&EventKind::Completed { bytes: length });
+                assert!(after.progress.received.is_exactly(length), "completed with holes");
+            }
+            (Active { .. }, Failed(error)) => {
+                expect(&EventKind::Failed(error.clone()));
+                self.check_failure(after, error, origin, storage, time);
+            }
+            (before, after) => panic!("{:?} went from {before:?} to {after:?}", self.key),
+        }
+    }
+
+    /// A refresh ends with the new file, or with the old one.
+    fn check_refreshed(&self, before: &Task, after: &Task) {
+        let kind = self.event.map(|event| &event.kind);
+        let previous = before.progress.previous.as_ref().expect("seen by the caller");
+        assert!(after.progress.previous.is_none(), "a completed task keeps an old file");
+        if after.progress.body == previous.body {
+            assert!(after.progress.received.is_exactly(previous.length), "the old file is not whole");
+            let is_right = matches!(kind, None | Some(EventKind::NotModified | EventKind::RefreshFailed(_)));
+            assert!(is_right, "the old file stays with {kind:?}");
+            let is_cancelled = self.is_asked(|call| matches!(call, TaskCall::Cancel { .. }));
+            assert!(kind.is_some() || is_cancelled || after.record.spec.group.is_some(), "a refresh ended without event");
+        } else {
+            let length = after.progress.received.len();
+            assert!(after.progress.received.is_exactly(length), "completed with holes");
+            let is_killed = self.changes.iter().any(|change| matches!(change, Change::KillBody(body) if *body == previous.body));
+            assert!(is_killed, "the old file was neither kept nor dropped");
+        }
+    }
+
+    fn check_failure(
+        &self,
+        after: &Task,
+        error: &longhaul::engine::error::TaskError,
+        origin: &Origin,
+        storage: &Storage,
+        time: u64,
+    ) {
+        let spec = &after.record.spec;
+        let by_servers = || origin.family(spec.url()).any(|resource| resource.explains_failure(error));
+        let is_explained = match error.code {
+            ErrorCode::QuotaExceeded => storage.has_hit_quota || by_servers(),
+            ErrorCode::Storage => storage.has_failed,
+            ErrorCode::TimedOut => {
+                let limit = spec.policy.resource_timeout_ms;
+                limit.is_some_and(|limit| after.record.created_at.after(limit).0 <= time)
+            }
+            ErrorCode::DigestMismatch => by_servers() || is_promised_wrongly(spec, origin),
+            _ => by_servers(),
+        };
+        assert!(is_explained, "nothing explains that {:?} failed with {error:?}", self.key);
+    }
+
+    fn check_progress(&self, before: &Task, after: &Task, origin: &Origin) {
+        let (old, new) = (&before.progress, &after.progress);
+        let is_asked_to_give_up = self.is_asked(|call| *call == TaskCall::ResumeData);
+        let is_cancelled = after.record.state == TaskState::Cancelled;
+        if new.body != old.body && old.previous.as_ref().is_some_and(|previous| previous.body == new.body) {
+            return;
+        }
+        if new.body != old.body && is_asked_to_give_up && self.event.is_none() {
+            assert!(new.received.is_empty(), "bytes were given up and kept");
+            let is_detached = self.changes.iter().any(
+                |change| matches!(change, Change::DetachBody(left, _) if left.body == old.body && left.received == old.received),
+            );
+            let kept = old.representation.as_ref().is_some_and(|kept| kept.is_resumable());
+            return assert!(is_detached || !kept, "bytes were given up to nobody");
+        }
+        if new.restarts == old.restarts {
+            assert_eq!(old.body, new.body, "another body without a restart");
+            let is_restart = matches!(self.event.map(|event| &event.kind), Some(EventKind::Restarted(_)));
+            assert!(!is_restart, "the event of a restart without one");
+            let is_kept = is_cancelled || is_subset(&old.received, &new.received) || self.is_repair(old.body);
+            return assert!(
+                is_kept,
+                "progress fell without a restart: {:?} to {:?}",
+                old.received, new.received
+            );
+        }
+        assert_eq!(old.restarts + 1, new.restarts, "a restart that is not counted");
+        assert_ne!(old.body, new.body, "a restart into the same body");
+        assert!(new.received.is_empty(), "bytes survived a restart");
+        let reason = match self.event.map(|event| &event.kind) {
+            Some(EventKind::Restarted(reason)) => *reason,
+            _ => {
+                let has_failed = matches!(after.record.state, TaskState::Failed(_));
+                let is_silent = before.record.spec.group.is_some() || has_failed;
+                return assert!(is_silent, "a restart without its event");
+            }
+        };
+        let is_repair = reason == longhaul::engine::http::RestartReason::DigestMismatch;
+        assert!(is_repair || !old.received.is_empty(), "a restart of a task without bytes");
+        let kept = old.representation.as_ref().map(|kept| kept.resumability);
+        let is_explained = match kept {
+            _ if is_repair => true,
+            Some(Resumability::RestartOnly | Resumability::SizeUnknown) | None => true,
+            Some(_) => origin.family(before.record.spec.url()).any(|resource| resource.explains_restart(reason)),
+        };
+        assert!(is_explained, "nothing explains that {:?} restarted: {reason:?}", self.key);
+    }
+
+    /// Whether the commit drops a piece whose digest was wrong.
+    fn is_repair(&self, body: BodyId) -> bool {
+        self.changes.iter().any(|change| matches!(change, Change::DeleteChunks { body: of, .. } if *of == body))
+    }
+}
+
+/// Whether the app's digests are not those of all that the servers have.
+fn is_promised_wrongly(spec: &TaskSpec, origin: &Origin) -> bool {
+    let versions = origin.family(spec.url()).flat_map(|resource: &Resource| &resource.versions);
+    let proof = &spec.proof;
+    versions.into_iter().any(|version| {
+        let by_digest = proof
+            .expected
+            .as_ref()
+            .is_some_and(|expected| !expected.matches(&version.digest(expected.algorithm())));
+        by_digest || proof.pieces.as_ref().is_some_and(|pieces| !super::specs::are_pieces_of(pieces, version))
+    })
+}
+
+/// Whether all of `part` is in `whole`.
+pub fn is_subset(part: &RangeSet, whole: &RangeSet) -> bool {
+    part.iter().all(|part| whole.iter().any(|whole| whole.start <= part.start && part.end <= whole.end))
+}
