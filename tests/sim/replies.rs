@@ -141,10 +141,9 @@ impl World {
             }
             (Call::Open(_), _) => false,
             (_, ErrorCode::SessionNotOpen) => !worker.sessions.contains_key(session),
-            (
-                Call::Download { secrets, .. } | Call::ResumeFrom { secrets, .. },
-                ErrorCode::AuthorizationNotDurable,
-            ) => !secrets.is_empty() && self.climate.hook == 0,
+            (Call::Download { secrets, .. } | Call::ResumeFrom { secrets, .. }, ErrorCode::AuthorizationNotDurable) => {
+                !secrets.is_empty() && self.climate.hook == 0
+            }
             (Call::Download { key, spec, if_exists, .. }, code) => {
                 let stored = self.model.tasks.get(key).map(|task| &task.record.spec);
                 let is_other = stored.is_some_and(|stored| stored.call_token != spec.call_token);
