@@ -221,6 +221,17 @@ impl Engine {
         }
     }
 
+    /// Something may have become of a member, or not: only storage knows how many are in which state.
+    pub(super) fn count_again(&mut self, record: &TaskRecord) {
+        let Some(group) = record.spec.group.clone() else { return };
+        let key = GroupKey { session: record.key.session.clone(), group };
+        if let Some(group) = self.groups.get_mut(&key) {
+            group.counts = None;
+            group.is_news = true;
+            group.is_miscounted |= group.is_counting;
+        }
+    }
+
     /// Counts, shows and ends groups.
     pub(super) fn tend_groups(&mut self) {
         let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
