@@ -8,7 +8,7 @@ use super::id::{ClientId, SessionId, TaskKey};
 use super::input::TaskCall;
 use super::output::{AuthorizationNeed, Change, Output};
 use super::request::{Header, Source, without_query};
-use super::slot::Asker;
+use super::slot::{Asker, Queued, Staged};
 use super::task::{Task, TaskState, WaitReason};
 
 /// After how long a task tries by itself: the user may have signed in again, which changes a cookie.
@@ -81,6 +81,7 @@ impl Engine {
         (headers, persist, source): (Option<Vec<Header>>, bool, Option<Source>),
     ) {
         let call = TaskCall::Authorize { headers: headers.clone(), persist, source: source.clone() };
+        let mut secrets = None;
         let spec = &mut task.record.spec;
         let moves = source.as_ref().is_some_and(|source| spec.sources.first() != Some(source));
         if let (Some(source), Some(first)) = (source, spec.sources.first_mut()) {
@@ -88,7 +89,7 @@ impl Engine {
                 // What was given for one origin is not told to another.
                 spec.request.headers.clear();
                 spec.request.has_secrets = false;
-                self.secrets.remove(key);
+                secrets = Some(Vec::new());
             }
             *first = source;
         }
@@ -96,12 +97,14 @@ impl Engine {
             Some(headers) if persist => {
                 spec.request.headers = headers;
                 spec.request.has_secrets = false;
-                self.secrets.remove(key);
+                secrets = Some(Vec::new());
             }
             Some(headers) => {
                 spec.request.has_secrets = !headers.is_empty();
-                self.secrets.insert(key.clone(), headers);
+                secrets = Some(headers);
             }
+            // Who was asked has given all there is to give: without this it would be asked again at once, for ever.
+            None if !self.secrets.contains_key(key) => spec.request.has_secrets = false,
             None => {}
         }
         let mut changes = Vec::new();
@@ -115,7 +118,14 @@ impl Engine {
         }
         changes.push(Change::PutTask(task.record.clone()));
         changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
-        self.commit_verb(key, asker, call, Some(task), None, changes);
+        let staged = Staged {
+            task: Some(task),
+            event: None,
+            call: Some((asker, Queued::Task(call))),
+            leaves_dead_body: false,
+            secrets,
+        };
+        self.commit_task(key, staged, changes);
     }
 }
 

@@ -203,7 +203,7 @@ impl Engine {
     ) {
         let event = event.and_then(|kind| self.new_task_event(&task.record, kind));
         let leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
-        self.commit_task(key, Staged { task: Some(task), event, call: None, leaves_dead_body }, changes);
+        self.commit_task(key, Staged { task: Some(task), event, call: None, leaves_dead_body, secrets: None }, changes);
     }
 }
 

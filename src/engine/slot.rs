@@ -168,4 +168,6 @@ pub struct Staged {
     pub call: Option<(Asker, Queued)>,
     /// Whether it leaves a dead body behind.
     pub leaves_dead_body: bool,
+    /// Headers that are not stored and take the place of those before: they must not meet the URL that was before.
+    pub secrets: Option<Vec<Header>>,
 }

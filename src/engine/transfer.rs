@@ -123,7 +123,9 @@ impl Engine {
     fn start_attempt(&mut self, key: &TaskKey, task: &Task, source: usize, segment: (u64, Option<u64>)) {
         let secrets = self.secrets.get(key).map_or(&[] as &[Header], Vec::as_slice);
         let Some(slot) = self.slots.get_mut(key) else { return };
-        let request = fetch_request(&task.record.spec, &task.progress, slot.known(), secrets, source, segment);
+        let is_own = task.record.spec.sources.get(source).is_some_and(|source| source.origin == self.origin);
+        let asked = (source, segment, is_own);
+        let request = fetch_request(&task.record.spec, &task.progress, slot.known(), secrets, asked);
         let range = request.range.map(|(start, end)| AskedRange { start, end });
         let conditional = request.if_none_match.is_some() || request.if_modified_since.is_some();
         let asked = Request { range, if_range: request.if_range.is_some(), conditional };
@@ -141,8 +143,7 @@ fn fetch_request(
     progress: &Progress,
     known: Option<&Representation>,
     secrets: &[Header],
-    source: usize,
-    (start, end): (u64, Option<u64>),
+    (source, (start, end), is_own): (usize, (u64, Option<u64>), bool),
 ) -> FetchRequest {
     let (Some(first), Some(from)) = (spec.sources.first(), spec.sources.get(source)) else {
         return FetchRequest::default();
@@ -152,7 +153,8 @@ fn fetch_request(
     let range = (!progress.without_range).then_some((start, end));
     // A redirect to another origin makes the field need a preflight, which looks like a broken network: after one
     // lost attempt the next goes without.
-    let may_condition = source == 0 && progress.lost.is_multiple_of(2);
+    // Across origins it would need one anyway, whatever origin the bytes at hand came from.
+    let may_condition = source == 0 && is_own && progress.lost.is_multiple_of(2);
     let previous = progress.previous.as_ref().map(|previous| &previous.representation);
     let previous = previous.filter(|previous| known.is_none() && may_condition && previous.same_origin);
     let request = &spec.request;

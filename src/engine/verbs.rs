@@ -6,7 +6,7 @@ use super::id::{BodyId, TaskKey};
 use super::input::{IfExists, Loaded, StoreFailure, TaskCall};
 use super::output::{Answer, Change, FileLocation, Output, Query};
 use super::policy::PolicyPatch;
-use super::request::Header;
+use super::request::{Header, without_query};
 use super::resume_data::{self, Claim, Detached};
 use super::slot::{Asker, Queued, Staged};
 use super::task::{EventKind, Kept, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason};
@@ -45,6 +45,10 @@ impl Engine {
                 self.drop_attempts(key);
                 let killed = bodies(&task).into_iter().map(Change::KillBody).collect();
                 return self.create(key, asker, (spec, secrets, if_exists), None, killed);
+            }
+            IfExists::Refresh if without_query(task.record.spec.url()) != without_query(spec.url()) => {
+                // Validators say nothing about another URL.
+                Some(ErrorCode::IdInUse)
             }
             IfExists::Refresh if task.record.state == TaskState::Completed => {
                 return self.refresh(key, asker, (spec, secrets, if_exists), task);
@@ -92,12 +96,10 @@ impl Engine {
             Change::PutTask(task.record.clone()),
             Change::PutProgress(key.clone(), task.progress.clone()),
         ]);
-        self.secrets.remove(key);
-        if !secrets.is_empty() {
-            self.secrets.insert(key.clone(), secrets.clone());
-        }
+        let given = Some(secrets.clone());
         let call = Some((asker, Queued::Download(spec, secrets, if_exists)));
-        self.commit_task(key, Staged { task: Some(task), event: None, call, leaves_dead_body }, changes);
+        let staged = Staged { task: Some(task), event: None, call, leaves_dead_body, secrets: given };
+        self.commit_task(key, staged, changes);
     }
 
     /// Asks for a newer version; the file that is there stays until that is complete.
@@ -313,7 +315,7 @@ impl Engine {
     ) {
         let leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
         let call = Some((asker, Queued::Task(what)));
-        self.commit_task(key, Staged { task, event, call, leaves_dead_body }, changes);
+        self.commit_task(key, Staged { task, event, call, leaves_dead_body, secrets: None }, changes);
     }
 
     /// Tells the pages of the session that the task is gone.

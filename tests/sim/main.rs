@@ -42,7 +42,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use kept_seeds::KEPT_SEEDS;
 use stats::{Group, Stats};
@@ -52,6 +52,8 @@ use world::World;
 /// How many seeds are run if nothing is said: few enough for every `cargo test`.
 const DEFAULT_SEEDS: u64 = 300;
 const THREADS: usize = 2;
+/// After how many looks, of which there are five a second, a seed counts as hung.
+const LONGEST_SEED: u32 = 100;
 /// Of how many seeds the trace is made twice, to see that it is the same.
 const REPEATED_SEEDS: usize = 5;
 /// How many failing seeds are shown.
@@ -126,20 +128,41 @@ fn run(seed: u64, only: &str, mode: Mode) -> Run {
     Run { stats, steps: world.steps, failure, trace }
 }
 
+/// Ends everything if one seed takes for ever: what loops within one input can only be seen from outside.
+fn watch(at_work: &[AtomicU64]) {
+    let mut seen = vec![(0, 0_u32); at_work.len()];
+    while at_work.iter().any(|seed| seed.load(Ordering::Relaxed) > 0) || seen[0].1 == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        for (seen, now) in seen.iter_mut().zip(at_work) {
+            let now = now.load(Ordering::Relaxed);
+            *seen = if seen.0 == now { (now, seen.1 + 1) } else { (now, 1) };
+            if now > 0 && seen.1 > LONGEST_SEED {
+                println!("seed {} does not come to an end", now - 1);
+                std::process::exit(1);
+            }
+        }
+    }
+}
+
 /// Runs the seeds on all threads. Returns what they met, their steps, and the seeds that failed.
 fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<(u64, String)>) {
     let next = AtomicUsize::new(0);
+    let at_work: [AtomicU64; THREADS] = Default::default();
     let total = Mutex::new((Stats::default(), 0, Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..THREADS {
-            scope.spawn(|| {
+        scope.spawn(|| watch(&at_work));
+        for mine in &at_work {
+            let (next, total) = (&next, &total);
+            scope.spawn(move || {
                 while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    mine.store(seed + 1, Ordering::Relaxed);
                     let run = run(*seed, "", Mode::Off);
                     let mut total = total.lock().expect("no thread panics while it holds this");
                     total.0.merge(run.stats);
                     total.1 += run.steps;
                     total.2.extend(run.failure.map(|failure| (*seed, failure)));
                 }
+                mine.store(0, Ordering::Relaxed);
             });
         }
     });

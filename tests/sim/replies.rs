@@ -151,7 +151,9 @@ impl World {
                 is_other
                     && match code {
                         ErrorCode::TaskExists => *if_exists == IfExists::Error,
-                        ErrorCode::IdInUse => *if_exists == IfExists::Keep && other_url,
+                        ErrorCode::IdInUse => {
+                            matches!(if_exists, IfExists::Keep | IfExists::Refresh) && other_url
+                        }
                         _ => false,
                     }
             }
