@@ -132,6 +132,8 @@ impl Engine {
         if outcome == CommitOutcome::Committed {
             group.is_stored = true;
             group.record = staged.record;
+            // A load that is under way may bring the row as it was before.
+            group.is_miscounted |= group.is_counting;
             let waiting = std::mem::take(&mut group.waiting);
             let sealed = if group.record.is_sealed { std::mem::take(&mut group.sealing) } else { Vec::new() };
             for (batch, members) in waiting {
@@ -261,9 +263,23 @@ impl Engine {
         let Some(group) = self.groups.get(key) else { return };
         let is_open = group.record.is_sealed && !group.record.is_done && !group.is_committing && !group.is_counting;
         let Some(counts) = group.counts.filter(|counts| is_open && counts.have_all_ended()) else { return };
+        if self.has_commit_of(key) {
+            // It would be stored first, and the event would not be true any more.
+            return;
+        }
+        let Some(group) = self.groups.get(key) else { return };
         let record = GroupRecord { is_done: true, ..group.record.clone() };
         let event = self.new_event(&key.session, Subject::Group(key.group.clone()), EventKind::GroupEnded(counts));
         self.commit_group(key, record, event);
+    }
+
+    /// Whether a commit of a member is in flight, or of a task that may become one.
+    fn has_commit_of(&self, key: &GroupKey) -> bool {
+        let of_session = self.slots.iter().filter(|(task, slot)| task.session == key.session && slot.busy);
+        let is_member = |slot: &super::slot::Slot| {
+            slot.task.as_ref().is_none_or(|task| task.record.spec.group.as_ref() == Some(&key.group))
+        };
+        of_session.map(|(_, slot)| slot).any(is_member)
     }
 
     fn show_group(&mut self, key: &GroupKey) {
