@@ -26,11 +26,9 @@ impl Engine {
         for (key, slot) in self.slots.iter() {
             let (Some(task), Some(session)) = (&slot.task, self.sessions.get(&key.session)) else { continue };
             let spec = &task.record.spec;
-            let wanted = if slot.is_running() {
-                slot.more_segments(self.now)
-            } else {
-                u32::from(self.may_start(slot) && self.outer_reason(&task.record).is_none())
-            };
+            let useful = if slot.is_running() { slot.more_segments(self.now) } else { u32::from(self.may_start(slot)) };
+            // What runs all the same is giving way: it gets nothing that would have to go at once.
+            let wanted = if useful > 0 && self.outer_reason(&task.record).is_some() { 0 } else { useful };
             for nth in 0..wanted as usize {
                 let source = slot.source_for(nth);
                 candidates.push(Candidate {
