@@ -58,6 +58,10 @@ impl Engine {
                 if staged.leaves_dead_body {
                     self.sweep_at = Some(self.now);
                 }
+                let before = self.slots.get(key).and_then(|slot| slot.task.as_ref()).map(|task| task.record.clone());
+                for record in before.iter().chain(staged.task.as_ref().map(|task| &task.record)) {
+                    self.recount_group_of(record);
+                }
                 self.drop_attempts(key);
                 if let Some(slot) = self.slots.get_mut(key) {
                     slot.nothing_is_staged();
