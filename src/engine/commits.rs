@@ -52,14 +52,15 @@ impl Engine {
             // Whether it happened, only storage knows: ask, and then do what is still to be done.
             CommitOutcome::Unknown | CommitOutcome::Fenced => {
                 let is_asked = staged.call.is_some();
-                let before = self.slots.get(key).and_then(|slot| slot.task.as_ref()).map(|task| task.record.clone());
-                let after = staged.task.as_ref().map(|task| task.record.clone());
-                before.iter().chain(&after).for_each(|record| self.count_again(record));
                 if let Some(session) = self.abandon_event(key, &staged) {
                     session.outbox.forget_resident();
                 }
                 if staged.leaves_dead_body {
                     self.sweep_at = Some(self.now);
+                }
+                let before = self.slots.get(key).and_then(|slot| slot.task.as_ref()).map(|task| task.record.clone());
+                for record in before.iter().chain(staged.task.as_ref().map(|task| &task.record)) {
+                    self.recount_group_of(record);
                 }
                 self.drop_attempts(key);
                 if let Some(slot) = self.slots.get_mut(key) {

@@ -197,6 +197,12 @@ impl Engine {
 
     /// A task has become durable in another state than before.
     pub(super) fn count_member(&mut self, before: Option<&TaskRecord>, after: Option<&TaskRecord>) {
+        let group_of = |record: Option<&TaskRecord>| record.and_then(|record| record.spec.group.clone());
+        if before.is_some() && after.is_some() && group_of(before) != group_of(after) {
+            // Another download took its id: it leaves one group and may join another.
+            self.count_member(before, None);
+            return self.count_member(None, after);
+        }
         let Some(group) = after.or(before).and_then(|record| record.spec.group.clone()) else { return };
         let Some(record) = after.or(before) else { return };
         let key = GroupKey { session: record.key.session.clone(), group };
@@ -223,8 +229,8 @@ impl Engine {
         }
     }
 
-    /// Something may have become of a member, or not: only storage knows how many are in which state.
-    pub(super) fn count_again(&mut self, record: &TaskRecord) {
+    /// Whether a member's commit happened only storage knows: its group is counted anew.
+    pub(super) fn recount_group_of(&mut self, record: &TaskRecord) {
         let Some(group) = record.spec.group.clone() else { return };
         let key = GroupKey { session: record.key.session.clone(), group };
         if let Some(group) = self.groups.get_mut(&key) {

@@ -75,12 +75,12 @@ impl World {
         let setting = Setting { seed, origin, max_connections: MAX_CONNECTIONS };
         let engine = Engine::restore(time, setting, snapshot);
         let mut worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine, sessions);
-        if self.climate.hook > 0 {
-            worker.engine.handle_input(time, Input::HookCanAuthorize);
-        }
         let conditions = self.conditions(false);
         worker.told.insert(None, conditions);
         worker.engine.handle_input(time, Input::Conditions { observer: None, conditions });
+        if self.climate.hook > 0 {
+            worker.engine.handle_input(time, Input::HookCanAuthorize);
+        }
         for page in 0..self.pages.len() {
             self.post(page, ToPage::Booted(self.booted));
         }
@@ -212,6 +212,8 @@ impl World {
 
 fn check_swept(world: &World) {
     let bodies = world.storage.store.rows(longhaul::store::Table::Bodies).len();
-    let live = world.model.tasks.values().filter(|task| task.record.state != TaskState::Cancelled).count();
-    assert_eq!(bodies, live, "dead bodies were never swept");
+    let tasks = || world.model.tasks.values();
+    let live = tasks().filter(|task| task.record.state != TaskState::Cancelled).count();
+    let old = tasks().filter(|task| task.progress.previous.is_some()).count();
+    assert_eq!(bodies, live + old, "dead bodies were never swept");
 }

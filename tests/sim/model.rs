@@ -9,7 +9,7 @@ use longhaul::engine::input::Call;
 use longhaul::engine::output::Change;
 use longhaul::engine::resume_data::Detached;
 use longhaul::engine::session::SessionRecord;
-use longhaul::engine::task::{EventKind, Subject, Task, TaskEvent};
+use longhaul::engine::task::{EventKind, Subject, Task, TaskEvent, TaskState};
 use longhaul::integrity::HashState;
 
 use super::content::update;
@@ -107,7 +107,7 @@ impl Model {
             {
                 self.refreshed_in_vain.insert(kept.body);
             }
-            if let Some(task) = &task {
+            if let Some(task) = task.as_ref().filter(|task| task.record.state != TaskState::Cancelled) {
                 self.detached.remove(&task.progress.body);
                 self.check_hash(&key, task, storage);
             }
@@ -144,15 +144,16 @@ impl Model {
 
     fn put_session(&mut self, record: &SessionRecord, calls: &[Call]) {
         let version = record.configuration.version;
-        let before = self.sessions.insert(record.id.clone(), record.clone());
+        self.sessions.insert(record.id.clone(), record.clone());
         let told = self.told_versions.get(&record.id).copied().unwrap_or(0);
         assert!(told <= version, "a session's version fell from {told} to {version}");
         let is_asked = calls.iter().any(|call| match call {
             Call::Open(asked) => asked == record,
-            Call::UpdateSession(id, patch) => before.as_ref().is_some_and(|before| {
-                let (old, new) = (&before.configuration, &record.configuration);
-                *id == record.id && old.version == new.version && old.limits.patched(patch) == new.limits
-            }),
+            // A change whose answer was lost may or may not be part of it.
+            Call::UpdateSession(id, patch) => {
+                let limits = &record.configuration.limits;
+                *id == record.id && limits.patched(patch) == *limits
+            }
             _ => false,
         });
         assert!(is_asked, "a session was stored that no call asked for: {record:?}");
