@@ -23,8 +23,10 @@ pub struct Group {
     /// How many members are in which state, if that is known.
     counts: Option<GroupCounts>,
     is_counting: bool,
-    /// Whether a member has changed while they were being counted.
+    /// Whether a member has changed while they were being counted, or was about to.
     is_miscounted: bool,
+    /// Whether the counts are true: they were made while no member's commit was in flight, which they may hold or not.
+    is_exact: bool,
     is_committing: bool,
     /// Set once pages have to be told; when they were told last.
     is_news: bool,
@@ -58,6 +60,7 @@ impl Group {
             counts: None,
             is_counting: false,
             is_miscounted: false,
+            is_exact: false,
             is_committing: false,
             is_news: false,
             shown_at: Timestamp(0),
@@ -147,6 +150,7 @@ impl Engine {
         }
         // Whether it happened, only storage knows: the count brings the row, too.
         group.counts = None;
+        group.is_exact = false;
         group.retry_at = Some(retry_at);
         let batches: Vec<u64> =
             group.waiting.drain(..).map(|(batch, _)| batch).chain(group.sealing.drain(..)).collect();
@@ -175,6 +179,7 @@ impl Engine {
 
     pub(super) fn handle_counts(&mut self, key: &GroupKey, loaded: Result<Loaded, StoreFailure>) {
         let retry_at = self.now.after(STORE_PAUSE_MS);
+        let is_quiet = !self.has_commit_of(key);
         let Some(group) = self.groups.get_mut(key) else { return };
         group.is_counting = false;
         let Ok(Loaded::Counts(record, counts)) = loaded else {
@@ -183,10 +188,9 @@ impl Engine {
             askers.into_iter().for_each(|call| self.reply(call, Err(TaskError::new(ErrorCode::Storage))));
             return;
         };
-        if std::mem::take(&mut group.is_miscounted) {
-            return;
-        }
-        if let Some(record) = record.filter(|_| !group.is_committing) {
+        let is_miscounted = std::mem::take(&mut group.is_miscounted);
+        group.is_exact = !is_miscounted && is_quiet;
+        if let Some(record) = record.filter(|_| !group.is_committing && !is_miscounted) {
             group.record = record;
         }
         group.counts = Some(counts);
@@ -235,6 +239,7 @@ impl Engine {
         let key = GroupKey { session: record.key.session.clone(), group };
         if let Some(group) = self.groups.get_mut(&key) {
             group.counts = None;
+            group.is_exact = false;
             group.is_news = true;
             group.is_miscounted |= group.is_counting;
         }
@@ -253,14 +258,16 @@ impl Engine {
 
     fn count_group(&mut self, key: &GroupKey) {
         let now = self.now;
+        let is_quiet = !self.has_commit_of(key);
         let Some(group) = self.groups.get_mut(key) else { return };
         if group.retry_at.is_some_and(|at| at > now) {
             return;
         }
         group.retry_at = None;
-        if group.counts.is_none() && !group.is_counting && group.is_stored {
+        let is_wanted = group.counts.is_none() || (is_quiet && !group.is_exact);
+        if is_wanted && !group.is_counting && group.is_stored {
             group.is_counting = true;
-            group.is_miscounted = false;
+            group.is_miscounted = !is_quiet;
             self.load(Purpose::LoadCounts(key.clone()), Query::Counts(key.clone()));
         }
     }
@@ -268,6 +275,7 @@ impl Engine {
     fn end_group(&mut self, key: &GroupKey) {
         let Some(group) = self.groups.get(key) else { return };
         let is_open = group.record.is_sealed && !group.record.is_done && !group.is_committing && !group.is_counting;
+        let is_open = is_open && group.is_exact;
         let Some(counts) = group.counts.filter(|counts| is_open && counts.have_all_ended()) else { return };
         if self.has_commit_of(key) {
             // It would be stored first, and the event would not be true any more.
