@@ -120,6 +120,8 @@ impl Engine {
     fn commit_group(&mut self, key: &GroupKey, record: GroupRecord, event: Option<TaskEvent>) {
         let Some(group) = self.groups.get_mut(key) else { return };
         group.is_committing = true;
+        // A row that is being read meanwhile may be the one before.
+        group.is_miscounted |= group.is_counting;
         let mut changes = vec![Change::PutGroup(record.clone())];
         changes.extend(event.iter().map(|event| Change::PutEvent(event.clone())));
         self.commit(Purpose::CommitGroup(key.clone(), Box::new(StagedGroup { record, event })), changes);
@@ -129,6 +131,7 @@ impl Engine {
         let retry_at = self.now.after(STORE_PAUSE_MS);
         let Some(group) = self.groups.get_mut(key) else { return };
         group.is_committing = false;
+        group.is_miscounted |= group.is_counting;
         if outcome == CommitOutcome::Committed {
             group.is_stored = true;
             group.record = staged.record;
@@ -184,8 +187,14 @@ impl Engine {
         if std::mem::take(&mut group.is_miscounted) {
             return;
         }
-        if let Some(record) = record.filter(|_| !group.is_committing) {
-            group.record = record;
+        match record {
+            _ if group.is_committing => {}
+            Some(record) => {
+                group.record = record;
+                group.is_stored = true;
+            }
+            // Its row never was, or is not yet: nobody waits for its end.
+            None => group.record.is_done = true,
         }
         group.counts = Some(counts);
         group.is_news = true;
@@ -255,7 +264,7 @@ impl Engine {
             return;
         }
         group.retry_at = None;
-        if group.counts.is_none() && !group.is_counting && group.is_stored {
+        if group.counts.is_none() && !group.is_counting && !group.is_committing {
             group.is_counting = true;
             group.is_miscounted = false;
             self.load(Purpose::LoadCounts(key.clone()), Query::Counts(key.clone()));

@@ -22,10 +22,10 @@ impl Engine {
         for (key, slot) in self.slots.iter() {
             let (Some(task), Some(session)) = (&slot.task, self.sessions.get(&key.session)) else { continue };
             let spec = &task.record.spec;
-            let wanted = if slot.is_running() {
-                slot.more_segments(self.now)
-            } else {
-                u32::from(self.may_start(slot) && self.outer_reason(&task.record).is_none())
+            let wanted = match self.outer_reason(&task.record) {
+                Some(_) => 0,
+                None if slot.is_running() => slot.more_segments(self.now),
+                None => u32::from(self.may_start(slot)),
             };
             for nth in 0..wanted as usize {
                 let source = slot.source_for(nth);
