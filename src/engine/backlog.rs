@@ -143,6 +143,7 @@ impl Engine {
     /// Takes a task out of memory.
     pub(super) fn let_go(&mut self, key: &TaskKey) -> Option<Slot> {
         let slot = self.slots.remove(key)?;
+        self.note_left(key);
         let session = self.sessions.get_mut(&key.session)?;
         if let Some(left) = &mut session.backlog.left_since {
             left.push(key.clone());

@@ -35,6 +35,8 @@ pub struct Batch {
     count: u64,
     error: Option<TaskError>,
     then: Then,
+    /// Tasks that have left memory since its last load was asked for, which may bring what they were before.
+    left: Vec<TaskKey>,
 }
 
 impl BulkAction {
@@ -59,9 +61,14 @@ impl BulkAction {
 }
 
 impl Engine {
+    /// A task leaves memory.
+    pub(super) fn note_left(&mut self, key: &TaskKey) {
+        self.batches.iter_mut().for_each(|(_, batch)| batch.left.push(key.clone()));
+    }
+
     fn new_batch(&mut self, call: Option<CallId>, then: Then) -> u64 {
         self.last_batch += 1;
-        let batch = Batch { call, open: 0, count: 0, error: None, then };
+        let batch = Batch { call, open: 0, count: 0, error: None, then, left: Vec::new() };
         self.batches.insert(self.last_batch, batch);
         self.last_batch
     }
@@ -109,10 +116,16 @@ impl Engine {
         let Ok(Loaded::Tasks(existing)) = loaded else {
             return self.abandon_batch(batch, TaskError::new(ErrorCode::Storage));
         };
+        let mut left = Vec::new();
         if let Some(batch) = self.batches.get_mut(&batch) {
             batch.open = 1 + members.len() as u32;
+            left = std::mem::take(&mut batch.left);
         }
         for (key, spec) in members {
+            if left.contains(&key) {
+                self.enqueue(&key, Asker::Batch(batch), Queued::Download(spec, Vec::new(), IfExists::Keep));
+                continue;
+            }
             let is_known = existing.iter().any(|task| task.record.key == key);
             if !self.slots.contains_key(&key) {
                 if is_known {
@@ -160,8 +173,13 @@ impl Engine {
         *is_last = next.is_none();
         *after = next;
         batch.open = 1 + tasks.len() as u32;
+        let left = std::mem::take(&mut batch.left);
         for task in tasks {
             let key = task.record.key.clone();
+            if left.contains(&key) {
+                self.enqueue(&key, Asker::Batch(number), Queued::Task(call.clone()));
+                continue;
+            }
             self.slots.get_or_insert_with(key.clone(), || Slot::resident(task));
             self.enqueue_known(&key, Asker::Batch(number), Queued::Task(call.clone()));
         }

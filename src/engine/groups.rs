@@ -123,6 +123,8 @@ impl Engine {
     fn commit_group(&mut self, key: &GroupKey, record: GroupRecord, event: Option<TaskEvent>) {
         let Some(group) = self.groups.get_mut(key) else { return };
         group.is_committing = true;
+        // A row that is being read meanwhile may be the one before.
+        group.is_miscounted |= group.is_counting;
         let mut changes = vec![Change::PutGroup(record.clone())];
         changes.extend(event.iter().map(|event| Change::PutEvent(event.clone())));
         self.commit(Purpose::CommitGroup(key.clone(), Box::new(StagedGroup { record, event })), changes);
@@ -132,6 +134,7 @@ impl Engine {
         let retry_at = self.now.after(STORE_PAUSE_MS);
         let Some(group) = self.groups.get_mut(key) else { return };
         group.is_committing = false;
+        group.is_miscounted |= group.is_counting;
         if outcome == CommitOutcome::Committed {
             group.is_stored = true;
             group.record = staged.record;
@@ -190,8 +193,14 @@ impl Engine {
         };
         let is_miscounted = std::mem::take(&mut group.is_miscounted);
         group.is_exact = !is_miscounted && is_quiet;
-        if let Some(record) = record.filter(|_| !group.is_committing && !is_miscounted) {
-            group.record = record;
+        match record {
+            _ if group.is_committing || is_miscounted => {}
+            Some(record) => {
+                group.record = record;
+                group.is_stored = true;
+            }
+            // Its row never was, or is not yet: nobody waits for its end.
+            None => group.record.is_done = true,
         }
         group.counts = Some(counts);
         group.is_news = true;
@@ -265,7 +274,7 @@ impl Engine {
         }
         group.retry_at = None;
         let is_wanted = group.counts.is_none() || (is_quiet && !group.is_exact);
-        if is_wanted && !group.is_counting && group.is_stored {
+        if is_wanted && !group.is_counting && !group.is_committing {
             group.is_counting = true;
             group.is_miscounted = !is_quiet;
             self.load(Purpose::LoadCounts(key.clone()), Query::Counts(key.clone()));

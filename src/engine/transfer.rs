@@ -26,9 +26,11 @@ impl Engine {
         for (key, slot) in self.slots.iter() {
             let (Some(task), Some(session)) = (&slot.task, self.sessions.get(&key.session)) else { continue };
             let spec = &task.record.spec;
-            let useful = if slot.is_running() { slot.more_segments(self.now) } else { u32::from(self.may_start(slot)) };
-            // What runs all the same is giving way: it gets nothing that would have to go at once.
-            let wanted = if useful > 0 && self.outer_reason(&task.record).is_some() { 0 } else { useful };
+            let wanted = match self.outer_reason(&task.record) {
+                Some(_) => 0,
+                None if slot.is_running() => slot.more_segments(self.now),
+                None => u32::from(self.may_start(slot)),
+            };
             for nth in 0..wanted as usize {
                 let source = slot.source_for(nth);
                 candidates.push(Candidate {

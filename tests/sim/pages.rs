@@ -203,6 +203,9 @@ impl World {
 
     /// A message reaches the newest worker, which the browser starts for it if there is none.
     pub fn receive(&mut self, page: usize, message: ToWorker) {
+        if self.is_for_another(&message) {
+            return;
+        }
         self.start_worker();
         let wake = self.name();
         let client = self.pages[page].client.clone();

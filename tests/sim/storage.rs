@@ -86,6 +86,8 @@ pub struct Operation {
     /// It is not done at all, and nobody is told.
     pub lost: bool,
     pub answered: Answered,
+    /// What its worker's clock showed.
+    pub time: u64,
 }
 
 /// The storage of an origin.
@@ -142,7 +144,7 @@ impl Storage {
         self.has_failed |= lost || fails.is_some() || !is_prompt(answered);
         self.has_hit_quota |= fails == Some(StoreFailure::Quota);
         self.last_decided_at = self.last_decided_at.max(at);
-        let (worker, epoch) = (worker.number, worker.epoch);
+        let (worker, epoch, time) = (worker.number, worker.epoch, worker.time(now).0);
         self.operations.push_back(Operation {
             number: self.issued,
             worker,
@@ -152,6 +154,7 @@ impl Storage {
             fails,
             lost,
             answered,
+            time,
         });
         (self.issued, self.last_decided_at)
     }

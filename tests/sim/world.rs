@@ -303,7 +303,7 @@ impl World {
             let (epoch, newest) = (operation.epoch, self.storage.epoch);
             assert_eq!(epoch, newest, "an engine wrote although a newer one has the lease");
             let after = tasks_of(changes).into_iter().map(|key| (key.clone(), stored_task(&self.storage, &key)));
-            let time = self.time_of(operation.worker);
+            let time = operation.time;
             let committed = Committed { changes, calls, after: after.collect(), time };
             self.model.commit(committed, &self.origin, &self.storage);
             // A hundred tasks would make this dear after every commit.
@@ -311,12 +311,6 @@ impl World {
                 check_storage(&self.storage, &self.model, &self.origin);
             }
         }
-    }
-
-    /// What the clock of a worker shows, if it is alive; else the run's own.
-    pub fn time_of(&self, worker: u64) -> u64 {
-        let worker = self.workers.iter().find(|alive| alive.number == worker);
-        worker.map_or(self.now + super::worker::EPOCH_MS, |worker| worker.time(self.now).0)
     }
 
     /// What is durable of a session's configuration is in force when its engine hears of it.
