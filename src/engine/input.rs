@@ -184,6 +184,8 @@ pub enum TaskCall {
     Authorize {
         /// Headers for the origin of the task's URL. They replace those that were given before.
         headers: Option<Vec<Header>>,
+        /// The origin of the URL that they were asked for. If the task has another by now, it gets nothing.
+        origin: String,
         /// Whether they may be stored.
         persist: bool,
         /// The new URL.

@@ -92,7 +92,7 @@ impl World {
             (None, Guard::Signature) => (None, Some(source)),
             (None, Guard::None) => (None, None::<Source>),
         };
-        Some(Call::Task(key, TaskCall::Authorize { headers, persist, source }))
+        Some(Call::Task(key, TaskCall::Authorize { origin, headers, persist, source }))
     }
 
     /// Tokens and signatures expire.

@@ -3,8 +3,8 @@
 
 use longhaul::engine::id::WakeId;
 use longhaul::engine::input::Input;
-use longhaul::engine::task::TaskState;
 use longhaul::engine::schedule::MAX_CONNECTIONS;
+use longhaul::engine::task::TaskState;
 use longhaul::engine::{Engine, Setting};
 
 use super::invariants::check_storage;

@@ -151,9 +151,7 @@ impl World {
                 is_other
                     && match code {
                         ErrorCode::TaskExists => *if_exists == IfExists::Error,
-                        ErrorCode::IdInUse => {
-                            matches!(if_exists, IfExists::Keep | IfExists::Refresh) && other_url
-                        }
+                        ErrorCode::IdInUse => matches!(if_exists, IfExists::Keep | IfExists::Refresh) && other_url,
                         _ => false,
                     }
             }
@@ -166,6 +164,8 @@ impl World {
                 true
             }
             (Call::ResumeFrom { key, .. }, ErrorCode::TaskExists) => self.model.tasks.contains_key(key),
+            // The task has another URL than the one that the page was asked about.
+            (Call::Task(_, TaskCall::Authorize { .. }), ErrorCode::IdInUse) => true,
             (Call::DownloadAll { .. }, ErrorCode::IdInUse) => true,
             (Call::Task(key, _), ErrorCode::TaskNotFound) => !self.model.tasks.contains_key(key),
             (Call::Task(key, wanted), ErrorCode::NotFinished) => {

@@ -165,7 +165,9 @@ impl World {
             && let Some(task) = self.model.tasks.get(&attempt.key)
         {
             let received = &task.progress.received;
-            let double = received.iter().find(|range| !wanted.is_empty() && range.start < wanted.end && wanted.start < range.end);
+            let double = received
+                .iter()
+                .find(|range| !wanted.is_empty() && range.start < wanted.end && wanted.start < range.end);
             // What is read of a new version is stored behind the commit that drops the old one.
             let double = double.filter(|_| !self.storage.is_killing(task.progress.body));
             assert!(double.is_none(), "{:?} reads {wanted:?}, of which {double:?} is durable", attempt.key);
