@@ -257,6 +257,20 @@ impl Engine {
         self.groups.retain(|_, group| !group.is_done());
     }
 
+    /// Whether a commit in flight changes the counts of a group. What is counted meanwhile may or may not include it.
+    fn is_changing(&self, group: &GroupKey) -> bool {
+        self.effects.any(|purpose| {
+            let Purpose::CommitTask(key, staged) = purpose else { return false };
+            let before = self.slots.get(key).and_then(|slot| slot.task.as_ref()).map(|task| &task.record);
+            let after = staged.task.as_ref().map(|task| &task.record);
+            let place = |record: &TaskRecord| (record.spec.group.clone(), record.state.rank());
+            let is_member = |record: &&TaskRecord| record.spec.group.as_ref() == Some(&group.group);
+            key.session == group.session
+                && before.iter().chain(&after).any(is_member)
+                && before.map(place) != after.map(place)
+        })
+    }
+
     fn count_group(&mut self, key: &GroupKey) {
         let now = self.now;
         let Some(group) = self.groups.get_mut(key) else { return };
@@ -264,7 +278,11 @@ impl Engine {
             return;
         }
         group.retry_at = None;
-        if group.counts.is_none() && !group.is_counting && !group.is_committing {
+        let is_wanted = group.counts.is_none() && !group.is_counting && !group.is_committing;
+        if !is_wanted || self.is_changing(key) {
+            return;
+        }
+        if let Some(group) = self.groups.get_mut(key) {
             group.is_counting = true;
             group.is_miscounted = false;
             self.load(Purpose::LoadCounts(key.clone()), Query::Counts(key.clone()));
