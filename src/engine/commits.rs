@@ -36,6 +36,9 @@ impl Engine {
     }
 
     pub(super) fn handle_task_committed(&mut self, key: &TaskKey, staged: Staged, outcome: CommitOutcome) {
+        if let Some(task) = &staged.task {
+            self.taken_up.retain(|body| *body != task.progress.body);
+        }
         match outcome {
             CommitOutcome::Committed => self.task_is_durable(key, staged),
             CommitOutcome::Failed(failure) => {

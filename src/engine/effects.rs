@@ -50,6 +50,11 @@ impl<P> Effects<P> {
         self.in_flight.values().map(|(_, deadline)| *deadline).min()
     }
 
+    /// Whether an effect in flight serves such a purpose.
+    pub fn any(&self, wanted: impl FnMut(&P) -> bool) -> bool {
+        self.in_flight.values().map(|(purpose, _)| purpose).any(wanted)
+    }
+
     /// Whether nothing is in flight.
     pub fn is_empty(&self) -> bool {
         self.in_flight.is_empty()

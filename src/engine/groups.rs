@@ -182,7 +182,7 @@ impl Engine {
 
     pub(super) fn handle_counts(&mut self, key: &GroupKey, loaded: Result<Loaded, StoreFailure>) {
         let retry_at = self.now.after(STORE_PAUSE_MS);
-        let is_quiet = !self.has_commit_of(key);
+        let is_quiet = !self.is_changing(key);
         let Some(group) = self.groups.get_mut(key) else { return };
         group.is_counting = false;
         let Ok(Loaded::Counts(record, counts)) = loaded else {
@@ -265,9 +265,23 @@ impl Engine {
         self.groups.retain(|_, group| !group.is_done());
     }
 
+    /// Whether a commit in flight changes the counts of a group. What is counted meanwhile may or may not include it.
+    fn is_changing(&self, group: &GroupKey) -> bool {
+        self.effects.any(|purpose| {
+            let Purpose::CommitTask(key, staged) = purpose else { return false };
+            let before = self.slots.get(key).and_then(|slot| slot.task.as_ref()).map(|task| &task.record);
+            let after = staged.task.as_ref().map(|task| &task.record);
+            let place = |record: &TaskRecord| (record.spec.group.clone(), record.state.rank());
+            let is_member = |record: &&TaskRecord| record.spec.group.as_ref() == Some(&group.group);
+            key.session == group.session
+                && before.iter().chain(&after).any(is_member)
+                && before.map(place) != after.map(place)
+        })
+    }
+
     fn count_group(&mut self, key: &GroupKey) {
         let now = self.now;
-        let is_quiet = !self.has_commit_of(key);
+        let is_quiet = !self.is_changing(key);
         let Some(group) = self.groups.get_mut(key) else { return };
         if group.retry_at.is_some_and(|at| at > now) {
             return;
@@ -286,7 +300,7 @@ impl Engine {
         let is_open = group.record.is_sealed && !group.record.is_done && !group.is_committing && !group.is_counting;
         let is_open = is_open && group.is_exact;
         let Some(counts) = group.counts.filter(|counts| is_open && counts.have_all_ended()) else { return };
-        if self.has_commit_of(key) {
+        if self.is_changing(key) {
             // It would be stored first, and the event would not be true any more.
             return;
         }
@@ -294,15 +308,6 @@ impl Engine {
         let record = GroupRecord { is_done: true, ..group.record.clone() };
         let event = self.new_event(&key.session, Subject::Group(key.group.clone()), EventKind::GroupEnded(counts));
         self.commit_group(key, record, event);
-    }
-
-    /// Whether a commit of a member is in flight, or of a task that may become one.
-    fn has_commit_of(&self, key: &GroupKey) -> bool {
-        let of_session = self.slots.iter().filter(|(task, slot)| task.session == key.session && slot.busy);
-        let is_member = |slot: &super::slot::Slot| {
-            slot.task.as_ref().is_none_or(|task| task.record.spec.group.as_ref() == Some(&key.group))
-        };
-        of_session.map(|(_, slot)| slot).any(is_member)
     }
 
     fn show_group(&mut self, key: &GroupKey) {

@@ -58,7 +58,7 @@ use effects::Effects;
 use error::TaskError;
 use group::{GroupKey, GroupRecord};
 use groups::Group;
-use id::{CallId, ClientId, EffectId, SessionId, TaskKey};
+use id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskKey};
 use input::{Call, CommitOutcome, Completion, Input, Loaded, StoreFailure};
 pub use outbox::WINDOW as OUTBOX_WINDOW;
 use output::{Effect, Output, Query};
@@ -167,6 +167,8 @@ pub struct Engine {
     readable_origins: SortedMap<String, ()>,
     /// Sessions whose record is on its way to storage, each with the calls that wait for that.
     opening: SortedMap<SessionId, Vec<(CallId, Call)>>,
+    /// Bodies that a new task is just being made from: nobody else may, and no sweep.
+    taken_up: Vec<BodyId>,
     /// Dead bodies: when to look for the next, if there may be any.
     sweep_at: Option<Timestamp>,
     /// One sweep at a time: two would find the same body.
@@ -196,6 +198,7 @@ impl Engine {
             secrets: SortedMap::default(),
             readable_origins: SortedMap::default(),
             opening: SortedMap::default(),
+            taken_up: Vec::new(),
             sweep_at: Some(now),
             is_sweeping: false,
             fenced: false,

@@ -20,6 +20,11 @@ impl Engine {
 
     pub(super) fn handle_dead_body(&mut self, loaded: &Result<Loaded, StoreFailure>) {
         match loaded {
+            Ok(Loaded::DeadBody(Some(dead), _)) if self.taken_up.contains(&dead.body) => {
+                // Its time was over, but somebody has come for it just now.
+                self.is_sweeping = false;
+                self.sweep_at = Some(self.now.after(STORE_PAUSE_MS));
+            }
             Ok(Loaded::DeadBody(Some(dead), _)) => {
                 let chunks = dead.through.map(|through| Change::DeleteChunks { body: dead.body, from: 0, through });
                 let last = (!dead.more).then_some(Change::DeleteBody(dead.body));

@@ -126,6 +126,10 @@ impl Engine {
             let answer = is_same_call.then(|| Answer::Download(self.snapshot(&task), true));
             return self.answer(asker, answer.ok_or(TaskError::new(ErrorCode::TaskExists)));
         }
+        if self.taken_up.contains(&claim.body) {
+            return self.answer(asker, Err(TaskError::new(ErrorCode::ResumeDataStale)));
+        }
+        self.taken_up.push(claim.body);
         if let Some(slot) = self.slots.get_mut(key) {
             slot.busy = true;
         }
@@ -144,11 +148,12 @@ impl Engine {
                 let Detached { body, representation, received, hash, expected } = found;
                 let representation = Some(representation);
                 let progress = Progress { representation, received, hash, expected, ..Progress::new(body) };
-                self.create(key, asker, (spec, secrets, IfExists::Error), Some(progress), Vec::new());
+                return self.create(key, asker, (spec, secrets, IfExists::Error), Some(progress), Vec::new());
             }
             Ok(_) => self.answer(asker, Err(TaskError::new(ErrorCode::ResumeDataStale))),
             Err(_) => self.answer(asker, Err(TaskError::new(ErrorCode::Storage))),
         }
+        self.taken_up.retain(|body| *body != claim.body);
         self.serve_queue(key);
     }
 

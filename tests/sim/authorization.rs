@@ -63,6 +63,13 @@ impl World {
         let ToWorker::Call(_, Call::Task(key, TaskCall::Authorize { headers: Some(headers), .. })) = message else {
             return false;
         };
+        let makes_it = |call: &Call| match call {
+            Call::Download { key: made, .. } | Call::ResumeFrom { key: made, .. } => made == key,
+            _ => false,
+        };
+        if self.workers.iter().any(|worker| worker.calls.values().any(|waiting| makes_it(&waiting.call))) {
+            return true;
+        }
         let Some(task) = self.model.tasks.get(key) else { return false };
         let origin = self.origin.find(task.record.spec.url()).origin();
         let is_other = headers.iter().any(|(_, value)| value.split(' ').nth(1) != Some(origin.as_str()));

@@ -82,7 +82,7 @@ impl World {
             worker.engine.handle_input(time, Input::HookCanAuthorize);
         }
         for page in 0..self.pages.len() {
-            self.post(page, ToPage::Booted(self.booted));
+            self.post(page, ToPage::Booted(self.booted, self.evictions));
         }
         if let Some(worker) = self.drain(worker) {
             self.workers.push(worker);

@@ -40,8 +40,8 @@ pub enum ToPage {
     /// A server wants to know who asks.
     Ask(TaskKey),
     Events(SessionId, Vec<TaskEvent>),
-    /// A new worker is at work.
-    Booted(u64),
+    /// A new worker is at work, after so many evictions.
+    Booted(u64, u64),
 }
 
 /// A page.
@@ -204,6 +204,9 @@ impl World {
     /// A message reaches the newest worker, which the browser starts for it if there is none.
     pub fn receive(&mut self, page: usize, message: ToWorker) {
         if self.is_for_another(&message) {
+            if let ToWorker::Call(number, _) = message {
+                self.pages[page].calls.remove(&number);
+            }
             return;
         }
         self.start_worker();
@@ -266,8 +269,8 @@ impl World {
             ToPage::Reply(number, result) => self.take_reply(page, number, result),
             ToPage::Events(session, events) => self.take_events(page, &session, &events),
             ToPage::Ask(key) => self.take_ask(page, key),
-            ToPage::Booted(worker) => {
-                self.begin_anew(page);
+            ToPage::Booted(worker, evictions) => {
+                self.begin_anew(page, evictions);
                 self.tell_conditions(page);
                 for session in self.sessions.clone().into_iter().map(|(session, _)| session) {
                     self.say_hello(page, &session);
@@ -289,11 +292,11 @@ impl World {
     }
 
     /// Everything that was stored is gone, and with it the numbers of events: the page opens its sessions again.
-    fn begin_anew(&mut self, page: usize) {
-        if self.pages[page].evictions == self.evictions {
+    fn begin_anew(&mut self, page: usize, evictions: u64) {
+        if self.pages[page].evictions == evictions {
             return;
         }
-        self.pages[page].evictions = self.evictions;
+        self.pages[page].evictions = evictions;
         for session in self.sessions.clone().into_iter().map(|(session, _)| session) {
             let attached = self.attached(page, &session);
             let is_delegate = attached.is_delegate;
