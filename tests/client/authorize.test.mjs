@@ -7,7 +7,7 @@ const ASK = { type: 'authorize', session: 'podcasts', id: 'one', url: 'https://f
 async function open(t, onAuthorize) {
   const world = startWorld(t);
   const page = world.newPage();
-  world.worker.tasks.set('one', { id: 'one', state: 'waiting' });
+  world.worker.tasks.set('one', { id: 'one', state: 'waiting', url: ASK.url });
   const asked = [];
   const session = await page.open('podcasts', {
     onAuthorize: (request) => {
@@ -92,7 +92,7 @@ test('update changes policies and supplies headers, each by its own call; what i
   await worker.settled(page);
   assert.equal(worker.all('update').length, 0);
 
-  worker.answer('update', ({ policy }) => ({ task: { id: 'one', state: 'waiting', priority: policy.priority } }));
+  worker.answer('update', ({ policy }) => ({ task: { id: 'one', state: 'waiting', url: ASK.url, priority: policy.priority } }));
   worker.answer('authorize', () => ({ task: { id: 'one', state: 'pending' } }));
   assert.equal(await task.update({ priority: 'low', discretionary: false, resourceTimeout: 0, earliestBegin: 0 }), task);
   assert.deepEqual([task.snapshot.priority, answers()], ['low', []]);
