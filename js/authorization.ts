@@ -24,13 +24,15 @@ export interface Authorization {
 /** Supplies headers or a URL. `undefined` leaves the task waiting. */
 export type Authorize = (request: AuthorizationRequest) => Authorization | undefined | Promise<Authorization | undefined>;
 
-export function authorizeCall(session: string, id: string, answer: Authorization): Call & { type: 'authorize' } {
+/** `of` is the URL that was asked about: if the task has another by now, what was supplied must not be told to that. */
+export function authorizeCall(session: string, id: string, of: string, answer: Authorization): Call & { type: 'authorize' } {
   const { headers, url, persistHeaders: persist = false } = answer;
   return {
     type: 'authorize',
     session,
     id,
     persist,
+    origin: new URL(of).origin,
     ...given({ headers: headers && parseHeaders(headers), source: url === undefined ? undefined : parseSource(url) }),
   };
 }
@@ -52,7 +54,7 @@ export class Authorizer {
     this.#asked.add(key);
     try {
       const answer = await this.#authorize({ session, taskId: id, url, ...given({ status }) });
-      if (answer) await this.#tell(authorizeCall(session, id, answer));
+      if (answer) await this.#tell(authorizeCall(session, id, url, answer));
     } catch (error) {
       reportError(error);
     } finally {

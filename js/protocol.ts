@@ -98,7 +98,8 @@ export type Call =
   | { type: 'cancel'; session: string; id: string; keep: boolean }
   | { type: 'update'; session: string; id: string; policy: PolicyFields }
   /** `headers` replace those that were given before. */
-  | { type: 'authorize'; session: string; id: string; headers?: HeaderPair[]; persist: boolean; source?: Source }
+  /** For a task whose URL has this origin. */
+  | { type: 'authorize'; session: string; id: string; origin: string; headers?: HeaderPair[]; persist: boolean; source?: Source }
   /** The stored chunk of a finished file that starts at `offset`. */
   | { type: 'chunk'; session: string; id: string; offset: number }
   | ({ type: 'select'; session: string; after?: string; limit: number } & FilterFields)

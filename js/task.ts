@@ -142,7 +142,7 @@ export class Task {
   async update(changes: TaskUpdate): Promise<this> {
     const policy = policyFields(changes);
     const isAuthorization = changes.headers !== undefined || changes.url !== undefined;
-    const authorization = isAuthorization && authorizeCall(this.#session, this.id, changes);
+    const authorization = isAuthorization && authorizeCall(this.#session, this.id, this.url, changes);
     if (Object.keys(policy).length > 0) {
       this.learn((await this.#connection.call({ type: 'update', session: this.#session, id: this.id, policy })).task);
     }

@@ -20,6 +20,8 @@ export interface AttachOptions {
   wasm: string | URL;
   /** Supplies headers or a new URL when a server wants to know who asks and no page that could is open. */
   authorize?: Authorize;
+  /** How many connections there may be at the same time, over all sessions. Default 6. */
+  maxConnections?: number;
 }
 
 /** Lets this service worker carry longhaul's sessions. Call it while the script is first evaluated. */
@@ -174,6 +176,11 @@ class WorkerHost {
 
   get origin(): string {
     return this.#scope.location.origin;
+  }
+
+  get maxConnections(): number | undefined {
+    const most = this.#options.maxConnections;
+    return most !== undefined && most >= 1 ? Math.floor(most) : undefined;
   }
 
   get signal(): AbortSignal {

@@ -20,7 +20,7 @@ await main(async () => {
       navigator.serviceWorker.addEventListener('message', ({ data }) => data.type === 'boot' && boots.add(data.boot));
     });
     const started = Date.now();
-    await download(page, '/slow.bin', { id: 'slow' });
+    await download(page, '/slow.bin', { id: 'slow', maxSegments: 1 });
     const timer = setInterval(() => console.log(`${Math.round((Date.now() - started) / 1000)} s: ${origin.log.at(-1).sentBytes} of ${length} bytes`), 30_000);
     const result = await outcome(page, 'slow');
     clearInterval(timer);

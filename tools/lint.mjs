@@ -7,5 +7,5 @@ const clippy = (...args) => spawnSync('cargo', ['clippy', '--quiet', ...args, '-
 // Set-up names a compiler of its own only where rustup could not fetch the target; clippy cannot read its library.
 const ownCompiler = process.env.RUSTC !== undefined;
 if (ownCompiler) console.log('lint: the browser half is left out, clippy does not match its compiler');
-const failed = clippy('--lib', '--test', 'rooms', '--test', 'store') || (!ownCompiler && clippy('--lib', '--test', 'web', '--target', 'wasm32-unknown-unknown'));
+const failed = clippy('--lib', '--test', 'rooms', '--test', 'store', '--bench', 'engine') || (!ownCompiler && clippy('--lib', '--test', 'web', '--target', 'wasm32-unknown-unknown'));
 process.exitCode = failed ? 1 : 0;

@@ -164,7 +164,7 @@ async function sendSample(request, response, sample, record, rate) {
   if (request.method === 'HEAD') return response.end();
   const body = paced(sample, { start, end }, rate, (bytes) => (record.sentBytes += bytes));
   // A client may leave at any time; what it had until then is in the record.
-  return pipeline(body, response).catch(() => {});
+  return pipeline(body, response).catch(() => {}).finally(() => (record.endedAt = Date.now()));
 }
 
 // ---------------------------------------------------------------- the server

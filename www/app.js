@@ -3,6 +3,7 @@
 import { openSession } from 'longhaul';
 import { createEventLog } from './events.js';
 import { newTaskId } from './format.js';
+import { createMapRow } from './group.js';
 import { startPresence } from './presence.js';
 import { createTaskList } from './tasks.js';
 
@@ -81,6 +82,11 @@ async function start() {
     for (const { path, description } of SAMPLES) download(new URL(path, location.href), description).catch(fail);
   });
 
+  for (const button of document.querySelectorAll('[data-all]')) {
+    button.addEventListener('click', () => session[button.dataset.all]().catch(fail));
+  }
+
+  await createMapRow(session, fail);
   for (const task of await session.tasks()) tasks.show(task);
   const history = await session.history({ limit: 100 });
   history.forEach(events.add);

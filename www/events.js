@@ -6,9 +6,13 @@ const list = document.querySelector('#events');
 const count = document.querySelector('#event-count');
 const welcome = document.querySelector('#welcome');
 
-/** What an event says, after the file's name. */
-function sentence({ type, bytes, error, reason }) {
+/** What an event is about: a file or a group of them. */
+const subject = ({ taskId, groupId }) => (taskId === undefined ? groupId : nameInTaskId(taskId));
+
+/** What an event says, after its subject. */
+function sentence({ type, bytes, error, reason, counts }) {
   if (type === 'completed') return `arrived, ${formatBytes(bytes)}`;
+  if (type === 'group-ended') return `is there, ${counts.completed} of ${counts.total} tiles`;
   if (type === 'failed') return `failed: ${new LonghaulError(error).message}`;
   if (type === 'cancelled') return 'was cancelled';
   return `started again from the beginning${reason ? `: ${reason.replaceAll('-', ' ')}` : ''}`;
@@ -22,7 +26,7 @@ function element(tag, properties, ...children) {
 
 function item(event, away) {
   const time = element('time', { dateTime: new Date(event.at).toISOString() }, formatTime(event.at));
-  const name = element('strong', {}, nameInTaskId(event.taskId));
+  const name = element('strong', {}, subject(event));
   const created = element('li', {}, time, element('span', {}, name, ` ${sentence(event)}`));
   Object.assign(created.dataset, { eventSeq: event.seq, eventType: event.type, away });
   if (away) created.append(element('span', { className: 'away' }, 'while no page was open'));
@@ -46,7 +50,7 @@ export function createEventLog(presence) {
   function greet(events) {
     const missed = events.filter(({ at }) => presence.wasJustAway(at));
     welcome.hidden = missed.length === 0;
-    const sentences = missed.map((event) => `${nameInTaskId(event.taskId)} ${sentence(event)}`).reverse();
+    const sentences = missed.map((event) => `${subject(event)} ${sentence(event)}`).reverse();
     welcome.textContent = `While no page was open: ${sentences.join('; ')}`;
   }
 

@@ -12,6 +12,7 @@ const SHELL = [
   './app.js',
   './tasks.js',
   './files.js',
+  './group.js',
   './events.js',
   './presence.js',
   './format.js',

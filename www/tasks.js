@@ -11,18 +11,11 @@ const ACTIONS = {
   failed: ['resume', 'remove'],
   cancelled: ['again', 'remove'],
 };
-const WAIT_REASONS = {
-  retry: 'The connection broke. Trying again',
-  offline: 'There is no connection. Going on when it is back',
-  'server-asked': 'The server asks for patience. Going on',
-};
-
 /** Why a task is not moving, for people. */
-function explain({ state, reason, waitUntil }, error) {
-  if (state === 'failed') return error.message;
-  if (state !== 'waiting') return '';
-  const until = waitUntil ? ` at ${formatTime(waitUntil)}` : '';
-  return `${WAIT_REASONS[reason] ?? reason ?? 'Waiting. Going on'}${until}.`;
+async function explain(task) {
+  if (task.state === 'failed') return task.error.message;
+  const { sentence = '', until } = (await task.explain()) ?? {};
+  return until ? `${sentence} It tries at ${formatTime(until)}.` : sentence;
 }
 
 class Row {
@@ -46,7 +39,7 @@ class Row {
     parts.about.textContent = [new URL(task.url).host, task.description].filter(Boolean).join(' · ');
     parts.progress.setAttribute('aria-label', name);
     parts.state.textContent = state;
-    parts.note.textContent = explain(task.snapshot, task.error);
+    this.#showNote();
     if (state !== 'completed') this.close();
     this.#showActions(name);
     this.#showBytes(task);
@@ -70,6 +63,14 @@ class Row {
     if (action === 'remove') return task.release();
     if (action !== 'again') return task[action]();
     return session.download(task.url, { id: task.id, ifExists: 'replace', description: task.description });
+  }
+
+  async #showNote() {
+    const { note } = this.parts;
+    if (!['failed', 'pending', 'waiting'].includes(this.task.state)) return (note.textContent = '');
+    // A task that is gone meanwhile needs no words; and the answer may be late.
+    const text = await explain(this.task).catch(() => '');
+    if (this.element.dataset.state === this.task.state) note.textContent = text;
   }
 
   #showActions(name) {
@@ -101,7 +102,9 @@ class Row {
     const total = completeLength === undefined || completed ? '' : ` of ${formatBytes(completeLength)}`;
     amount.textContent = formatBytes(receivedBytes) + total;
     const left = bytesPerSecond > 0 && (completeLength - receivedBytes) / bytesPerSecond;
+    const { segments } = this.task;
     pace.textContent = [
+      segments > 1 && `${segments} segments`,
       bytesPerSecond > 0 && `${formatBytes(bytesPerSecond)}/s`,
       left > 0 && `${formatDuration(left)} left`,
     ].filter(Boolean).join(' · ');
@@ -144,6 +147,8 @@ export function createTaskList(session, { say, fail }) {
   const rows = new Map();
 
   function show(task) {
+    // Members of a group are shown together.
+    if (task.snapshot.group) return;
     const row = rows.get(task.id) ?? new Row(task.id);
     const before = row.task && row.element.dataset.state;
     row.show(task);

@@ -5,8 +5,12 @@
 use libfuzzer_sys::fuzz_target;
 use longhaul::engine::codec::{FORMAT_VERSION, decode, encode};
 use longhaul::engine::http::Representation;
+use longhaul::engine::group::GroupRecord;
+use longhaul::engine::resume_data::{self, Detached};
 use longhaul::engine::session::SessionRecord;
 use longhaul::engine::task::{Progress, TaskEvent, TaskRecord};
+use longhaul::integrity::HashState;
+use longhaul::store::bodies::BodyRecord;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -25,5 +29,10 @@ fuzz_target!(|bytes: &[u8]| {
         read::<Progress>(bytes);
         read::<SessionRecord>(bytes);
         read::<Representation>(bytes);
+        read::<Detached>(bytes);
+        read::<GroupRecord>(bytes);
+        read::<BodyRecord>(bytes);
+        let _ = resume_data::read(bytes);
+        let _ = HashState::from_bytes(bytes);
     }
 });

@@ -7,7 +7,7 @@ use super::error::{ErrorCode, TaskError};
 use super::id::{ClientId, SessionId, TaskKey};
 use super::input::TaskCall;
 use super::output::{AuthorizationNeed, Change, Output};
-use super::request::{Header, Source, without_query};
+use super::request::without_query;
 use super::slot::{Asker, Queued, Staged};
 use super::task::{Task, TaskState, WaitReason};
 
@@ -73,14 +73,8 @@ impl Engine {
     }
 
     /// Takes what was supplied: headers, for the origin of the task's URL, or another URL.
-    pub(super) fn authorize(
-        &mut self,
-        key: &TaskKey,
-        asker: Asker,
-        mut task: Task,
-        (headers, persist, source): (Option<Vec<Header>>, bool, Option<Source>),
-    ) {
-        let call = TaskCall::Authorize { headers: headers.clone(), persist, source: source.clone() };
+    pub(super) fn authorize(&mut self, key: &TaskKey, asker: Asker, mut task: Task, call: TaskCall) {
+        let TaskCall::Authorize { headers, persist, source, .. } = call.clone() else { return };
         let mut secrets = None;
         let spec = &mut task.record.spec;
         let moves = source.as_ref().is_some_and(|source| spec.sources.first() != Some(source));

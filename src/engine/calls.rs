@@ -85,6 +85,11 @@ impl Engine {
     }
 
     pub(super) fn handle_session_committed(&mut self, call: CallId, record: SessionRecord, outcome: CommitOutcome) {
+        if outcome == CommitOutcome::Unknown {
+            // The next change would be made to what may not be stored. Storing it once more does no harm.
+            let change = Change::PutSession(record.clone());
+            return self.commit(Purpose::CommitSession(call, record), vec![change]);
+        }
         let waiting = self.opening.remove(&record.id).unwrap_or_default();
         let version = record.configuration.version;
         let result = match outcome {

@@ -7,7 +7,7 @@ use super::http::{Representation, RestartReason};
 use super::id::{BodyId, EffectId, TaskKey};
 use super::input::{FetchFailure, StoreFailure};
 use super::output::{Change, Output};
-use super::retry::{LOST_BUDGET, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
+use super::retry::{LOST_PER_FAILURE, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
 use super::task::{EventKind, Progress, Task, TaskState, WaitReason};
 
 /// How long to be content with fewer segments after one of several was refused or cut.
@@ -190,7 +190,8 @@ impl Engine {
             _ if error.code == ErrorCode::Network && resumable => progress.lost += 1,
             _ => progress.failures += 1,
         }
-        if progress.failures >= task.record.spec.policy.max_failures || progress.lost >= LOST_BUDGET {
+        let most = task.record.spec.policy.max_failures;
+        if progress.failures >= most || progress.lost >= most.saturating_mul(LOST_PER_FAILURE) {
             return self.fail(key, task, changes, error);
         }
         let failures = progress.failures + progress.lost;

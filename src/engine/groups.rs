@@ -23,8 +23,10 @@ pub struct Group {
     /// How many members are in which state, if that is known.
     counts: Option<GroupCounts>,
     is_counting: bool,
-    /// Whether a member has changed while they were being counted.
+    /// Whether a member has changed while they were being counted, or was about to.
     is_miscounted: bool,
+    /// Whether the counts are true: they were made while no member's commit was in flight, which they may hold or not.
+    is_exact: bool,
     is_committing: bool,
     /// Set once pages have to be told; when they were told last.
     is_news: bool,
@@ -58,6 +60,7 @@ impl Group {
             counts: None,
             is_counting: false,
             is_miscounted: false,
+            is_exact: false,
             is_committing: false,
             is_news: false,
             shown_at: Timestamp(0),
@@ -135,6 +138,8 @@ impl Engine {
         if outcome == CommitOutcome::Committed {
             group.is_stored = true;
             group.record = staged.record;
+            // A load that is under way may bring the row as it was before.
+            group.is_miscounted |= group.is_counting;
             let waiting = std::mem::take(&mut group.waiting);
             let sealed = if group.record.is_sealed { std::mem::take(&mut group.sealing) } else { Vec::new() };
             for (batch, members) in waiting {
@@ -148,6 +153,7 @@ impl Engine {
         }
         // Whether it happened, only storage knows: the count brings the row, too.
         group.counts = None;
+        group.is_exact = false;
         group.retry_at = Some(retry_at);
         let batches: Vec<u64> =
             group.waiting.drain(..).map(|(batch, _)| batch).chain(group.sealing.drain(..)).collect();
@@ -176,6 +182,7 @@ impl Engine {
 
     pub(super) fn handle_counts(&mut self, key: &GroupKey, loaded: Result<Loaded, StoreFailure>) {
         let retry_at = self.now.after(STORE_PAUSE_MS);
+        let is_quiet = !self.is_changing(key);
         let Some(group) = self.groups.get_mut(key) else { return };
         group.is_counting = false;
         let Ok(Loaded::Counts(record, counts)) = loaded else {
@@ -184,11 +191,10 @@ impl Engine {
             askers.into_iter().for_each(|call| self.reply(call, Err(TaskError::new(ErrorCode::Storage))));
             return;
         };
-        if std::mem::take(&mut group.is_miscounted) {
-            return;
-        }
+        let is_miscounted = std::mem::take(&mut group.is_miscounted);
+        group.is_exact = !is_miscounted && is_quiet;
         match record {
-            _ if group.is_committing => {}
+            _ if group.is_committing || is_miscounted => {}
             Some(record) => {
                 group.record = record;
                 group.is_stored = true;
@@ -242,6 +248,8 @@ impl Engine {
         let key = GroupKey { session: record.key.session.clone(), group };
         if let Some(group) = self.groups.get_mut(&key) {
             group.counts = None;
+            group.is_exact = false;
+            group.is_news = true;
             group.is_miscounted |= group.is_counting;
         }
     }
@@ -273,18 +281,16 @@ impl Engine {
 
     fn count_group(&mut self, key: &GroupKey) {
         let now = self.now;
+        let is_quiet = !self.is_changing(key);
         let Some(group) = self.groups.get_mut(key) else { return };
         if group.retry_at.is_some_and(|at| at > now) {
             return;
         }
         group.retry_at = None;
-        let is_wanted = group.counts.is_none() && !group.is_counting && !group.is_committing;
-        if !is_wanted || self.is_changing(key) {
-            return;
-        }
-        if let Some(group) = self.groups.get_mut(key) {
+        let is_wanted = group.counts.is_none() || (is_quiet && !group.is_exact);
+        if is_wanted && !group.is_counting && !group.is_committing {
             group.is_counting = true;
-            group.is_miscounted = false;
+            group.is_miscounted = !is_quiet;
             self.load(Purpose::LoadCounts(key.clone()), Query::Counts(key.clone()));
         }
     }
@@ -292,7 +298,13 @@ impl Engine {
     fn end_group(&mut self, key: &GroupKey) {
         let Some(group) = self.groups.get(key) else { return };
         let is_open = group.record.is_sealed && !group.record.is_done && !group.is_committing && !group.is_counting;
+        let is_open = is_open && group.is_exact;
         let Some(counts) = group.counts.filter(|counts| is_open && counts.have_all_ended()) else { return };
+        if self.is_changing(key) {
+            // It would be stored first, and the event would not be true any more.
+            return;
+        }
+        let Some(group) = self.groups.get(key) else { return };
         let record = GroupRecord { is_done: true, ..group.record.clone() };
         let event = self.new_event(&key.session, Subject::Group(key.group.clone()), EventKind::GroupEnded(counts));
         self.commit_group(key, record, event);

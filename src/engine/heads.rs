@@ -74,6 +74,12 @@ impl Engine {
             return Some(if is_unchanged && brings_body { Verdict::NotModified } else { verdict });
         }
         let source = if is_proven { http::Source::Proven } else { http::Source::Mirror };
+        // Equal date and length are a comparison, and that is what was refused.
+        let needs_tag = task.record.spec.strong_only && !is_proven;
+        let has_tag = |kept: &Representation| kept.etag.is_some() && kept.etag == head.etag;
+        if needs_tag && kept.is_some_and(|kept| !has_tag(kept)) {
+            return Some(Verdict::NotTheSame);
+        }
         // With nothing to compare with, a mirror is as good as the origin.
         Some(attempt.judge(kept, if kept.is_some() { source } else { http::Source::Origin }, head))
     }

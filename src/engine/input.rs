@@ -184,6 +184,8 @@ pub enum TaskCall {
     Authorize {
         /// Headers for the origin of the task's URL. They replace those that were given before.
         headers: Option<Vec<Header>>,
+        /// The origin of the URL that they were asked for. If the task has another by now, it gets nothing.
+        origin: String,
         /// Whether they may be stored.
         persist: bool,
         /// The new URL.
@@ -239,7 +241,7 @@ pub struct Arrived {
 }
 
 /// What a load found.
-#[expect(clippy::large_enum_variant, reason = "one is alive at a time, and none is kept")]
+#[allow(clippy::large_enum_variant, reason = "one is alive at a time, and none is kept")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Loaded {
     /// Tasks.

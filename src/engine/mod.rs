@@ -28,7 +28,7 @@ pub mod input;
 mod outbox;
 pub mod output;
 mod pace;
-mod plan;
+pub mod plan;
 pub mod policy;
 mod probe;
 mod random;
@@ -113,6 +113,8 @@ pub struct Setting {
     pub seed: u128,
     /// The worker's own origin.
     pub origin: String,
+    /// Connections at the same time, in all.
+    pub max_connections: u32,
 }
 
 /// What an effect in flight is for.
@@ -147,6 +149,7 @@ pub struct Engine {
     now: Timestamp,
     random: Random,
     origin: String,
+    max_connections: u32,
     outputs: VecDeque<Output>,
     effects: Effects<Purpose>,
     sessions: SortedMap<SessionId, Session>,
@@ -181,6 +184,7 @@ impl Engine {
             now,
             random: Random::new(setting.seed),
             origin: setting.origin,
+            max_connections: setting.max_connections,
             outputs: VecDeque::new(),
             effects: Effects::default(),
             sessions: SortedMap::default(),

@@ -2,8 +2,8 @@
 
 use super::random::Random;
 
-/// Attempts in a row that the network lost: a bad link may last for hours.
-pub const LOST_BUDGET: u32 = 40;
+/// For each failure that a task may have, so many attempts may be lost by the network: a bad link may last for hours.
+pub const LOST_PER_FAILURE: u32 = 4;
 /// The longest back-off that is chosen here; a server may ask for longer.
 pub const MAX_BACKOFF_MS: u64 = 5 * 60_000;
 /// The longest time a server's `Retry-After` or a stored time is believed.

@@ -8,7 +8,7 @@ use super::sorted_map::SortedMap;
 use super::task::{TaskRecord, WaitReason};
 use super::time::Timestamp;
 
-/// Connections at the same time in the whole worker.
+/// Connections at the same time in the whole worker, if its code sets nothing else.
 pub const MAX_CONNECTIONS: u32 = 6;
 
 /// A queue of active tasks that need the same and have the same priority. They lie together in the store's index.
@@ -72,14 +72,26 @@ pub struct Candidate<'a> {
 }
 
 /// Connections and running tasks, counted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Load<'a> {
+    most: u32,
     connections: u32,
     by_host: SortedMap<&'a str, u32>,
     tasks_by_session: SortedMap<&'a SessionId, u32>,
 }
 
+impl Default for Load<'_> {
+    fn default() -> Self {
+        Self::of(MAX_CONNECTIONS)
+    }
+}
+
 impl<'a> Load<'a> {
+    /// Nothing runs, and so many connections there may be.
+    pub fn of(most: u32) -> Self {
+        Self { most, connections: 0, by_host: SortedMap::default(), tasks_by_session: SortedMap::default() }
+    }
+
     /// Counts one more running task.
     pub fn add_task(&mut self, session: &'a SessionId) {
         *self.tasks_by_session.get_or_insert_with(session, || 0) += 1;
@@ -89,6 +101,11 @@ impl<'a> Load<'a> {
     pub fn add_connection(&mut self, host: &'a str) {
         self.connections += 1;
         *self.by_host.get_or_insert_with(host, || 0) += 1;
+    }
+
+    /// Whether the worker has all the connections that it may have.
+    pub fn is_full(&self) -> bool {
+        self.connections >= self.most
     }
 
     fn of_session(&self, session: &SessionId) -> u32 {
@@ -103,7 +120,7 @@ impl<'a> Load<'a> {
             Some(WaitReason::SessionBusy)
         } else if self.by_host.get(&candidate.host).copied().unwrap_or(0) >= per_host {
             Some(WaitReason::HostBusy)
-        } else if self.connections >= MAX_CONNECTIONS {
+        } else if self.is_full() {
             Some(WaitReason::WorkerBusy)
         } else {
             None

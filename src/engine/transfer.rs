@@ -16,6 +16,10 @@ use super::{Engine, Purpose};
 impl Engine {
     /// Gives connections to the tasks whose turn it is.
     pub(super) fn start_what_may_run(&mut self) {
+        // Most inputs come while every connection is in use: then there is nobody to choose.
+        if self.network_load().is_full() {
+            return;
+        }
         let is_watched = self.surroundings.is_watched();
         let mut candidates = Vec::new();
         let mut sources = Vec::new();
@@ -55,7 +59,7 @@ impl Engine {
 
     /// The connections and tasks that run.
     pub(super) fn network_load(&self) -> Load<'_> {
-        let mut load = Load::default();
+        let mut load = Load::of(self.max_connections);
         for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.is_running()) {
             load.add_task(&key.session);
             let sources = slot.task.as_ref().map_or(&[] as &[Source], |task| &task.record.spec.sources);

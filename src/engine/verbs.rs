@@ -188,9 +188,12 @@ impl Engine {
                 self.answer(asker, result.map(|file| Answer::Chunk(file, offset)));
             }
             TaskCall::Update(patch) => self.update(key, asker, task, &patch),
-            TaskCall::Authorize { headers, persist, source } if !state.has_ended() => {
-                self.authorize(key, asker, task, (headers, persist, source));
+            TaskCall::Authorize { ref origin, .. }
+                if task.record.spec.sources.first().is_none_or(|of| of.origin != *origin) =>
+            {
+                self.answer(asker, Err(TaskError::new(ErrorCode::IdInUse)));
             }
+            TaskCall::Authorize { .. } if !state.has_ended() => self.authorize(key, asker, task, what),
             TaskCall::Get
             | TaskCall::Pause
             | TaskCall::Resume

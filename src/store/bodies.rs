@@ -10,7 +10,7 @@ use crate::engine::resume_data::Detached;
 use crate::engine::time::Timestamp;
 
 /// What is known of a body.
-#[expect(clippy::large_enum_variant, reason = "one is alive at a time, and none is kept")]
+#[allow(clippy::large_enum_variant, reason = "one is alive at a time, and none is kept")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BodyRecord {
     /// A task owns it.

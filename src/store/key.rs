@@ -39,7 +39,8 @@ impl PartialOrd for Text {
 pub fn text_order(one: &str, other: &str) -> Ordering {
     // Surrogates, which begin the code points from U+10000 on (0xF0 in UTF-8), lie below U+E000 (0xEE).
     let weight = |byte: u8| if byte == 0xEE || byte == 0xEF { byte + 0x10 } else { byte };
-    one.bytes().map(weight).cmp(other.bytes().map(weight))
+    let differing = one.bytes().zip(other.bytes()).find(|(one, other)| one != other);
+    differing.map_or(one.len().cmp(&other.len()), |(one, other)| weight(one).cmp(&weight(other)))
 }
 
 /// A row's key, or its key in an index.

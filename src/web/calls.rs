@@ -46,6 +46,7 @@ pub struct CallMessage {
     fails_together: Option<bool>,
     last: Option<bool>,
     persist: Option<bool>,
+    origin: Option<String>,
     keep: Option<bool>,
     after: Option<String>,
     before: Option<f64>,
@@ -109,6 +110,7 @@ impl CallMessage {
             "chunk" => TaskCall::Chunk(required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?),
             "update" => TaskCall::Update(required(self.policy, "policy")?.into_patch()?),
             "authorize" => TaskCall::Authorize {
+                origin: required(self.origin, "origin")?,
                 headers: self.headers.map(|headers| headers.into_iter().map(HeaderMessage::into_header).collect()),
                 persist: flag(self.persist),
                 source: self.source.map(SourceMessage::into_source).transpose()?,

@@ -22,13 +22,16 @@ struct Commit {
     writes: Vec<Write<JsValue>>,
 }
 
+/// Hears how commits ended.
+type Report = Box<dyn Fn(Vec<(EffectId, CommitOutcome)>)>;
+
 /// The commits of one driver.
 pub struct Commits {
     store: IndexedDb,
     epoch: u64,
     waiting: RefCell<VecDeque<Commit>>,
     is_writing: Cell<bool>,
-    report: Box<dyn Fn(Vec<(EffectId, CommitOutcome)>)>,
+    report: Report,
 }
 
 impl Commits {

@@ -21,6 +21,10 @@ extern "C" {
     #[wasm_bindgen(method, getter)]
     pub fn origin(this: &Host) -> String;
 
+    /// How many connections there may be at the same time, if the worker's code has set that.
+    #[wasm_bindgen(method, getter, js_name = maxConnections)]
+    pub fn max_connections(this: &Host) -> Option<u32>;
+
     /// Aborted when the component's life is over, whatever ended it.
     #[wasm_bindgen(method, getter)]
     pub fn signal(this: &Host) -> AbortSignal;

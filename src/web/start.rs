@@ -14,6 +14,7 @@ use super::host::Host;
 use super::indexeddb::IndexedDb;
 use super::lease::{self, Lease};
 use crate::engine::input::StoreFailure;
+use crate::engine::schedule::MAX_CONNECTIONS;
 use crate::engine::{Engine, Setting};
 use crate::store::Store;
 use crate::store::boot::boot;
@@ -63,7 +64,8 @@ pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> 
     let clock = Clock::new();
     let snapshot = boot(&store.reader().await?).await?;
     let seed = u128::from(random()) << 64 | u128::from(random());
-    let setting = Setting { seed, origin: host.origin() };
+    let max_connections = host.max_connections().unwrap_or(MAX_CONNECTIONS);
+    let setting = Setting { seed, origin: host.origin(), max_connections };
     let engine = Engine::restore(clock.now(), setting, snapshot);
 
     let driver = Driver::new(host.clone(), clock, store, epoch, engine);

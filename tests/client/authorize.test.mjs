@@ -44,8 +44,8 @@ test('it is asked with the task and the status, and its answer is a call', async
   ]);
   const source = { url: 'https://app.example/f.bin?sig=2', host: 'app.example', origin: 'https://app.example' };
   assert.deepEqual(answers(), [
-    { type: 'authorize', session: 'podcasts', id: 'one', persist: true, headers: [['authorization', 'new']], source },
-    { type: 'authorize', session: 'podcasts', id: 'two', persist: false, headers: [] },
+    { type: 'authorize', session: 'podcasts', id: 'one', origin: 'https://files.example', persist: true, headers: [['authorization', 'new']], source },
+    { type: 'authorize', session: 'podcasts', id: 'two', origin: 'https://files.example', persist: false, headers: [] },
   ]);
 });
 
@@ -101,7 +101,7 @@ test('update changes policies and supplies headers, each by its own call; what i
   const [{ message }] = worker.all('update');
   const policy = { priority: 'low', discretionaryUntil: 0, resourceTimeoutMs: 0, beginAt: 0 };
   assert.deepEqual(message.call, { type: 'update', session: 'podcasts', id: 'one', policy });
-  assert.deepEqual(answers(), [{ type: 'authorize', session: 'podcasts', id: 'one', persist: false, headers: [['authorization', 'x']] }]);
+  assert.deepEqual(answers(), [{ type: 'authorize', session: 'podcasts', id: 'one', origin: 'https://files.example', persist: false, headers: [['authorization', 'x']] }]);
   await task.update({});
   await worker.settled(page);
   assert.deepEqual([worker.all('update').length, answers().length], [1, 1]);

@@ -123,7 +123,7 @@ test('without a page the hook is asked, and its answer is a call whose reply goe
   assert.deepEqual(asked, [{ session: 'podcasts', taskId: 'one', url: ASK.url, status: 403 }]);
   const [[number, call]] = of('call');
   const source = { url: 'https://app.example/f.bin?sig=2', host: 'app.example', origin: 'https://app.example' };
-  assert.deepEqual(call, { type: 'authorize', session: 'podcasts', id: 'one', persist: false, headers: [['authorization', 'new']], source });
+  assert.deepEqual(call, { type: 'authorize', session: 'podcasts', id: 'one', origin: 'https://files.example', persist: false, headers: [['authorization', 'new']], source });
   host().reply(number, true, {});
   assert.deepEqual(reported, []);
 });

@@ -3,9 +3,10 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { launchChromium } from '../browser/chromium.mjs';
-import { contiguousLength, stored } from '../browser/storage.mjs';
+import { common, contiguousLength, durableRanges, lengthOf, rowCounts, stored, tablesWith } from '../browser/storage.mjs';
 import { startOrigin } from '../origin/server.mjs';
 import { root } from '../../tools/setup.mjs';
+import { Ledger } from './ledger.mjs';
 
 /** Where the test page and the package are, by URL prefix. */
 export const staticDirs = { '/longhaul/': path.join(root, 'dist'), '/': path.join(root, 'tests/e2e/app') };
@@ -48,16 +49,49 @@ export const outcome = (page, id) =>
     return { state, restarts, receivedBytes, resumability, size: blob.size, sha256: fromBlob === fromStream ? fromBlob : 'blob and stream differ' };
   }, id);
 
+/** Resolves with the task's snapshot once `look` (a function of it) is true. */
+export async function untilTask(page, id, look) {
+  await page.waitForFunction(
+    async (id, look) => {
+      const snapshot = (await session.task(id))?.snapshot;
+      return snapshot !== undefined && new Function('task', `return (${look})(task)`)(snapshot);
+    },
+    { polling: 50 },
+    id,
+    String(look),
+  );
+  return page.evaluate(async (id) => (await session.task(id)).snapshot, id);
+}
+
+/** SIGKILL of the browser, which is started again; resolves with a page that wakes no worker. */
+export async function killAndReturn({ chromium, open }) {
+  await chromium.kill();
+  await chromium.relaunch();
+  return open('?idle');
+}
+
+/** The requests for the file at `path`. */
+export const requestsFor = (origin, path) => origin.log.filter((entry) => entry.path === path && entry.method === 'GET');
+
+/** Holds what is asked for of the file at `path` against what was durable before. */
+export const ledgerFor = (origin, path) => new Ledger(origin.get(path).length, () => requestsFor(origin, path));
+
 /**
- * Lets the origin hold back the rest of `resource` and waits until all that it has sent is durable. Whatever ends the
- * worker then, the next request must begin at just the byte that is returned.
+ * Lets the origin hold back the rest of the file at `path` and waits until all that it has sent is durable. What a
+ * connection sends behind the place where the next segment begins is not counted: nobody reads it.
  */
-export async function holdUntilDurable(page, resource, request) {
-  resource.update({ bytesPerSecond: 0 });
+export async function holdUntilDurable(page, origin, path) {
+  origin.get(path).update({ bytesPerSecond: 0 });
+  const starts = requestsFor(origin, path).map(({ range }) => range.start).sort((a, b) => a - b);
+  const wanted = () =>
+    requestsFor(origin, path).map(({ range: { start }, sentBytes }) => {
+      const next = starts.find((other) => other > start) ?? Infinity;
+      return { start, end: Math.min(start + sentBytes, next) };
+    });
   let durable;
-  do durable = contiguousLength(await stored(page));
-  while (durable < request.sentBytes);
+  do durable = durableRanges(await stored(page));
+  while (lengthOf(common(durable, wanted())) < lengthOf(wanted()));
   return durable;
 }
 
-export { contiguousLength, stored };
+export { contiguousLength, durableRanges, lengthOf, rowCounts, stored, tablesWith };

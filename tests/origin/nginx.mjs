@@ -34,7 +34,7 @@ ${process.getuid() === 0 ? 'user root;' : ''}
 events { worker_connections 1024; }
 http {
   ${temporary.map((name) => `${name}_temp_path "${home}/${name}";`).join('\n  ')}
-  log_format entries escape=json '{"path":"$uri","status":$status,"range":"$http_range","bytesSent":$body_bytes_sent}';
+  log_format entries escape=json '{"path":"$uri","status":$status,"range":"$http_range","bytesSent":$body_bytes_sent,"endedAt":$msec,"seconds":$request_time}';
   access_log "${home}/access.log" entries;
   ${MIME_TYPES}
   default_type application/octet-stream;
@@ -100,14 +100,18 @@ export async function startNginx({ root, routes = {}, rate, port = 0 }) {
     url: `http://127.0.0.1:${at}`,
     port: at,
     pid: child.pid,
-    /** The requests that have ended: `[{ path, status, range, bytesSent }]`, `range` half-open as in `parseRange`. */
+    /**
+     * The requests that have ended, in the order of their ends: `[{ path, status, range, bytesSent, startedAt, endedAt }]`,
+     * `range` half-open as in `parseRange`, times in epoch ms.
+     */
     async accessLog() {
       // nginx does one thing after the other: once this is answered, every response the caller has read is logged.
       await fetch(`http://127.0.0.1:${at}${MARK}`);
       const lines = (await fs.readFile(path.join(home, 'access.log'), 'utf8')).trim().split('\n').filter(Boolean);
       return lines.map((line) => {
-        const entry = JSON.parse(line);
-        return { ...entry, range: parseRange(entry.range) };
+        const { endedAt, seconds, ...entry } = JSON.parse(line);
+        const times = { startedAt: Math.round(1000 * (endedAt - seconds)), endedAt: Math.round(1000 * endedAt) };
+        return { ...entry, range: parseRange(entry.range), ...times };
       });
     },
     async close() {

@@ -146,9 +146,7 @@ impl Resource {
             last_modified: version.last_modified.clone(),
             repr_digest: match self.digest_field {
                 DigestField::None => None,
-                DigestField::Right => {
-                    Some(format!("sha-256=:{}:", base64(version.digest(Algorithm::Sha256).bytes())))
-                }
+                DigestField::Right => Some(format!("sha-256=:{}:", base64(version.digest(Algorithm::Sha256).bytes()))),
                 DigestField::Wrong => Some(sha_256(version.id)),
             },
             final_url: self.redirects.then(|| format!("https://cdn.example/{}?key=hidden", version.id.0)),

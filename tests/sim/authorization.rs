@@ -21,7 +21,9 @@ impl World {
                 let page = self.page_of(client);
                 self.post(page, ToPage::Ask(key));
             }
-            None if !self.is_calm && self.random.one_in(4) => self.stats.count(Group::Engine, "authorisation not given"),
+            None if !self.is_calm && self.random.one_in(4) => {
+                self.stats.count(Group::Engine, "authorisation not given")
+            }
             None => {
                 let delay_ms = self.random.delay_ms();
                 self.schedule(delay_ms, Event::HookAnswers(key));
@@ -82,9 +84,10 @@ impl World {
         let is_wrong = !self.is_calm && self.random.one_in(6);
         let moves = !self.is_calm && self.random.one_in(5);
         let persist = self.random.one_in(3);
-        let elsewhere = self.origin.family(&url).find(|other| {
-            other.kind == Kind::Same && other.reach == Reach::Open && !url.starts_with(&other.url)
-        });
+        let elsewhere = self
+            .origin
+            .family(&url)
+            .find(|other| other.kind == Kind::Same && other.reach == Reach::Open && !url.starts_with(&other.url));
         let elsewhere = elsewhere.map(|other| other.source(other.pass)).filter(|_| moves);
         let resource = self.origin.find(&url);
         let pass = if is_wrong { resource.pass - 1 } else { resource.pass };
@@ -96,7 +99,7 @@ impl World {
             (None, Guard::Signature) => (None, Some(source)),
             (None, Guard::None) => (None, None::<Source>),
         };
-        Some(Call::Task(key, TaskCall::Authorize { headers, persist, source }))
+        Some(Call::Task(key, TaskCall::Authorize { origin, headers, persist, source }))
     }
 
     /// Tokens and signatures expire.

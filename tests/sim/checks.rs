@@ -156,9 +156,11 @@ impl World {
             let is_blocked = |task: &Task| self.blocks(worker, task).is_some();
             let stuck = self.model.tasks.values().find(|task| needs_more(&task.record.state) && !is_blocked(task));
             assert!(stuck.is_none(), "nothing will ever go on with {stuck:?}");
-            let open = self.model.groups.values().find(|group| {
-                group.is_sealed && !group.is_done && self.model.counts(&group.key).have_all_ended()
-            });
+            let open = self
+                .model
+                .groups
+                .values()
+                .find(|group| group.is_sealed && !group.is_done && self.model.counts(&group.key).have_all_ended());
             assert!(open.is_none(), "nothing will ever end {open:?}");
             self.check_idle(worker);
         }

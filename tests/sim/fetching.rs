@@ -57,7 +57,10 @@ impl World {
         let (url, range) = (request.url.clone(), request.range);
         let claimed = answer.body.start..answer.body.start;
         let body = answer.body;
-        (Attempt { key, url, host, range, head: Some(head), body, wish: None, claimed, is_aborted: false }, answer.after_ms)
+        (
+            Attempt { key, url, host, range, head: Some(head), body, wish: None, claimed, is_aborted: false },
+            answer.after_ms,
+        )
     }
 
     pub(super) fn read(

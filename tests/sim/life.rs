@@ -2,9 +2,10 @@
 //! that was begun must come to its end.
 
 use longhaul::engine::id::WakeId;
-use longhaul::engine::{Engine, Setting};
 use longhaul::engine::input::Input;
+use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::task::TaskState;
+use longhaul::engine::{Engine, Setting};
 
 use super::invariants::check_storage;
 use super::origin::OWN_HOST;
@@ -72,7 +73,8 @@ impl World {
         note!(self, "w{} boots in epoch {}", self.booted, self.storage.epoch);
         let sessions = snapshot.sessions.iter().map(|session| (session.record.id.clone(), session.record.clone()));
         let sessions = sessions.collect();
-        let setting = Setting { seed, origin: format!("https://{OWN_HOST}") };
+        let origin = format!("https://{OWN_HOST}");
+        let setting = Setting { seed, origin, max_connections: MAX_CONNECTIONS };
         let engine = Engine::restore(time, setting, snapshot);
         let mut worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine, sessions);
         let conditions = self.conditions(false);

@@ -36,8 +36,8 @@ mod weather;
 mod worker;
 mod world;
 
-use std::collections::BTreeMap;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -80,7 +80,15 @@ struct Options {
 impl Options {
     /// Reads it. What test runners pass to every test, and is not known here, is ignored.
     fn read() -> Self {
-        let mut options = Self { seeds: DEFAULT_SEEDS, from: 1, seed: None, changes: String::new(), trace: false, shown: SHOWN_FAILURES as usize, list: false };
+        let mut options = Self {
+            seeds: DEFAULT_SEEDS,
+            from: 1,
+            seed: None,
+            changes: String::new(),
+            trace: false,
+            shown: SHOWN_FAILURES as usize,
+            list: false,
+        };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number follows the option");

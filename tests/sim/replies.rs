@@ -141,10 +141,9 @@ impl World {
             }
             (Call::Open(_), _) => false,
             (_, ErrorCode::SessionNotOpen) => !worker.sessions.contains_key(session),
-            (
-                Call::Download { secrets, .. } | Call::ResumeFrom { secrets, .. },
-                ErrorCode::AuthorizationNotDurable,
-            ) => !secrets.is_empty() && self.climate.hook == 0,
+            (Call::Download { secrets, .. } | Call::ResumeFrom { secrets, .. }, ErrorCode::AuthorizationNotDurable) => {
+                !secrets.is_empty() && self.climate.hook == 0
+            }
             (Call::Download { key, spec, if_exists, .. }, code) => {
                 let stored = self.model.tasks.get(key).map(|task| &task.record.spec);
                 let is_other = stored.is_some_and(|stored| stored.call_token != spec.call_token);
@@ -152,9 +151,7 @@ impl World {
                 is_other
                     && match code {
                         ErrorCode::TaskExists => *if_exists == IfExists::Error,
-                        ErrorCode::IdInUse => {
-                            matches!(if_exists, IfExists::Keep | IfExists::Refresh) && other_url
-                        }
+                        ErrorCode::IdInUse => matches!(if_exists, IfExists::Keep | IfExists::Refresh) && other_url,
                         _ => false,
                     }
             }
@@ -167,6 +164,8 @@ impl World {
                 true
             }
             (Call::ResumeFrom { key, .. }, ErrorCode::TaskExists) => self.model.tasks.contains_key(key),
+            // The task has another URL than the one that the page was asked about.
+            (Call::Task(_, TaskCall::Authorize { .. }), ErrorCode::IdInUse) => true,
             (Call::DownloadAll { .. }, ErrorCode::IdInUse) => true,
             (Call::Task(key, _), ErrorCode::TaskNotFound) => !self.model.tasks.contains_key(key),
             (Call::Task(key, wanted), ErrorCode::NotFinished) => {

@@ -51,17 +51,16 @@ impl World {
         }
         self.stats.count(Group::Engine, if others.is_empty() { "first segments" } else { "further segments" });
         if let Some((start, _)) = request.range.filter(|_| !others.is_empty()) {
-            let is_tail = others.iter().any(|other| {
-                other.range.is_some_and(|(from, end)| from <= start && start < end.unwrap_or(u64::MAX))
-            });
+            let is_tail = others
+                .iter()
+                .any(|other| other.range.is_some_and(|(from, end)| from <= start && start < end.unwrap_or(u64::MAX)));
             if is_tail {
                 self.stats.count(Group::Engine, "tail donated");
             }
         }
         if let Some(tag) = &request.if_range {
-            let is_ours = kept.is_none_or(|kept| {
-                kept.etag.as_ref() == Some(tag) || kept.last_modified.as_ref() == Some(tag)
-            });
+            let is_ours =
+                kept.is_none_or(|kept| kept.etag.as_ref() == Some(tag) || kept.last_modified.as_ref() == Some(tag));
             let is_ours = is_ours || !others.is_empty() || self.storage.is_killing(task.progress.body);
             assert!(is_ours && !tag.starts_with("W/"), "If-Range {tag} is not strong, or not that of what is kept");
             assert!(self.origin.find(&request.url).same_origin, "If-Range across origins needs a preflight");
@@ -80,9 +79,10 @@ impl World {
         let says = |wanted, of: fn(&longhaul::engine::policy::Conditions) -> Option<bool>| {
             worker.told.values().any(|told| of(told) == Some(wanted))
         };
-        let is_good = (says(true, |told| told.idle) || says(true, |told| told.charging) || says(false, |told| told.metered))
-            && !says(false, |told| told.idle)
-            && metered != Some(true);
+        let is_good =
+            (says(true, |told| told.idle) || says(true, |told| told.charging) || says(false, |told| told.metered))
+                && !says(false, |told| told.idle)
+                && metered != Some(true);
         let may_wait = policy.discretionary_until.is_some_and(|until| until > worker.time(self.now));
         if !(policy.metered && limits.metered) && metered == Some(true) {
             Some(WaitReason::Metered)
@@ -170,7 +170,9 @@ impl World {
             && let Some(task) = self.model.tasks.get(&attempt.key)
         {
             let received = &task.progress.received;
-            let double = received.iter().find(|range| !wanted.is_empty() && range.start < wanted.end && wanted.start < range.end);
+            let double = received
+                .iter()
+                .find(|range| !wanted.is_empty() && range.start < wanted.end && wanted.start < range.end);
             // What is read of a new version is stored behind the commit that drops the old one.
             let double = double.filter(|_| !self.storage.is_killing(task.progress.body));
             assert!(double.is_none(), "{:?} reads {wanted:?}, of which {double:?} is durable", attempt.key);

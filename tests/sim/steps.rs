@@ -31,9 +31,9 @@ pub struct Step<'a> {
 
 impl Step<'_> {
     pub fn check(&self, origin: &Origin, storage: &Storage, time: u64) {
-        let is_own = self.event.is_none_or(|event| {
-            matches!(&event.subject, longhaul::engine::task::Subject::Task(task) if *task == self.key.task)
-        });
+        let is_own = self.event.is_none_or(
+            |event| matches!(&event.subject, longhaul::engine::task::Subject::Task(task) if *task == self.key.task),
+        );
         assert!(is_own, "an event of another task: {:?}", self.event);
         match (self.before, self.after) {
             (Some(before), Some(after)) if before.record.spec.call_token == after.record.spec.call_token => {
@@ -170,11 +170,15 @@ impl Step<'_> {
             let is_right = matches!(kind, None | Some(EventKind::NotModified | EventKind::RefreshFailed(_)));
             assert!(is_right, "the old file stays with {kind:?}");
             let is_cancelled = self.is_asked(|call| matches!(call, TaskCall::Cancel { .. }));
-            assert!(kind.is_some() || is_cancelled || after.record.spec.group.is_some(), "a refresh ended without event");
+            assert!(
+                kind.is_some() || is_cancelled || after.record.spec.group.is_some(),
+                "a refresh ended without event"
+            );
         } else {
             let length = after.progress.received.len();
             assert!(after.progress.received.is_exactly(length), "completed with holes");
-            let is_killed = self.changes.iter().any(|change| matches!(change, Change::KillBody(body) if *body == previous.body));
+            let is_killed =
+                self.changes.iter().any(|change| matches!(change, Change::KillBody(body) if *body == previous.body));
             assert!(is_killed, "the old file was neither kept nor dropped");
         }
     }
@@ -222,11 +226,7 @@ impl Step<'_> {
             let is_restart = matches!(self.event.map(|event| &event.kind), Some(EventKind::Restarted(_)));
             assert!(!is_restart, "the event of a restart without one");
             let is_kept = is_cancelled || is_subset(&old.received, &new.received) || self.is_repair(old.body);
-            return assert!(
-                is_kept,
-                "progress fell without a restart: {:?} to {:?}",
-                old.received, new.received
-            );
+            return assert!(is_kept, "progress fell without a restart: {:?} to {:?}", old.received, new.received);
         }
         assert_eq!(old.restarts + 1, new.restarts, "a restart that is not counted");
         assert_ne!(old.body, new.body, "a restart into the same body");
@@ -261,10 +261,8 @@ fn is_promised_wrongly(spec: &TaskSpec, origin: &Origin) -> bool {
     let versions = origin.family(spec.url()).flat_map(|resource: &Resource| &resource.versions);
     let proof = &spec.proof;
     versions.into_iter().any(|version| {
-        let by_digest = proof
-            .expected
-            .as_ref()
-            .is_some_and(|expected| !expected.matches(&version.digest(expected.algorithm())));
+        let by_digest =
+            proof.expected.as_ref().is_some_and(|expected| !expected.matches(&version.digest(expected.algorithm())));
         by_digest || proof.pieces.as_ref().is_some_and(|pieces| !super::specs::are_pieces_of(pieces, version))
     })
 }

@@ -11,10 +11,10 @@ use longhaul::engine::Snapshot;
 use longhaul::engine::id::{BodyId, EffectId};
 use longhaul::engine::input::{Call, CommitOutcome, Loaded, StoreFailure};
 use longhaul::engine::output::{Change, Query};
+use longhaul::integrity::HashState;
 use longhaul::store::boot::boot;
 use longhaul::store::memory::MemoryStore;
 use longhaul::store::queries::load;
-use longhaul::integrity::HashState;
 use longhaul::store::{Key, KeyRange, Reader, Table, Value, Write, changes};
 
 use super::climate::Climate;

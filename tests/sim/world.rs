@@ -28,13 +28,28 @@ pub enum Event {
     /// Storage decides its oldest operation.
     Decide(u64),
     /// A worker's storage operation is answered.
-    Answer { worker: u64, effect: EffectId, completion: Completion },
+    Answer {
+        worker: u64,
+        effect: EffectId,
+        completion: Completion,
+    },
     /// The head of an attempt comes, or its failure.
-    Head { worker: u64, attempt: EffectId },
+    Head {
+        worker: u64,
+        attempt: EffectId,
+    },
     /// A read may be done.
-    Read { worker: u64, attempt: EffectId, read: EffectId },
+    Read {
+        worker: u64,
+        attempt: EffectId,
+        read: EffectId,
+    },
     /// A probe is done.
-    Probed { worker: u64, probe: EffectId, is_reached: bool },
+    Probed {
+        worker: u64,
+        probe: EffectId,
+        is_reached: bool,
+    },
     /// A page, or the worker's own code, supplies what a server wants.
     PageAnswers(usize, TaskKey),
     HookAnswers(TaskKey),

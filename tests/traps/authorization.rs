@@ -4,7 +4,7 @@ use longhaul::engine::error::ErrorCode;
 use longhaul::engine::input::{IfExists, TaskCall};
 use longhaul::engine::task::{TaskSpec, TaskState, WaitReason};
 
-use super::world::{File, Reply, World, at_home, failure, from, source};
+use super::world::{File, HOME, Reply, World, at_home, failure, from, source};
 
 const LEN: usize = 400_000;
 
@@ -48,7 +48,8 @@ fn a_401_mid_way_throws_nothing_away() {
     let (_, need) = world.asked.last().expect("the page was asked");
     assert_eq!((need.url.as_str(), need.status), ("https://app.example/f", Some(401)), "without the query");
 
-    let supplied = TaskCall::Authorize { headers: Some(token("new-secret")), persist: false, source: None };
+    let supplied =
+        TaskCall::Authorize { origin: HOME.into(), headers: Some(token("new-secret")), persist: false, source: None };
     world.task_call(supplied).expect("accepted");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), bytes);
@@ -68,7 +69,9 @@ fn a_signed_url_that_expired_is_replaced_by_another() {
     world.download(from("https://app.example/f?sig=old")).expect("accepted");
     assert!(waits_for_authorization(&world.play(5_000).record.state));
     let source = Some(source("https://app.example/f?sig=new"));
-    world.task_call(TaskCall::Authorize { headers: None, persist: false, source }).expect("accepted");
+    world
+        .task_call(TaskCall::Authorize { origin: HOME.into(), headers: None, persist: false, source })
+        .expect("accepted");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), bytes);
 }
@@ -93,7 +96,8 @@ fn a_secret_is_never_stored_and_is_asked_for_after_a_kill() {
     assert!(waits_for_authorization(&world.play(5_000).record.state));
     assert_eq!(world.requests.len(), requests, "it did not try without");
     assert_eq!(world.asked.last().map(|(_, need)| need.status), Some(None));
-    let supplied = TaskCall::Authorize { headers: Some(token("new-secret")), persist: false, source: None };
+    let supplied =
+        TaskCall::Authorize { origin: HOME.into(), headers: Some(token("new-secret")), persist: false, source: None };
     world.task_call(supplied).expect("accepted");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), bytes);
@@ -141,7 +145,9 @@ fn headers_do_not_follow_a_task_to_another_origin() {
     world.download(spec).expect("accepted");
     assert!(waits_for_authorization(&world.play(5_000).record.state));
     let source = Some(source("https://elsewhere.example/f"));
-    world.task_call(TaskCall::Authorize { headers: None, persist: false, source }).expect("accepted");
+    world
+        .task_call(TaskCall::Authorize { origin: HOME.into(), headers: None, persist: false, source })
+        .expect("accepted");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.requests.last().map(|request| request.headers.len()), Some(0));
 }
@@ -157,7 +163,9 @@ fn whatever_is_refused_again_and_again_fails_in_the_end() {
             return assert_eq!(failure(&task), ErrorCode::Unauthorized);
         }
         let headers = Some(token("wrong-secret"));
-        world.task_call(TaskCall::Authorize { headers, persist: false, source: None }).expect("accepted");
+        world
+            .task_call(TaskCall::Authorize { origin: HOME.into(), headers, persist: false, source: None })
+            .expect("accepted");
     }
     panic!("it is still waiting");
 }

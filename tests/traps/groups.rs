@@ -92,6 +92,28 @@ fn the_failure_of_one_can_cancel_the_others() {
 }
 
 #[test]
+fn a_group_with_a_paused_member_has_not_ended() {
+    let mut world = World::new(|request, _| {
+        let mut reply = File::new(0, 1_000).answer(request);
+        reply.stalls = request.url.ends_with("/0");
+        reply
+    });
+    world.call(batch(0..4, true, false)).expect("accepted");
+    let zero = super::world::key("tile 00000");
+    world.call(Call::Task(zero.clone(), longhaul::engine::input::TaskCall::Pause)).expect("paused");
+    let completed = |world: &World| {
+        world.stored_states().iter().filter(|state| **state == longhaul::engine::task::TaskState::Completed).count()
+    };
+    world.until(|world| completed(world) == 3);
+    world.drain_all();
+    assert_eq!(ended(&world), [], "one is only paused");
+    world.serve(|request, _| File::new(0, 1_000).answer(request));
+    world.call(Call::Task(zero, longhaul::engine::input::TaskCall::Resume)).expect("resumed");
+    world.until(|world| !ended(world).is_empty());
+    assert_eq!(ended(&world), [GroupCounts { completed: 4, ..GroupCounts::default() }]);
+}
+
+#[test]
 fn a_group_is_cancelled_as_one() {
     let mut world = World::new(|request, _| {
         let mut reply = File::new(0, 1_000).answer(request);

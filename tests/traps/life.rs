@@ -104,6 +104,61 @@ fn an_event_waits_for_whoever_comes_to_hear_it_and_comes_again_until_it_is_ackno
 }
 
 #[test]
+fn an_acknowledgement_ends_what_it_names_and_nothing_else() {
+    let file = File::new(0, 1_000);
+    let mut world = honest(&file);
+    for id in ["a", "b", "c"] {
+        let mut spec = at_home();
+        spec.call_token = id.into();
+        let (key, secrets, if_exists) = (key(id), Vec::new(), IfExists::Keep);
+        world.call(longhaul::engine::input::Call::Download { key, spec, secrets, if_exists }).expect("accepted");
+    }
+    world.until(|world| world.events.len() == 3);
+    let seqs: Vec<u64> = world.events.iter().map(|event| event.seq).collect();
+    let (client, session) = (longhaul::engine::id::ClientId::new("page"), SessionId::new("s"));
+    world.give(Input::Ack { client, session, seq: seqs[0] });
+    world.until(|world| world.store.rows(Table::Outbox).len() == 2);
+    world.kill();
+    world.attach("page", false);
+    world.until(|world| world.events.len() == 5);
+    assert_eq!(world.events[3..].iter().map(|event| event.seq).collect::<Vec<_>>(), seqs[1..]);
+}
+
+#[test]
+fn a_commit_whose_answer_was_lost_is_looked_up_and_not_repeated() {
+    let file = File::new(0, LEN);
+    for lost in 1..8 {
+        let mut world = honest(&file);
+        world.read_bytes = 100_000;
+        world.unknown_commits = lost;
+        // Its page sends a call again that had no answer.
+        for _ in 0..lost {
+            let _ = world.download(at_home());
+        }
+        let task = world.play(60_000);
+        assert_eq!(task.record.state, TaskState::Completed, "{lost} answers lost");
+        assert_eq!(world.file(), file.bytes, "{lost} answers lost");
+        let completed = world.kinds().into_iter().filter(|kind| matches!(kind, EventKind::Completed { .. })).count();
+        assert_eq!(completed, 1, "{lost} answers lost");
+        assert_eq!(world.bodies(), 1, "{lost} answers lost");
+        assert_eq!(task.progress.failures, 0, "{lost} answers lost");
+    }
+}
+
+#[test]
+fn a_download_that_is_replaced_leaves_nothing_behind() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.read_bytes = 50_000;
+    world.download(at_home()).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    world.download_with(at_home(), Vec::new(), IfExists::Replace).expect("replaced");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), file.bytes);
+    assert_eq!(world.bodies(), 1);
+}
+
+#[test]
 fn nothing_moves_after_completion() {
     let file = File::new(0, LEN);
     let mut world = honest(&file);

@@ -67,8 +67,44 @@ fn a_mirror_that_serves_something_else_is_dropped_without_losing_a_byte() {
     assert_eq!(task.record.state, TaskState::Completed);
     assert_eq!(world.file(), bytes);
     assert_eq!(task.progress.restarts, 0);
-    let asked = world.requests.iter().filter(|request| request.url.starts_with("https://mirror.example/")).count();
-    assert_eq!(asked, 1, "it was asked once, and never again");
+    let asked = |world: &World| world.requests.iter().filter(|request| request.url.contains("mirror.example")).count();
+    assert_eq!(asked(&world), 1, "it was asked once, and never again");
+}
+
+#[test]
+fn a_mirror_that_was_dropped_stays_dropped_after_a_kill() {
+    let (file, other) = (File::new(0, LEN), File::new(1, LEN));
+    let mut world = World::new(move |request, _| {
+        let from = if request.url.contains("mirror.example") { &other } else { &file };
+        from.answer(request).with(|head| head.all_headers_readable = true)
+    });
+    world.download(spec(2, &["https://mirror.example/f"])).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| task.progress.bad_sources != 0));
+    world.kill();
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    let asked = world.requests.iter().filter(|request| request.url.contains("mirror.example")).count();
+    assert_eq!(asked, 1);
+}
+
+#[test]
+fn a_mirror_that_agrees_by_date_alone_is_no_source_where_strong_validators_are_demanded() {
+    let mut file = File::new(0, LEN);
+    file.last_modified = Some("Sun, 06 Nov 1994 08:49:37 GMT");
+    let same = file.clone();
+    let mut world = World::new(move |request, _| {
+        let is_mirror = request.url.contains("mirror.example");
+        same.answer(request).with(|head| {
+            head.all_headers_readable = true;
+            head.etag = head.etag.take().filter(|_| !is_mirror);
+        })
+    });
+    let mut spec = spec(2, &["https://mirror.example/f"]);
+    spec.strong_only = true;
+    world.download(spec).expect("accepted");
+    let task = world.play(60_000);
+    assert_eq!(task.record.state, TaskState::Completed);
+    assert_eq!(task.progress.bad_sources, 0b10, "the mirror was dropped");
+    assert_eq!(world.file(), file.bytes);
 }
 
 #[test]

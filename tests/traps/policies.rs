@@ -54,6 +54,25 @@ fn add(world: &mut World, id: &str, mut spec: TaskSpec) {
 }
 
 #[test]
+fn segments_that_give_way_are_not_replaced_by_others() {
+    let file = File::new(0, 12 << 20);
+    let mut world = World::new(move |request, _| file.answer(request));
+    world.read_bytes = 200_000;
+    let mut spec = at_home();
+    spec.policy.metered = false;
+    spec.policy.max_segments = 2;
+    tell(&mut world, metered(Some(false)));
+    world.download(spec).expect("accepted");
+    world.until(|world| world.open_requests() == 2);
+    tell(&mut world, metered(Some(true)));
+    let asked = world.requests.len();
+    world.until(|world| world.open_requests() == 0);
+    assert_eq!(reason(&mut world, "t"), Some((WaitReason::Metered, None)));
+    assert_eq!(world.requests.len(), asked);
+    assert!(world.task().is_some_and(|task| task.progress.received.len() < 12 << 20), "it has not simply finished");
+}
+
+#[test]
 fn a_metered_network_is_waited_out_and_left_within_a_chunk() {
     let mut world = endless(8 << 20);
     tell(&mut world, metered(Some(true)));
@@ -68,6 +87,26 @@ fn a_metered_network_is_waited_out_and_left_within_a_chunk() {
     tell(&mut world, metered(Some(true)));
     world.until(|world| world.open_requests() == 0);
     assert_eq!(reason(&mut world, "t"), Some((WaitReason::Metered, None)));
+}
+
+#[test]
+fn a_file_of_unknown_length_that_had_to_give_way_is_not_taken_for_whole() {
+    let file = File::new(0, 6 << 20);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |_, _| {
+        let whole = longhaul::engine::output::FetchRequest::default();
+        file.answer(&whole).with(|head| head.content_length = None)
+    });
+    let mut spec = at_home();
+    spec.policy.metered = false;
+    world.download(spec).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    tell(&mut world, metered(Some(true)));
+    world.until(|world| world.open_requests() == 0);
+    assert!(world.task().is_some_and(|task| task.record.state.is_active()));
+    tell(&mut world, metered(Some(false)));
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
 }
 
 #[test]

@@ -78,6 +78,23 @@ fn segments_out_of_order_are_caught_up_from_storage() {
 }
 
 #[test]
+fn the_hash_of_a_replaced_file_is_not_taken_for_that_of_the_new_one() {
+    let (old, new) = (File::new(0, 12 << 20), File::new(1, 12 << 20));
+    let (old_bytes, new_bytes) = (old.bytes.clone(), new.bytes.clone());
+    let mut world = World::new(move |request, _| old.answer(request));
+    let mut spec = at_home();
+    spec.policy.max_segments = 2;
+    spec.proof.expected = expected(&old_bytes);
+    world.download(spec.clone()).expect("accepted");
+    world.until(|world| world.hashed_from_storage > 0);
+    world.serve(move |request, _| new.answer(request));
+    spec.proof.expected = expected(&new_bytes);
+    world.download_with(spec, Vec::new(), IfExists::Replace).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), new_bytes);
+}
+
+#[test]
 fn a_digest_that_the_server_sends_is_held_against_its_own_bytes() {
     for (digest_of, is_right) in [(0, true), (1, false)] {
         let file = File::new(0, LEN);
@@ -113,6 +130,29 @@ fn a_bad_piece_alone_is_fetched_again() {
     assert_eq!((task.progress.repairs, task.progress.restarts), (1, 0));
     let again: Vec<_> = world.ranges().into_iter().skip(1).flatten().collect();
     assert_eq!(again, [(PIECE as u64, Some(2 * PIECE as u64))], "that piece and nothing else");
+}
+
+#[test]
+fn a_hash_that_has_seen_a_bad_piece_is_not_gone_on_with() {
+    let file = File::new(0, 3 * PIECE);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, number| {
+        let mut reply = file.answer(request);
+        if number == 0 {
+            reply.body[5] ^= 1;
+        }
+        reply
+    });
+    // Small reads, so that the bad piece is found while the rest is still being read.
+    world.read_bytes = 20_000;
+    let mut spec = at_home();
+    spec.proof.pieces = pieces(&bytes);
+    spec.proof.expected = expected(&bytes);
+    world.download(spec).expect("accepted");
+    let task = world.play(60_000);
+    assert_eq!(task.record.state, TaskState::Completed);
+    assert_eq!((task.progress.repairs, task.progress.restarts), (1, 0));
+    assert_eq!(world.file(), bytes);
 }
 
 #[test]
@@ -214,6 +254,7 @@ fn a_refresh_keeps_the_old_file_until_the_new_one_is_there() {
     }
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), new.bytes);
+    assert_eq!(world.bodies(), 1, "the old file is swept");
     let kinds = world.kinds();
     assert!(kinds.contains(&EventKind::NotModified), "{kinds:?}");
     assert_eq!(kinds.last(), Some(&EventKind::Completed { bytes: new.bytes.len() as u64 }));

@@ -26,10 +26,11 @@ fn has_restarted(world: &World, reason: RestartReason) -> bool {
 #[test]
 fn a_changed_tag_begins_anew_and_never_mixes() {
     let (old, new) = (File::new(0, LEN), File::new(1, LEN));
-    let (bytes, task, world) = fetch(old, new.clone());
+    let (bytes, task, mut world) = fetch(old, new.clone());
     assert_eq!(task.record.state, TaskState::Completed);
     assert_eq!(bytes, new.bytes);
     assert!(has_restarted(&world, RestartReason::Changed));
+    assert_eq!(world.bodies(), 1, "what was kept of the old version is swept");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKe
 use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, ReadEnd, TaskCall};
 use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Output};
 use longhaul::engine::request::{Header, Source};
+use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::session::{Configuration, SessionRecord};
 use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskSpec, TaskState};
 use longhaul::engine::time::Timestamp;
@@ -153,6 +154,8 @@ pub struct World {
     pub read_bytes: u64,
     /// Commits that are answered by a failure, one after the other.
     pub failing_commits: u32,
+    /// Commits that are carried out, but answered by "unknown".
+    pub unknown_commits: u32,
     /// The states that the page was shown of the task `t`.
     pub shown: Vec<TaskState>,
     /// The most bytes that were read and not stored, at any time.
@@ -190,6 +193,7 @@ impl World {
             free_bytes: None,
             read_bytes: 64 << 10,
             failing_commits: 0,
+            unknown_commits: 0,
             shown: Vec::new(),
             most_buffered: 0,
             most_outputs: 0,
@@ -362,6 +366,18 @@ impl World {
         bytes
     }
 
+    /// How many bodies storage holds, once the dead ones are swept.
+    pub fn bodies(&mut self) -> usize {
+        for _ in 0..1_000 {
+            self.drain_all();
+            let next = self.engine.poll_timeout().filter(|at| at.0 <= self.now + 60_000);
+            let Some(at) = next else { break };
+            self.now = self.now.max(at.0);
+            self.give(Input::Timeout);
+        }
+        self.store.rows(Table::Bodies).len()
+    }
+
     /// All bytes of all rows but chunks: where secrets would be found.
     pub fn rows(&self) -> Vec<u8> {
         let tables = Table::ALL.into_iter().filter(|table| *table != Table::Chunks);
@@ -415,7 +431,11 @@ impl World {
                     let failure = longhaul::engine::input::StoreFailure::Quota;
                     Completion::Committed(longhaul::engine::input::CommitOutcome::Failed(failure))
                 } else {
-                    Completion::Committed(self.store.apply(self.epoch, writes))
+                    let outcome = self.store.apply(self.epoch, writes);
+                    let is_lost = self.unknown_commits > 0;
+                    self.unknown_commits -= u32::from(is_lost);
+                    let unknown = longhaul::engine::input::CommitOutcome::Unknown;
+                    Completion::Committed(if is_lost { unknown } else { outcome })
                 }
             }
             Effect::Fetch { request, .. } => {
@@ -472,7 +492,7 @@ impl World {
 fn start(store: &MemoryStore<Vec<u8>>, now: u64, seed: u128) -> (u64, Engine) {
     let epoch = store.next_epoch();
     let snapshot = ready(boot(&store.view())).expect("the store boots");
-    let setting = Setting { seed, origin: HOME.into() };
+    let setting = Setting { seed, origin: HOME.into(), max_connections: MAX_CONNECTIONS };
     (epoch, Engine::restore(Timestamp(now), setting, snapshot))
 }
 

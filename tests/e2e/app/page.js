@@ -8,7 +8,7 @@ const progress = [];
 const notes = [];
 
 async function open(options = {}) {
-  const serviceWorker = navigator.serviceWorker.register('/sw.js').then(() => navigator.serviceWorker.ready);
+  const serviceWorker = navigator.serviceWorker.register(query.get('worker') ?? '/sw.js').then(() => navigator.serviceWorker.ready);
   const onEvent = query.has('observer') ? undefined : async (event) => void handled.push(event);
   const session = await openSession(query.get('session') ?? 'podcasts', { serviceWorker, onEvent, ...options });
   session.addEventListener('event', ({ detail }) => seen.push(detail));

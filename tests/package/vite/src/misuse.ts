@@ -19,5 +19,7 @@ export async function misuse(): Promise<void> {
   // @ts-expect-error inner parts are not to be seen
   session.open({});
   const event: TaskEvent | undefined = (await session.history({ limit: 1 }))[0];
-  console.log(state, event?.error?.code);
+  // @ts-expect-error only an event of failure has an error
+  console.log(state, event?.error);
+  if (event?.type === 'failed') console.log(event.error.code);
 }

@@ -1,0 +1,93 @@
+// A file in several segments from nginx, whose browser is killed again and again at random points.
+import assert from 'node:assert/strict';
+import { launchChromium } from '../../browser/chromium.mjs';
+import { bigFile } from '../../origin/big-file.mjs';
+import { startNginx } from '../../origin/nginx.mjs';
+import { Ledger } from '../ledger.mjs';
+import { digestOfStream } from '../sink.mjs';
+import { download, MIB, openPage, staticDirs } from '../support.mjs';
+
+const CONNECTIONS = 4;
+
+/** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
+function random(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** A page whose session may use `CONNECTIONS` connections; `received(bytes)` waits until so many have come. */
+async function openSession(chromium, url) {
+  const page = await openPage(chromium, url, '?idle');
+  await page.evaluate(async (connections) => {
+    window.session = await open({ configuration: { maxConnectionsPerHost: connections } });
+    window.received = (bytes) =>
+      new Promise((resolve) =>
+        session.addEventListener('progress', ({ detail }) => detail.some(({ receivedBytes }) => receivedBytes >= bytes) && resolve()),
+      );
+  }, CONNECTIONS);
+  return page;
+}
+
+const seconds = (since) => Number(((performance.now() - since) / 1000).toFixed(1));
+
+/**
+ * Downloads `length` bytes, at `bytesPerSecond` for each connection, and kills the browser with SIGKILL `kills` times,
+ * each time when a random number of bytes has been received. Returns the figures; throws if the file is not the
+ * server's, or if a byte was asked for that had been committed.
+ */
+export async function downloadKilledAtRandom({ length, kills, bytesPerSecond, seed }) {
+  const began = performance.now();
+  const next = random(seed);
+  const points = Array.from({ length: kills }, () => Math.floor(length * (0.02 + 0.93 * next()))).sort((a, b) => a - b);
+  const file = await bigFile({ length });
+  const nginx = await startNginx({
+    root: staticDirs['/'],
+    routes: { '/longhaul/': staticDirs['/longhaul/'], '/files/': { dir: file.dir, rate: bytesPerSecond } },
+  });
+  const chromium = await launchChromium({ timeoutMs: 180_000 });
+  try {
+    const path = `/files/${file.name}`;
+    const requests = async () =>
+      (await nginx.accessLog()).filter((entry) => entry.path === path).map(({ bytesSent, ...entry }) => ({ ...entry, sentBytes: bytesSent }));
+    const ledger = new Ledger(length, requests);
+    let page = await openSession(chromium, nginx.url);
+    await download(page, path, { id: 'big', maxSegments: CONNECTIONS });
+    for (const point of points) {
+      await page.evaluate((point) => received(point), point);
+      await chromium.kill();
+      const at = Date.now();
+      await chromium.relaunch();
+      const idle = await openPage(chromium, nginx.url, '?idle');
+      await ledger.note(idle, at);
+      page = await openSession(chromium, nginx.url);
+      await idle.close();
+    }
+    const { state, restarts, completeLength } = await page.evaluate(async () => (await (await session.task('big')).finished()).snapshot);
+    assert.deepEqual({ state, restarts, completeLength }, { state: 'completed', restarts: 0, completeLength: length });
+    const hashing = performance.now();
+    assert.deepEqual(await digestOfStream(page, 'big'), { size: length, sha256: file.sha256 });
+    const hashed = seconds(hashing);
+    return { length, seed, points, ...(await ledger.check()), seconds: seconds(began), hashedIn: hashed };
+  } finally {
+    await chromium.close();
+    await nginx.close();
+  }
+}
+
+/** The figures in words. */
+export function told({ length, seed, points, requests, sentBytes, durableBytes, lostBytes, fetchedTwice, atOnce, seconds, hashedIn }) {
+  const mib = (bytes) => (bytes / MIB).toFixed(1);
+  return [
+    `${mib(length)} MiB, killed ${points.length} times, seed ${seed}: ${requests} requests, up to ${atOnce} segments at once, ${seconds} s (${hashedIn} s of them to hash)`,
+    ...points.map(
+      (point, at) =>
+        `  killed at ${mib(point)} MiB received: ${mib(durableBytes[at])} MiB were durable, ${mib(lostBytes[at])} MiB had been sent and were not`,
+    ),
+    `  ${mib(sentBytes)} MiB were sent, committed bytes fetched twice: ${fetchedTwice}`,
+  ].join('\n');
+}

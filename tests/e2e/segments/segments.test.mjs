@@ -1,0 +1,15 @@
+// The claim: end to end in Chromium, a file of 1 GiB in several segments from nginx, killed five times at random: the
+// right digest, and no committed byte fetched twice. `LONGHAUL_SEED=… npm run e2e -- segments` repeats a run's points.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MIB } from '../support.mjs';
+import { downloadKilledAtRandom, told } from './killed.mjs';
+
+test('1 GiB in several segments, the browser killed five times at random', async (t) => {
+  const seed = Number(process.env.LONGHAUL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  t.diagnostic(`seed ${seed}`);
+  const figures = await downloadKilledAtRandom({ length: 1024 * MIB, kills: 5, bytesPerSecond: 48 * MIB, seed });
+  t.diagnostic(told(figures));
+  assert.ok(figures.atOnce > 2, `${figures.atOnce} segments at once`);
+  assert.equal(figures.fetchedTwice, 0);
+});
