@@ -127,6 +127,8 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return Vec::new() };
         let progress = &mut task.progress;
         let mut changes = Vec::new();
+        // A representation without a byte of it is only what an earlier answer said.
+        let kept_nothing = progress.received.is_empty();
         if let Some(hashed) = slot.hashed.take() {
             progress.hash = Some(hashed);
             slot.stages_checks = true;
@@ -141,7 +143,7 @@ impl Engine {
             changes.push(Change::Append { body, offset, len, buffer: buffer.id });
         }
         let current = slot.current.as_ref().filter(|_| !changes.is_empty() || has_ended(slot));
-        if let Some(current) = current.filter(|_| progress.representation.is_none()) {
+        if let Some(current) = current.filter(|_| kept_nothing || progress.representation.is_none()) {
             progress.representation = Some(current.representation.clone());
             progress.answer = current.answer.clone();
             progress.expected = current.expected.clone();

@@ -306,6 +306,9 @@ impl Engine {
         }
         let Some(group) = self.groups.get(key) else { return };
         let record = GroupRecord { is_done: true, ..group.record.clone() };
+        if self.is_changing(key) {
+            return;
+        }
         let event = self.new_event(&key.session, Subject::Group(key.group.clone()), EventKind::GroupEnded(counts));
         self.commit_group(key, record, event);
     }

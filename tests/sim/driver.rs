@@ -4,7 +4,7 @@
 use longhaul::engine::id::EffectId;
 use longhaul::engine::input::{BulkAction, Call, Input};
 use longhaul::engine::output::{Change, Effect, Output, Query};
-use longhaul::engine::task::EventKind;
+use longhaul::engine::task::{EventKind, TaskState};
 
 use super::authorization::HOOK;
 use super::model::tasks_of;
@@ -140,6 +140,7 @@ impl World {
 
     fn commit(&mut self, worker: &mut Worker, id: EffectId, changes: Vec<Change>) {
         for change in &changes {
+            self.count_change(change);
             let name = match change {
                 Change::PutEvent(event) => match &event.kind {
                     EventKind::Completed { .. } => "events: completed",
@@ -176,6 +177,27 @@ impl World {
         };
         let calls = worker.calls.values().map(|waiting| &waiting.call).filter(|call| concerns(call)).cloned().collect();
         self.issue(worker, id, Work::Commit { changes, writes, calls });
+    }
+
+    /// Counts what a commit says of a task.
+    fn count_change(&mut self, change: &Change) {
+        match change {
+            Change::PutTask(record) => {
+                if let TaskState::Failed(error) = &record.state {
+                    self.stats.count(Group::Errors, error.code.as_str());
+                }
+            }
+            Change::PutProgress(key, progress) => {
+                let Some(before) = self.model.tasks.get(key).map(|task| &task.progress) else { return };
+                if before.bad_sources != progress.bad_sources {
+                    self.stats.count(Group::Engine, "mirror dropped");
+                }
+                if before.previous.is_some() && progress.previous.is_none() && before.body == progress.body {
+                    self.stats.count(Group::Engine, "refresh swapped");
+                }
+            }
+            _ => {}
+        }
     }
 
     fn issue(&mut self, worker: &Worker, effect: EffectId, work: Work) {

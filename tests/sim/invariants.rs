@@ -44,13 +44,11 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
     let mut bodies = stored_bodies(storage);
     for (record, progress) in records.into_iter().zip(progress) {
         let key = record.key.clone();
-        let body = bodies.remove(&progress.body);
         if record.state == TaskState::Cancelled {
-            assert!(body.as_ref().is_none_or(|body| !body.is_live()), "a cancelled task has a live body");
-            // Its bytes may belong to resume data.
-            bodies.extend(body.map(|body| (progress.body, body)));
+            // Its bytes are dead, or belong to whoever holds their resume data.
             continue;
         }
+        let body = bodies.remove(&progress.body);
         let body = body.unwrap_or_else(|| panic!("{key:?} has no body of its own"));
         assert!(body.is_live(), "the body of {key:?} is not live: {:?}", body.record);
         let proof = &record.spec.proof;

@@ -14,6 +14,8 @@ use super::stats::Group;
 use super::worker::{EPOCH_MS, Worker};
 use super::world::{Event, World, note};
 
+/// How often a run loses all that was stored.
+const MOST_EVICTIONS: u64 = 5;
 const HOUR_MS: u64 = 3_600_000;
 /// How long the calm may last: no wait that the engine believes in is longer than a day, but several may follow one
 /// another.
@@ -53,7 +55,7 @@ impl World {
         while let Some(operation) = self.storage.take_oldest() {
             self.decide(operation);
         }
-        if !self.is_calm && self.random.one_in(self.climate.eviction_one_in) {
+        if !self.is_calm && self.evictions < MOST_EVICTIONS && self.random.one_in(self.climate.eviction_one_in) {
             self.evict();
         }
         let snapshot = self.storage.boot();

@@ -1,7 +1,8 @@
 //! The simulator: the real engine and the real store contract under a simulated clock, origin, network, storage and
 //! pages, all driven from one seed, with a kill at any point as an ordinary step.
 //!
-//! `cargo test --profile sim --test sim -- [--seeds N] [--from S] [--seed S [--trace]]`
+//! `cargo test --profile sim --test sim -- [--seeds N] [--from S] [--show N] [--require-all]`
+//! `cargo test --profile sim --test sim -- --seed S [--only CHANGES] [--trace | --shrink]`
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::expect_used, clippy::panic, reason = "what is broken panics, and the runner reports it")]
 #![allow(clippy::print_stdout, reason = "the summary")]
@@ -12,6 +13,7 @@ mod calls;
 mod checks;
 mod climate;
 mod content;
+mod coverage;
 mod driver;
 mod faults;
 mod fetching;
@@ -26,6 +28,7 @@ mod pages;
 mod random;
 mod replies;
 mod requests;
+mod shrink;
 mod specs;
 mod stats;
 mod steps;
@@ -75,6 +78,10 @@ struct Options {
     /// How many failing seeds are shown.
     shown: usize,
     list: bool,
+    /// Whether it counts as a failure if something is never met.
+    require_all: bool,
+    /// Whether to look for a smaller run that fails.
+    shrink: bool,
 }
 
 impl Options {
@@ -87,8 +94,7 @@ impl Options {
             changes: String::new(),
             trace: false,
             shown: SHOWN_FAILURES as usize,
-            list: false,
-        };
+            list: false, require_all: false, shrink: false };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number follows the option");
@@ -99,6 +105,8 @@ impl Options {
                 "--only" => options.changes = words.next().expect("changes follow the option"),
                 "--show" => options.shown = number() as usize,
                 "--trace" => options.trace = true,
+                "--require-all" => options.require_all = true,
+                "--shrink" => options.shrink = true,
                 "--list" => options.list = true,
                 _ => {}
             }
@@ -205,6 +213,9 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     set_hook(Box::new(|info| PANIC.set(info.to_string())));
+    if let Some(seed) = options.seed.filter(|_| options.shrink) {
+        return shrink::shrink(seed, &options.changes);
+    }
     if let Some(seed) = options.seed {
         let run = run(seed, &options.changes, if options.trace { Mode::Print } else { Mode::Off });
         run.stats.print();
@@ -230,6 +241,12 @@ fn main() -> ExitCode {
         failed.push(*seed);
     }
     stats.print();
+    let missing = coverage::missing(&stats);
+    println!("never met: {missing:?}");
+    if options.require_all && !missing.is_empty() {
+        println!("something is never met, so it is not tested");
+        failed.push(0);
+    }
     println!("{} seeds, {steps} steps, {:.1} s; failed: {failed:?}", seeds.len(), began.elapsed().as_secs_f64());
     println!("{} passed, {} failed", seeds.len() - failed.len().min(seeds.len()), failed.len());
     if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

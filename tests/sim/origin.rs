@@ -248,7 +248,8 @@ impl Origin {
                 Kind::Primary | Kind::Same => version.clone(),
                 Kind::OtherTags => Version { etag: Some(format!("\"mirror {number}\"")), ..version.clone() },
                 Kind::OtherLength => {
-                    Version { id: VersionId(id.0 + 1), length: length + LENGTH_STEP, ..version.clone() }
+                    let etag = Some(format!("\"mirror {number}\""));
+                    Version { id: VersionId(id.0 + 1), length: length + LENGTH_STEP, etag, ..version.clone() }
                 }
                 Kind::OtherContent => Version { id: VersionId(id.0 + 1), ..version.clone() },
             };

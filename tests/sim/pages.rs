@@ -228,7 +228,7 @@ impl World {
             }
             ToWorker::Hello { session, delegate } => {
                 // A delegate that says hello again has what it was sent.
-                if delegate && worker.delegates.get(&session).is_none_or(|delegate| delegate.page != page) {
+                if delegate && worker.sessions.contains_key(&session) && worker.delegates.get(&session).is_none_or(|delegate| delegate.page != page) {
                     let backlog = events.get(&session).and_then(|all| all.keys().next_back().copied()).unwrap_or(0);
                     let delegate =
                         Delegate { page, posted: Default::default(), acked: 0, backlog, told_all_delivered: false };
@@ -238,11 +238,9 @@ impl World {
                 Some(Input::Hello { client, session, delegate, can_authorize })
             }
             ToWorker::Conditions(conditions) => {
-                worker.told.insert(Some(client.clone()), conditions);
                 Some(Input::Conditions { observer: Some(client), conditions })
             }
             ToWorker::Bye => {
-                worker.told.remove(&Some(client.clone()));
                 worker.delegates.retain(|_, delegate| delegate.page != page);
                 Some(Input::Bye { client, session: None })
             }
@@ -257,7 +255,24 @@ impl World {
         };
         let number = worker.number;
         let wake = Input::Wake { wake: longhaul::engine::id::WakeId(wake), ends_at: None, kick };
-        self.give(number, std::iter::once(wake).chain(input).collect());
+        let is_about_surroundings = matches!(input, Some(Input::Conditions { .. } | Input::Bye { .. }));
+        if !is_about_surroundings {
+            return self.give(number, std::iter::once(wake).chain(input).collect());
+        }
+        self.give(number, vec![wake]);
+        // What the wake has begun was begun before this was known.
+        if let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) {
+            match &input {
+                Some(Input::Conditions { observer, conditions }) => {
+                    worker.told.insert(observer.clone(), *conditions);
+                }
+                Some(Input::Bye { client, .. }) => {
+                    worker.told.remove(&Some(client.clone()));
+                }
+                _ => {}
+            }
+        }
+        self.give(number, input.into_iter().collect());
     }
 
     /// A message reaches a page.
@@ -306,6 +321,14 @@ impl World {
         }
     }
 
+    /// A page tries again to open a session.
+    pub fn reopen(&mut self, page: usize, session: &SessionId) {
+        if self.pages[page].is_open && !self.attached(page, session).is_opened {
+            let call = self.open_call(session);
+            self.call(page, call);
+        }
+    }
+
     /// A page tells what it sees of the surroundings.
     pub fn tell_conditions(&mut self, page: usize) {
         let conditions = self.conditions(true);
@@ -324,8 +347,8 @@ impl World {
                 self.attached(page, &record.id).is_opened = true;
                 self.say_hello(page, &record.id);
             } else if !self.attached(page, &record.id).is_opened {
-                let call = self.open_call(&record.id);
-                self.call(page, call);
+                let delay_ms = self.random.within(100..=3_000);
+                self.schedule(delay_ms, Event::Reopen(page, record.id));
             }
         } else if let Err(TaskError { code: ErrorCode::AuthorizationNotDurable, .. }) = result {
             self.stats.count(Group::Page, "secrets refused");

@@ -19,6 +19,8 @@ pub enum Group {
     Page,
     /// What the engine did about all that.
     Engine,
+    /// Why tasks failed.
+    Errors,
     /// Why tasks were shown to wait.
     Waits,
     /// What was concluded of the servers' answers.
@@ -46,7 +48,7 @@ impl Stats {
     /// Prints them, a group a paragraph.
     pub fn print(&self) {
         for group in
-            [Group::Run, Group::Origin, Group::Storage, Group::Page, Group::Engine, Group::Waits, Group::Verdicts]
+            [Group::Run, Group::Origin, Group::Storage, Group::Page, Group::Engine, Group::Errors, Group::Waits, Group::Verdicts]
         {
             let counts: Vec<String> =
                 self.0.iter().filter(|((of, _), _)| *of == group).map(|((_, name), n)| format!("{name} {n}")).collect();

@@ -65,6 +65,8 @@ pub enum Event {
     Acknowledge(usize, SessionId),
     /// The session's lock goes to the next page.
     Grant(SessionId),
+    /// A page tries again to open a session.
+    Reopen(usize, SessionId),
     /// A new page is opened.
     OpenPage,
     /// The browser wakes the worker by itself.
@@ -249,6 +251,7 @@ impl World {
             Event::Handled(page, session) => self.event_handled(page, &session),
             Event::Acknowledge(page, session) => self.acknowledge(page, &session),
             Event::Grant(session) => self.grant(&session),
+            Event::Reopen(page, session) => self.reopen(page, &session),
             Event::OpenPage => self.open_page(),
             Event::Sync => self.sync(),
             Event::Overlap => self.overlap(),
