@@ -21,7 +21,7 @@ export const mistakes = [
   engine('attempt', 'bytes beyond the announced end are kept', 'if self.end.is_some_and(|limit| self.next_offset + len > limit) {', 'if self.end.is_some_and(|limit| self.next_offset > limit) {'),
   engine('heads', 'a mirror is not compared with what is kept', 'if kept.is_some() { source } else { http::Source::Origin }', 'http::Source::Proven'),
   engine('heads', 'a mirror that serves something else is asked again', 'task.progress.bad_sources |= 1 << source;', ''),
-  engine('heads', 'strong-only is not applied', 'let representation = if strong_only { representation.demand_strong() } else { representation };', 'let _ = strong_only;'),
+  engine('heads', 'strong-only is not applied', 'let representation = representation.demand_strong();', ''),
   engine('checkpoint', 'a segment that gave way completes a file of unknown length', 'task.progress.representation.as_mut().filter(|_| ended == Ended::Eof);', 'task.progress.representation.as_mut();'),
   // Commits
   engine('checkpoint', 'the checkpoint is committed without its chunks', 'changes.push(Change::Append { body, offset, len, buffer: buffer.id });', 'let _ = (body, offset, len);'),

@@ -58,7 +58,25 @@ impl Engine {
         }
     }
 
-    fn judge(&mut self, key: &TaskKey, id: EffectId, head: &Head) -> Option<Verdict> {
+    /// What the answer means, under the task's own demands.
+    fn judge(&self, key: &TaskKey, id: EffectId, head: &Head) -> Option<Verdict> {
+        let verdict = self.judge_freely(key, id, head)?;
+        let strong_only = self.slots.get(key)?.task.as_ref()?.record.spec.strong_only;
+        match verdict {
+            Verdict::Body { representation, start, end, restart } if strong_only => {
+                let representation = representation.demand_strong();
+                let is_part = end != representation.complete_length;
+                if !representation.is_resumable() && is_part {
+                    // A part that nothing may continue is of no use.
+                    return Some(Verdict::AskAgain { without_range: true, restart });
+                }
+                Some(Verdict::Body { representation, start, end, restart })
+            }
+            verdict => Some(verdict),
+        }
+    }
+
+    fn judge_freely(&self, key: &TaskKey, id: EffectId, head: &Head) -> Option<Verdict> {
         let slot = self.slots.get(key)?;
         let task = slot.task.as_ref()?;
         let attempt = slot.attempts.iter().find(|attempt| attempt.id == id)?;
@@ -141,8 +159,6 @@ impl Engine {
     ) {
         let (now, head) = (self.now, &arrived.head);
         let Some(slot) = self.slots.get_mut(key) else { return };
-        let strong_only = task.record.spec.strong_only;
-        let representation = if strong_only { representation.demand_strong() } else { representation };
         let kept_nothing = task.progress.received.is_empty() && slot.staged.is_empty();
         let missing = representation.complete_length.or(task.record.spec.expected_bytes).map(|length| {
             let kept = if restart.is_some() { 0 } else { task.progress.received.len() };

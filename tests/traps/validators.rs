@@ -103,6 +103,23 @@ fn strong_only_never_continues_by_comparison() {
 }
 
 #[test]
+fn strong_only_takes_no_part_that_nothing_may_continue() {
+    let file = File { etag: None, last_modified: Some(MONDAY), ..File::new(0, LEN) };
+    let bytes = file.bytes.clone();
+    // Frugal: never more than a part at a time.
+    let mut world = World::new(move |request, _| {
+        let short = request.range.map(|(start, _)| (start, Some((start + 100_000).min(LEN as u64))));
+        file.answer(&longhaul::engine::output::FetchRequest { range: short, ..request.clone() })
+    });
+    let mut spec = at_home();
+    spec.strong_only = true;
+    world.download(spec).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert_eq!(world.requests.len(), 2, "the second without a range");
+}
+
+#[test]
 fn without_any_validator_a_cut_begins_anew() {
     let bare = |version| File { etag: None, ..File::new(version, LEN) };
     let (bytes, task, world) = fetch(bare(0), bare(1));
