@@ -17,7 +17,7 @@ use super::world::World;
 const TOO_SOON_MS: u64 = 1_000;
 const MOST_REPEATS: u32 = 4;
 /// After how long the engine gives up a load.
-const LOST_AFTER_MS: u64 = 60_000;
+pub const LOST_AFTER_MS: u64 = 60_000;
 
 impl World {
     /// Tasks that are due, and dead bodies, are looked for once at a time.

@@ -160,8 +160,9 @@ impl World {
             };
             self.stats.count(Group::Engine, name);
         }
+        let now = self.now;
         worker.opening.extend(changes.iter().find_map(|change| match change {
-            Change::PutSession(record) => Some((id, record.clone())),
+            Change::PutSession(record) => Some((id, (record.clone(), now))),
             _ => None,
         }));
         let writes = Storage::writes(&changes, worker);

@@ -43,6 +43,8 @@ pub struct Model {
     pub released: BTreeSet<TaskKey>,
     /// Files that a refresh has left as they were, whatever its specification promised.
     pub refreshed_in_vain: BTreeSet<BodyId>,
+    /// Bodies that a task has taken up by resume data, perhaps from another URL.
+    pub adopted: BTreeSet<BodyId>,
     /// The latest time of a commit.
     latest: u64,
     /// The last hash of each body that was found to be right.
@@ -94,6 +96,7 @@ impl Model {
                 event,
                 calls,
                 changes,
+                is_adopted: before.as_ref().is_some_and(|before| self.adopted.contains(&before.progress.body)),
                 groups: &self.groups,
                 detached: &self.detached,
             };
@@ -108,7 +111,9 @@ impl Model {
                 self.refreshed_in_vain.insert(kept.body);
             }
             if let Some(task) = task.as_ref().filter(|task| task.record.state != TaskState::Cancelled) {
-                self.detached.remove(&task.progress.body);
+                if self.detached.remove(&task.progress.body).is_some() {
+                    self.adopted.insert(task.progress.body);
+                }
                 self.check_hash(&key, task, storage);
             }
             self.tasks.extend(task.map(|task| (key, task)));

@@ -25,6 +25,8 @@ pub struct Step<'a> {
     pub event: Option<&'a TaskEvent>,
     pub calls: &'a [Call],
     pub changes: &'a [Change],
+    /// Whether its bytes were taken up by resume data: what another URL serves may be anything.
+    pub is_adopted: bool,
     pub groups: &'a BTreeMap<GroupKey, GroupRecord>,
     pub detached: &'a BTreeMap<BodyId, (Detached, u64)>,
 }
@@ -203,6 +205,7 @@ impl Step<'_> {
             ErrorCode::DigestMismatch => by_servers() || is_promised_wrongly(spec, origin),
             _ => by_servers(),
         };
+        let is_explained = is_explained || (self.is_adopted && error.code == ErrorCode::BadContentRange);
         assert!(is_explained, "nothing explains that {:?} failed with {error:?}", self.key);
     }
 
@@ -243,7 +246,7 @@ impl Step<'_> {
         assert!(is_repair || !old.received.is_empty(), "a restart of a task without bytes");
         let kept = old.representation.as_ref().map(|kept| kept.resumability);
         let is_explained = match kept {
-            _ if is_repair => true,
+            _ if is_repair || self.is_adopted => true,
             Some(Resumability::RestartOnly | Resumability::SizeUnknown) | None => true,
             Some(_) => origin.family(before.record.spec.url()).any(|resource| resource.explains_restart(reason)),
         };

@@ -105,8 +105,8 @@ pub struct Worker {
     pub delegates: BTreeMap<SessionId, Delegate>,
     /// Sessions that it has found at its boot, or has said to be open.
     pub sessions: BTreeMap<SessionId, SessionRecord>,
-    /// Sessions whose record is being committed.
-    pub opening: BTreeMap<EffectId, SessionRecord>,
+    /// Sessions whose record is being committed, each with the time when that began.
+    pub opening: BTreeMap<EffectId, (SessionRecord, u64)>,
     /// What observers have told it.
     pub told: BTreeMap<Option<ClientId>, Conditions>,
     /// Probes in flight.
