@@ -94,7 +94,10 @@ impl Options {
             changes: String::new(),
             trace: false,
             shown: SHOWN_FAILURES as usize,
-            list: false, require_all: false, shrink: false };
+            list: false,
+            require_all: false,
+            shrink: false,
+        };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             let mut number = || words.next().and_then(|text| text.parse().ok()).expect("a number follows the option");

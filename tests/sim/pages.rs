@@ -228,7 +228,10 @@ impl World {
             }
             ToWorker::Hello { session, delegate } => {
                 // A delegate that says hello again has what it was sent.
-                if delegate && worker.sessions.contains_key(&session) && worker.delegates.get(&session).is_none_or(|delegate| delegate.page != page) {
+                if delegate
+                    && worker.sessions.contains_key(&session)
+                    && worker.delegates.get(&session).is_none_or(|delegate| delegate.page != page)
+                {
                     let backlog = events.get(&session).and_then(|all| all.keys().next_back().copied()).unwrap_or(0);
                     let delegate =
                         Delegate { page, posted: Default::default(), acked: 0, backlog, told_all_delivered: false };
@@ -237,9 +240,7 @@ impl World {
                 let can_authorize = self.pages[page].can_authorize;
                 Some(Input::Hello { client, session, delegate, can_authorize })
             }
-            ToWorker::Conditions(conditions) => {
-                Some(Input::Conditions { observer: Some(client), conditions })
-            }
+            ToWorker::Conditions(conditions) => Some(Input::Conditions { observer: Some(client), conditions }),
             ToWorker::Bye => {
                 worker.delegates.retain(|_, delegate| delegate.page != page);
                 Some(Input::Bye { client, session: None })

@@ -47,9 +47,16 @@ impl Stats {
 
     /// Prints them, a group a paragraph.
     pub fn print(&self) {
-        for group in
-            [Group::Run, Group::Origin, Group::Storage, Group::Page, Group::Engine, Group::Errors, Group::Waits, Group::Verdicts]
-        {
+        for group in [
+            Group::Run,
+            Group::Origin,
+            Group::Storage,
+            Group::Page,
+            Group::Engine,
+            Group::Errors,
+            Group::Waits,
+            Group::Verdicts,
+        ] {
             let counts: Vec<String> =
                 self.0.iter().filter(|((of, _), _)| *of == group).map(|((_, name), n)| format!("{name} {n}")).collect();
             println!("{group:?}: {}", counts.join(", "));
