@@ -39,9 +39,6 @@ impl Engine {
             match attempt.arrived.take() {
                 Some(Ok(arrived)) => {
                     let verdict = self.judge(key, id, &arrived.head);
-                    let strong_only = self.slots.get(key).and_then(|slot| slot.task.as_ref());
-                    let strong_only = strong_only.is_some_and(|task| task.record.spec.strong_only);
-                    let verdict = verdict.map(|verdict| if strong_only { refuse_weak_parts(verdict) } else { verdict });
                     let begins = matches!(verdict, Some(Verdict::Body { restart: None, .. }));
                     match verdict {
                         Some(verdict) if begins || !busy => self.follow(key, id, &arrived, verdict),
@@ -237,21 +234,6 @@ impl Engine {
                 self.commit_transfer(key, task, None, changes);
             }
         }
-    }
-}
-
-/// For an app that trusts strong validators only, a part that could be continued by comparison is of no use: what
-/// follows it would never be asked for. The file has to come whole.
-fn refuse_weak_parts(verdict: Verdict) -> Verdict {
-    match verdict {
-        Verdict::Body { representation, start, end, restart }
-            if representation.is_resumable()
-                && !(start == 0 && end.is_some() && end == representation.complete_length)
-                && !representation.clone().demand_strong().is_resumable() =>
-        {
-            Verdict::AskAgain { without_range: true, restart }
-        }
-        verdict => verdict,
     }
 }
 
