@@ -51,7 +51,7 @@ export const mistakes = [
   // Turns, waits and wakes
   engine('schedule', 'one connection too many for a host', '.unwrap_or(0) >= per_host {', '.unwrap_or(0) > per_host {'),
   engine('policy', 'an unknown network counts as unmetered', 'needs.0 & Needs::KNOWN != 0 && metered.is_none()', 'needs.0 & Needs::KNOWN != 0 && metered == Some(true)'),
-  engine('pace', 'a bandwidth limit is half of what it says', 'bytes.saturating_mul(1_000) / limit.max(1)', 'bytes.saturating_mul(500) / limit.max(1)'),
+  engine('pace', 'a bandwidth limit is half of what it says', 'bytes.saturating_mul(1_000).div_ceil', 'bytes.saturating_mul(500).div_ceil'),
   engine('backlog', 'what leaves memory is not noted as being in storage', 'session.backlog.note(task.record.lane());', ''),
   engine('wake', 'every wake is held until the work is done', 'let needed = usize::from(working);', 'let needed = if working { usize::MAX } else { 0 };'),
   engine('task', 'news end the wait that a server asked for', 'Self::ServerAsked | Self::EarliestBegin', 'Self::EarliestBegin'),

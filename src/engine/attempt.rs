@@ -215,6 +215,8 @@ impl Attempt {
     pub fn running(&self, length: u64, now: Timestamp) -> Running {
         let end = self.reading.as_ref().and_then(|reading| reading.end).or(self.end).unwrap_or(length);
         let free_from = match &self.reading {
+            // What is over has no tail to give away, whatever it did not bring.
+            Some(reading) if reading.ended.is_some() => end,
             Some(reading) => reading.next_offset + reading.read.map_or(0, |(_, up_to_bytes)| up_to_bytes),
             None => self.start,
         };

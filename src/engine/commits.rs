@@ -109,6 +109,10 @@ impl Engine {
             self.sweep_at = Some(self.now);
         }
         self.count_member(before.as_ref(), after.as_ref());
+        if after.as_ref().is_none_or(|after| !after.state.is_active()) {
+            // It may have been begun while that was on its way to storage.
+            self.stop_hashing(key);
+        }
         if let Some(event) = staged.event {
             self.publish_event(event);
         }

@@ -15,7 +15,7 @@ impl Pace {
     /// Notes bytes that have come.
     pub fn spend(&mut self, bytes: u64, limit: Option<u64>, now: Timestamp) {
         if let Some(limit) = limit {
-            let cost_ms = bytes.saturating_mul(1_000) / limit.max(1);
+            let cost_ms = bytes.saturating_mul(1_000).div_ceil(limit.max(1));
             self.free_at = self.free_at.max(now).after(cost_ms);
         }
     }

@@ -30,6 +30,8 @@ pub struct Detached {
     pub hash: Option<HashState>,
     /// What the server says that the digest is.
     pub expected: Option<Expected>,
+    /// The length of the pieces that its chunks respect, if there were any.
+    pub piece_length: Option<u64>,
 }
 
 /// What resume data claims.
@@ -87,7 +89,14 @@ mod tests {
         let mut received = RangeSet::default();
         received.insert(0..70);
         let representation = Representation { complete_length: Some(100), ..Representation::default() };
-        Detached { body: BodyId(u128::MAX - 5), representation, received, hash: None, expected: None }
+        Detached {
+            body: BodyId(u128::MAX - 5),
+            representation,
+            received,
+            hash: None,
+            expected: None,
+            piece_length: None,
+        }
     }
 
     #[test]

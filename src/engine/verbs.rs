@@ -144,8 +144,12 @@ impl Engine {
             slot.busy = false;
         }
         match loaded {
+            Ok(Loaded::Detached(Some(found))) if !found.fits(&spec) => {
+                let detail = Some("pieces".into());
+                self.answer(asker, Err(TaskError { code: ErrorCode::BadArgument, status: None, detail }));
+            }
             Ok(Loaded::Detached(Some(found))) if found.body == claim.body => {
-                let Detached { body, representation, received, hash, expected } = found;
+                let Detached { body, representation, received, hash, expected, .. } = found;
                 let representation = Some(representation);
                 let progress = Progress { representation, received, hash, expected, ..Progress::new(body) };
                 return self.create(key, asker, (spec, secrets, IfExists::Error), Some(progress), Vec::new());
@@ -257,7 +261,8 @@ impl Engine {
         progress.verified = super::RangeSet::default();
         match known.filter(|_| keep && !received.is_empty()) {
             Some(representation) => {
-                let detached = Detached { body, representation, received, hash, expected };
+                let piece_length = task.record.spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
+                let detached = Detached { body, representation, received, hash, expected, piece_length };
                 progress.resume_data = Some(resume_data::write(&detached));
                 self.sweep_at = self.sweep_at.or(Some(self.now.after(DETACHED_MS)));
                 Change::DetachBody(detached, self.now.after(DETACHED_MS))
@@ -349,4 +354,12 @@ fn file_location(task: &Task) -> Option<FileLocation> {
         None => return None,
     };
     Some(FileLocation { body, length, content_type: known.and_then(|known| known.content_type.clone()) })
+}
+
+impl Detached {
+    /// Whether the bytes can be checked piece by piece, if that is asked for: no chunk may lie in two pieces.
+    fn fits(&self, spec: &TaskSpec) -> bool {
+        let wanted = spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
+        wanted.is_none() || wanted == self.piece_length
+    }
 }

@@ -214,6 +214,20 @@ fn resume_data_goes_on_from_another_url_and_is_good_once() {
 }
 
 #[test]
+fn bytes_that_were_not_stored_in_pieces_are_not_checked_by_pieces() {
+    let file = File::new(0, LEN);
+    let digests = pieces(&file.bytes);
+    let mut world = World::new(move |request, _| file.answer(request));
+    let data = leave_bytes(&mut world);
+    let mut spec = at_home();
+    spec.call_token = "another".into();
+    spec.proof.pieces = digests;
+    let refused = world.call(Call::ResumeFrom { key: key("u"), spec, secrets: Vec::new(), data: data.clone() });
+    assert_eq!(refused.err().map(|error| error.code), Some(ErrorCode::BadArgument));
+    resume_from(&mut world, data).expect("they are still there for others");
+}
+
+#[test]
 fn tampered_resume_data_is_refused_and_harms_nothing() {
     let file = File::new(0, LEN);
     let mut world = World::new(move |request, _| file.answer(request));

@@ -72,7 +72,7 @@ async fn detached_bodies_are_found_until_their_time<S: Store>(store: &S, chunk: 
         resumability: Resumability::Resumable,
         ..Representation::default()
     };
-    let detached = Detached { body, representation, received, hash: None, expected: None };
+    let detached = Detached { body, representation, received, hash: None, expected: None, piece_length: None };
     let changes = [Change::PutBody(body), append(body, 0), append(body, 8), append(body, 40)];
     commit_chunks(store, epoch, chunk, &changes).await;
     let find = || ask(store, Query::Detached(body));
