@@ -141,14 +141,8 @@ impl Engine {
 
     /// Gives up. A file that was to be refreshed stays as it was.
     pub(super) fn fail(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>, error: TaskError) {
-        let kind = match task.progress.previous.take() {
-            Some(previous) => {
-                let unused = task.progress.body;
-                let mut received = super::RangeSet::default();
-                received.insert(0..previous.length);
-                let representation = Some(previous.representation);
-                let answer = previous.answer;
-                task.progress = Progress { representation, received, answer, ..Progress::new(previous.body) };
+        let kind = match task.progress.go_back() {
+            Some(unused) => {
                 task.record.enter(TaskState::Completed, self.now);
                 changes.push(Change::KillBody(unused));
                 EventKind::RefreshFailed(error)

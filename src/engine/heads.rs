@@ -10,7 +10,7 @@ use super::input::{Arrived, FetchFailure};
 use super::output::Change;
 use super::request::{AnswerInfo, without_query};
 use super::slot::Current;
-use super::task::{EventKind, Progress, Task, TaskState};
+use super::task::{EventKind, Task, TaskState};
 use crate::integrity::Expected;
 
 /// What a fetch counts as that brings no head in time.
@@ -200,13 +200,7 @@ impl Engine {
     /// The file that was there is still the newest: it stays, and what was begun beside it goes.
     fn keep_previous(&mut self, key: &TaskKey, mut task: Task) {
         self.drop_attempts(key);
-        let Some(previous) = task.progress.previous.take() else { return };
-        let unused = task.progress.body;
-        let mut received = super::RangeSet::default();
-        received.insert(0..previous.length);
-        let representation = Some(previous.representation);
-        let answer = previous.answer;
-        task.progress = Progress { representation, received, answer, ..Progress::new(previous.body) };
+        let Some(unused) = task.progress.go_back() else { return };
         task.record.enter(TaskState::Completed, self.now);
         let changes = vec![
             Change::KillBody(unused),

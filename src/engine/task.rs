@@ -271,6 +271,16 @@ impl Progress {
         self.complete_length().is_some_and(|length| self.received.is_exactly(length))
     }
 
+    /// Gives up the newer version: the file that stayed is the task's own again. Returns the body that nobody wants any
+    /// more; `None`, and no change, if there was no such file.
+    pub fn go_back(&mut self) -> Option<BodyId> {
+        let Kept { body, representation, length, answer } = self.previous.take()?;
+        let unused = self.body;
+        *self = Self { representation: Some(representation), answer, ..Self::new(body) };
+        self.received.insert(0..length);
+        Some(unused)
+    }
+
     /// Nothing received any more: what a restart leaves.
     pub fn restarted(&self, body: BodyId) -> Self {
         Self {

@@ -234,12 +234,8 @@ impl Engine {
         self.secrets.remove(key);
         let now = self.now;
         let mut event = None;
-        if let Some(previous) = task.progress.previous.take() {
-            changes.push(Change::KillBody(task.progress.body));
-            let mut received = super::RangeSet::default();
-            received.insert(0..previous.length);
-            let (representation, answer) = (Some(previous.representation), previous.answer);
-            task.progress = Progress { representation, answer, received, ..Progress::new(previous.body) };
+        if let Some(unused) = task.progress.go_back() {
+            changes.push(Change::KillBody(unused));
             task.record.enter(TaskState::Completed, now);
         } else {
             changes.push(self.detach(&mut task, keep));
