@@ -5,7 +5,7 @@ use longhaul::engine::input::{Call, Input, TaskCall};
 use longhaul::engine::request::{Header, Source};
 
 use super::origin::{Guard, Kind, Reach};
-use super::pages::{ToPage, ToWorker};
+use super::pages::ToPage;
 use super::stats::Group;
 use super::worker::WaitingCall;
 use super::world::{Event, World};
@@ -55,28 +55,6 @@ impl World {
         worker.calls.insert(id, WaitingCall { page: HOOK, number: name, call: call.clone() });
         self.stats.count(Group::Engine, "authorised by the hook");
         self.give(number, vec![Input::Call(id, call)]);
-    }
-
-    /// Whether headers come for a download whose id another one has taken meanwhile. The call does not name the URL
-    /// that was asked about, so the engine cannot tell.
-    pub(super) fn is_for_another(&mut self, message: &ToWorker) -> bool {
-        let ToWorker::Call(_, Call::Task(key, TaskCall::Authorize { headers: Some(headers), .. })) = message else {
-            return false;
-        };
-        let makes_it = |call: &Call| match call {
-            Call::Download { key: made, .. } | Call::ResumeFrom { key: made, .. } => made == key,
-            _ => false,
-        };
-        if self.workers.iter().any(|worker| worker.calls.values().any(|waiting| makes_it(&waiting.call))) {
-            return true;
-        }
-        let Some(task) = self.model.tasks.get(key) else { return false };
-        let origin = self.origin.find(task.record.spec.url()).origin();
-        let is_other = headers.iter().any(|(_, value)| value.split(' ').nth(1) != Some(origin.as_str()));
-        if is_other {
-            self.stats.count(Group::Engine, "authorisation for another download");
-        }
-        is_other
     }
 
     fn authorize_call(&mut self, key: TaskKey) -> Option<Call> {

@@ -203,12 +203,6 @@ impl World {
 
     /// A message reaches the newest worker, which the browser starts for it if there is none.
     pub fn receive(&mut self, page: usize, message: ToWorker) {
-        if self.is_for_another(&message) {
-            if let ToWorker::Call(number, _) = message {
-                self.pages[page].calls.remove(&number);
-            }
-            return;
-        }
         self.start_worker();
         let wake = self.name();
         let client = self.pages[page].client.clone();
