@@ -16,7 +16,7 @@ export interface GroupMember extends TransferOptions {
 export interface DownloadAllOptions {
   /** The group's id. The same members again, after a kill or an abort, complete the group. */
   group: string;
-  /** What the failure of one member means for the others. Default `continue`. */
+  /** What the failure of one member means for the others: with `cancel` they are cancelled, and so is who joins later. Default `continue`. */
   failure?: 'continue' | 'cancel';
   /** Ends the call; what was accepted until then goes on, and the group stays open for the rest. */
   signal?: AbortSignal;

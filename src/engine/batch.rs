@@ -176,14 +176,32 @@ impl Engine {
         let left = std::mem::take(&mut batch.left);
         for task in tasks {
             let key = task.record.key.clone();
+            let queued = Queued::AsNamed(call.clone(), task.record.spec.call_token.clone());
             if left.contains(&key) {
-                self.enqueue(&key, Asker::Batch(number), Queued::Task(call.clone()));
+                self.enqueue(&key, Asker::Batch(number), queued);
                 continue;
             }
             self.slots.get_or_insert_with(key.clone(), || Slot::resident(task));
-            self.enqueue_known(&key, Asker::Batch(number), Queued::Task(call.clone()));
+            self.enqueue_known(&key, Asker::Batch(number), queued);
         }
         self.batch_advanced(number, Ok(false));
+    }
+
+    /// Whether a batch's filter still names the task. Since it was found other calls may have changed it, or have put
+    /// another in its place.
+    pub(super) fn is_named(&self, key: &TaskKey, asker: Asker, token: &str) -> bool {
+        let Asker::Batch(number) = asker else { return false };
+        let Some(Batch { then: Then::Page { filter, .. }, .. }) = self.batches.get(&number) else { return false };
+        let task = self.slots.get(key).and_then(|slot| slot.task.as_ref());
+        task.is_some_and(|task| task.record.spec.call_token == token && filter.matches(&task.record))
+    }
+
+    /// Whether the engine itself is calling upon all members of a group.
+    pub(super) fn is_called_upon(&self, group: &GroupKey) -> bool {
+        self.batches.iter().any(|(_, batch)| {
+            let Then::Page { session, filter, .. } = &batch.then else { return false };
+            batch.call.is_none() && *session == group.session && filter.group.as_ref() == Some(&group.group)
+        })
     }
 
     /// One task of a batch is done: whether it was new, or what was wrong.

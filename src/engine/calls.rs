@@ -191,6 +191,8 @@ impl Engine {
                 Queued::Download(spec, secrets, if_exists) => self.download(key, asker, spec, secrets, if_exists),
                 Queued::ResumeFrom(spec, secrets, claim) => self.resume_from(key, asker, spec, secrets, claim),
                 Queued::Task(what) => self.serve(key, asker, what),
+                Queued::AsNamed(what, token) if self.is_named(key, asker, &token) => self.serve(key, asker, what),
+                Queued::AsNamed(..) => self.answer(asker, Err(TaskError::new(ErrorCode::TaskNotFound))),
             }
         }
     }

@@ -142,7 +142,7 @@ impl Engine {
         let answer = match queued {
             Queued::Download(..) | Queued::ResumeFrom(..) => Answer::Download(snapshot, true),
             Queued::Task(TaskCall::Cancel { keep: true } | TaskCall::ResumeData) => Answer::ResumeData(snapshot, data),
-            Queued::Task(_) => Answer::Task(snapshot),
+            Queued::Task(_) | Queued::AsNamed(..) => Answer::Task(snapshot),
         };
         self.answer(asker, Ok(answer));
     }

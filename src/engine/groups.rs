@@ -32,6 +32,8 @@ pub struct Group {
     is_news: bool,
     shown_at: Timestamp,
     retry_at: Option<Timestamp>,
+    /// When its members were last cancelled for the failure of one.
+    failed_at: Option<Timestamp>,
     /// Calls that want to know how it stands.
     askers: Vec<CallId>,
     /// Batches of members that wait for the row.
@@ -65,6 +67,7 @@ impl Group {
             is_news: false,
             shown_at: Timestamp(0),
             retry_at: None,
+            failed_at: None,
             askers: Vec::new(),
             waiting: Vec::new(),
             sealing: Vec::new(),
@@ -80,7 +83,14 @@ impl Group {
     pub fn next_time(&self) -> Option<Timestamp> {
         let can_show = self.is_news && self.counts.is_some();
         let show_at = can_show.then(|| self.shown_at.after(SHOW_EVERY_MS));
-        [show_at, self.retry_at].into_iter().flatten().min()
+        let fail_at = self.failed_at.filter(|_| self.has_to_fail()).map(|at| at.after(STORE_PAUSE_MS));
+        [show_at, self.retry_at, fail_at].into_iter().flatten().min()
+    }
+
+    /// Whether one member has failed and others, which should fail with it, have not ended.
+    fn has_to_fail(&self) -> bool {
+        let is_known = |counts: &GroupCounts| counts.failed > 0 && counts.active + counts.paused > 0;
+        self.record.fails_together && self.is_exact && self.counts.as_ref().is_some_and(is_known)
     }
 
     fn is_done(&self) -> bool {
@@ -237,8 +247,29 @@ impl Engine {
         }
         let has_failed = after.is_some_and(|after| matches!(after.state, super::task::TaskState::Failed(_)));
         if has_failed && group.record.fails_together {
-            let filter = Filter { group: Some(key.group), ..Filter::default() };
-            self.call_upon_all(None, key.session, filter, BulkAction::Cancel);
+            self.fail_group(&key);
+        }
+    }
+
+    /// Cancels the members that have not ended.
+    fn fail_group(&mut self, key: &GroupKey) {
+        let now = self.now;
+        if let Some(group) = self.groups.get_mut(key) {
+            group.failed_at = Some(now);
+        }
+        if self.is_called_upon(key) {
+            return;
+        }
+        let filter = Filter { group: Some(key.group.clone()), ..Filter::default() };
+        self.call_upon_all(None, key.session.clone(), filter, BulkAction::Cancel);
+    }
+
+    /// Cancels what a kill, or storage, has kept from being cancelled, and what has joined since.
+    fn fail_group_again(&mut self, key: &GroupKey) {
+        let now = self.now;
+        let is_due = |group: &&Group| group.failed_at.is_none_or(|at| at.after(STORE_PAUSE_MS) <= now);
+        if self.groups.get(key).filter(is_due).is_some_and(Group::has_to_fail) {
+            self.fail_group(key);
         }
     }
 
@@ -259,6 +290,7 @@ impl Engine {
         let keys: Vec<GroupKey> = self.groups.keys().cloned().collect();
         for key in keys {
             self.count_group(&key);
+            self.fail_group_again(&key);
             self.end_group(&key);
             self.show_group(&key);
         }

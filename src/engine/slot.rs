@@ -25,6 +25,9 @@ pub enum Queued {
     ResumeFrom(TaskSpec, Vec<Header>, Claim),
     /// Do something with it.
     Task(TaskCall),
+    /// Do it as one of the many that a filter has named, provided that it still is the task, made by the call with this
+    /// token, that was found.
+    AsNamed(TaskCall, String),
 }
 
 /// Who asked, and is to be told.

@@ -190,6 +190,14 @@ impl World {
             let is_active = matches!(task.record.state, TaskState::Active { .. });
             assert!(!is_active, "nothing is left to do, but a task has not ended: {task:?}");
         }
+        for (key, group) in &self.model.groups {
+            let counts = self.model.counts(key);
+            // Who is resumed after the group has ended is on its own.
+            let fails = group.fails_together && counts.failed > 0 && !group.is_done;
+            assert!(!fails || counts.paused == 0, "{key:?} fails together, but has {counts:?}");
+            let has_ended = group.is_sealed && counts.have_all_ended();
+            assert!(!has_ended || group.is_done, "all members of {key:?} have ended, but nobody was told");
+        }
         for (session, outbox) in &self.model.outbox {
             assert!(outbox.is_empty(), "{session:?} still has events: {:?}", outbox.keys());
         }

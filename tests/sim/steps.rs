@@ -60,7 +60,10 @@ impl Step<'_> {
     fn is_asked(&self, wanted: impl Fn(&TaskCall) -> bool) -> bool {
         self.calls.iter().any(|call| match call {
             Call::Task(key, call) => key == self.key && wanted(call),
-            Call::Bulk { session, action, .. } => *session == self.key.session && wanted(&verb(*action)),
+            Call::Bulk { session, action, filter } => {
+                let is_named = self.before.is_some_and(|before| filter.matches(&before.record));
+                *session == self.key.session && is_named && wanted(&verb(*action))
+            }
             _ => false,
         })
     }

@@ -3,11 +3,11 @@
 use longhaul::engine::filter::Filter;
 use longhaul::engine::group::{GroupCounts, GroupKey};
 use longhaul::engine::id::{GroupId, SessionId, TaskId};
-use longhaul::engine::input::{BulkAction, Call};
-use longhaul::engine::output::Answer;
-use longhaul::engine::task::{EventKind, Subject, TaskSpec};
+use longhaul::engine::input::{BulkAction, Call, IfExists, TaskCall};
+use longhaul::engine::output::{Answer, FetchRequest};
+use longhaul::engine::task::{EventKind, Subject, TaskSpec, TaskState};
 
-use super::world::{File, Reply, World, from};
+use super::world::{File, Reply, World, from, key};
 
 fn map() -> GroupKey {
     GroupKey { session: SessionId::new("s"), group: GroupId::new("map") }
@@ -27,6 +27,11 @@ fn tiles(range: std::ops::Range<usize>) -> Vec<(TaskId, TaskSpec)> {
 
 fn batch(range: std::ops::Range<usize>, is_last: bool, fails_together: bool) -> Call {
     Call::DownloadAll { group: map(), fails_together, members: tiles(range), is_last }
+}
+
+/// Half of a file, and then nothing.
+fn stalling(request: &FetchRequest) -> Reply {
+    Reply { stalls: true, ..File::new(0, 1_000).answer(request).cut_after(500) }
 }
 
 fn ended(world: &World) -> Vec<GroupCounts> {
@@ -99,16 +104,15 @@ fn a_group_with_a_paused_member_has_not_ended() {
         reply
     });
     world.call(batch(0..4, true, false)).expect("accepted");
-    let zero = super::world::key("tile 00000");
-    world.call(Call::Task(zero.clone(), longhaul::engine::input::TaskCall::Pause)).expect("paused");
-    let completed = |world: &World| {
-        world.stored_states().iter().filter(|state| **state == longhaul::engine::task::TaskState::Completed).count()
-    };
+    let zero = key("tile 00000");
+    world.call(Call::Task(zero.clone(), TaskCall::Pause)).expect("paused");
+    let completed =
+        |world: &World| world.stored_states().iter().filter(|state| **state == TaskState::Completed).count();
     world.until(|world| completed(world) == 3);
     world.drain_all();
     assert_eq!(ended(&world), [], "one is only paused");
     world.serve(|request, _| File::new(0, 1_000).answer(request));
-    world.call(Call::Task(zero, longhaul::engine::input::TaskCall::Resume)).expect("resumed");
+    world.call(Call::Task(zero, TaskCall::Resume)).expect("resumed");
     world.until(|world| !ended(world).is_empty());
     assert_eq!(ended(&world), [GroupCounts { completed: 4, ..GroupCounts::default() }]);
 }
@@ -129,4 +133,55 @@ fn a_group_is_cancelled_as_one() {
     assert_eq!(ended(&world), [GroupCounts { cancelled: 300, ..GroupCounts::default() }]);
     let Ok(Answer::Group(counts)) = world.call(Call::Group(map())) else { panic!("the group is known") };
     assert_eq!(counts.cancelled, 300);
+}
+
+#[test]
+fn what_a_kill_kept_from_failing_with_the_group_fails_later() {
+    for kill_after in (0..300).step_by(5) {
+        let mut world = World::new(|request, _| match request.url.ends_with("/3") {
+            true => Reply::status(404),
+            false => stalling(request),
+        });
+        world.call(batch(0..20, true, true)).expect("accepted");
+        world.until(|world| world.stored_states().iter().any(|state| matches!(state, TaskState::Failed(_))));
+        for _ in 0..kill_after {
+            world.one_step();
+        }
+        world.kill();
+        world.attach("page", false);
+        world.until(|world| !ended(world).is_empty());
+        // What was delivered before the kill, and not acknowledged, comes again.
+        let counts = GroupCounts { cancelled: 19, failed: 1, ..GroupCounts::default() };
+        assert!(ended(&world).iter().all(|ended| *ended == counts), "killed after {kill_after} steps");
+    }
+}
+
+#[test]
+fn who_joins_a_group_that_has_failed_fails_with_it() {
+    let mut world = World::new(|request, _| match request.url.ends_with("/3") {
+        true => Reply::status(404),
+        false => stalling(request),
+    });
+    world.call(batch(0..5, false, true)).expect("accepted");
+    world.until(|world| world.stored_states().iter().filter(|state| **state == TaskState::Cancelled).count() == 4);
+    world.call(batch(5..10, true, true)).expect("accepted");
+    world.until(|world| !ended(world).is_empty());
+    assert_eq!(ended(&world), [GroupCounts { cancelled: 9, failed: 1, ..GroupCounts::default() }]);
+}
+
+#[test]
+fn what_has_left_the_group_is_not_cancelled_with_it() {
+    let mut world = World::new(|request, _| stalling(request));
+    world.call(batch(0..3, true, false)).expect("accepted");
+    let filter = Filter { group: Some(map().group), ..Filter::default() };
+    // Its members are being looked up when one of them makes way for a download of its own.
+    let bulk = world.ask(Call::Bulk { session: map().session, filter, action: BulkAction::Cancel });
+    let spec = TaskSpec { call_token: "its own".into(), ..from("https://app.example/own") };
+    let own = Call::Download { key: key("tile 00001"), spec, secrets: Vec::new(), if_exists: IfExists::Replace };
+    world.ask(own);
+    world.until(|world| world.replies.contains_key(&bulk));
+    world.drain_all();
+    let state = |id| world.stored(id).map(|task| task.record.state);
+    assert_eq!(state("tile 00000"), Some(TaskState::Cancelled));
+    assert!(state("tile 00001").is_some_and(|state| state.is_active()), "{:?}", state("tile 00001"));
 }
