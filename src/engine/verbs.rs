@@ -57,7 +57,10 @@ impl Engine {
             IfExists::Keep if task.record.spec.url() != spec.url() => Some(ErrorCode::IdInUse),
             IfExists::Keep | IfExists::Refresh => None,
         };
-        if is_same_call && !secrets.is_empty() && !task.record.state.has_ended() {
+        // The task may have moved: what was given for one origin is not told to another.
+        let origin = |spec: &TaskSpec| spec.sources.first().map(|source| source.origin.clone());
+        let is_home = origin(&task.record.spec) == origin(&spec);
+        if is_same_call && is_home && !secrets.is_empty() && !task.record.state.has_ended() {
             // They died with the worker that was given them first.
             self.secrets.insert(key.clone(), secrets);
         }

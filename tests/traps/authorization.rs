@@ -1,10 +1,11 @@
 //! Tokens, signatures, and who may be told of them.
 
 use longhaul::engine::error::ErrorCode;
-use longhaul::engine::input::{IfExists, TaskCall};
+use longhaul::engine::input::{Call, IfExists, TaskCall};
+use longhaul::engine::output::FetchRequest;
 use longhaul::engine::task::{TaskSpec, TaskState, WaitReason};
 
-use super::world::{File, HOME, Reply, World, at_home, failure, from, source};
+use super::world::{File, HOME, Reply, World, at_home, failure, from, key, source};
 
 const LEN: usize = 400_000;
 
@@ -176,4 +177,27 @@ fn with_nobody_to_ask_a_401_is_a_failure() {
     world.attach("page", false);
     world.download(at_home()).expect("accepted");
     assert_eq!(failure(&world.play(5_000)), ErrorCode::HttpStatus);
+}
+
+#[test]
+fn a_call_that_is_sent_again_does_not_follow_a_task_to_another_origin() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| match request.url.contains("other.example") {
+        true => Reply::unreachable(true),
+        false => file.answer(request).cut_after(150_000),
+    });
+    world.attach("page", true);
+    let spec = TaskSpec { call_token: "the call".into(), ..secret_spec() };
+    let call = Call::Download { key: key("t"), spec, secrets: token("secret"), if_exists: IfExists::Keep };
+    world.call(call.clone()).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    let source = Some(source("https://other.example/f"));
+    let moves = TaskCall::Authorize { origin: HOME.into(), headers: None, persist: false, source };
+    world.task_call(moves).expect("accepted");
+    // The reply to the first call was lost.
+    world.call(call).expect("the task is there");
+    world.play(600_000);
+    let elsewhere = |request: &&FetchRequest| request.url.contains("other.example");
+    assert!(world.requests.iter().filter(elsewhere).count() > 1, "it was asked");
+    assert!(world.requests.iter().filter(elsewhere).all(|request| request.headers.is_empty()));
 }
