@@ -83,7 +83,7 @@ impl Engine {
         // Nothing is kept of a version of which there are no bytes and which nobody else is fetching.
         let is_alone = slot.attempts.iter().all(|other| other.id == id || other.reading.is_none());
         let kept = slot.known().filter(|_| !is_alone || !task.progress.received.is_empty() || !slot.staged.is_empty());
-        let is_proven = task.record.spec.proof.expected.is_some() || task.record.spec.proof.pieces.is_some();
+        let is_proven = task.record.spec.proof.is_of_the_app();
         let previous = task.progress.previous.as_ref().filter(|_| kept.is_none());
         if attempt.source == 0 {
             let is_unchanged = previous.is_some_and(|previous| http::same_version(&previous.representation, head));

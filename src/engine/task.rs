@@ -123,6 +123,13 @@ pub struct Proof {
     pub ignore_server_digest: bool,
 }
 
+impl Proof {
+    /// Whether the app itself says what the bytes are, so that it matters little who serves them.
+    pub fn is_of_the_app(&self) -> bool {
+        self.expected.is_some() || self.pieces.is_some()
+    }
+}
+
 /// What the app asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskSpec {

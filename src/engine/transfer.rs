@@ -148,8 +148,12 @@ fn fetch_request(
     let (Some(first), Some(from)) = (spec.sources.first(), spec.sources.get(source)) else {
         return FetchRequest::default();
     };
-    // The last slice is open-ended: a server that says nothing of a range's end is asked what it can answer.
-    let end = end.filter(|end| known.and_then(|known| known.complete_length) != Some(*end));
+    // The last slice is open-ended: a server that says nothing of a range's end is asked what it can answer. So is a
+    // mirror across origins, of which CORS may show no more than the length of the body: only one that runs to the
+    // end of the file tells how long that file is.
+    let is_last = end.is_some() && known.and_then(|known| known.complete_length) == end;
+    let must_tell_length = source > 0 && !is_own && !spec.proof.is_of_the_app();
+    let end = end.filter(|_| !is_last && !must_tell_length);
     let range = (!progress.without_range).then_some((start, end));
     // A redirect to another origin makes the field need a preflight, which looks like a broken network: after one
     // lost attempt the next goes without.

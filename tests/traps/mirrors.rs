@@ -140,3 +140,22 @@ fn every_segment_survives_a_kill() {
         assert!(end.unwrap_or(LEN as u64) <= gap.end, "{start}..{end:?} runs over durable bytes");
     }
 }
+
+#[test]
+fn a_mirror_whose_length_cors_hides_must_show_it_all_the_same() {
+    let dated = |len| File { etag: None, last_modified: Some("Mon, 07 Nov 1994 08:49:37 GMT"), ..File::new(0, len) };
+    for longer_by in [0, 10] {
+        let (file, other) = (dated(LEN), dated(LEN + longer_by));
+        let bytes = file.bytes.clone();
+        let mut world = World::new(move |request, _| match request.url.contains("mirror.example") {
+            true => other.answer_hidden(request),
+            false => file.answer(request),
+        });
+        world.download(spec(3, &["https://mirror.example/f"])).expect("accepted");
+        let task = world.play(60_000);
+        assert_eq!(task.record.state, TaskState::Completed);
+        assert_eq!(world.file(), bytes);
+        assert_eq!(task.progress.bad_sources != 0, longer_by > 0, "{longer_by} bytes longer");
+        assert!(world.requests.iter().any(|request| request.url.contains("mirror.example")), "it was asked");
+    }
+}

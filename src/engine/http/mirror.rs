@@ -18,7 +18,9 @@ pub(super) fn from_mirror(asked: &Asked<'_>, head: &Head) -> Verdict {
             _ => Verdict::NotTheSame,
         };
     };
-    match part(range, asked.kept, head) {
+    // A length that the answer does not tell is not taken from what is kept: it would agree with itself.
+    let is_proven = asked.source == Source::Proven;
+    match part(range, asked.kept.filter(|_| is_proven), head) {
         Some(Part { end, complete_length }) if is_same(asked.source, kept, head, complete_length) => {
             Verdict::Body { representation: kept.clone(), start: range.start, end, restart: None }
         }
@@ -114,10 +116,18 @@ mod tests {
             content_range: None,
             ..head(None, Some(date), "")
         };
-        assert_eq!(ask(Source::Mirror, Some(&kept()), &hidden("200", "monday")), accepted());
-        assert_eq!(ask(Source::Mirror, Some(&kept()), &hidden("200", "tuesday")), Verdict::NotTheSame);
-        assert_eq!(ask(Source::Mirror, Some(&kept()), &hidden("201", "monday")), Verdict::NotTheSame);
+        let to_the_end = |len, date| {
+            let range = Some(AskedRange { start: 400, end: None });
+            let kept = Some(&kept());
+            let asked = Asked { range, if_range: false, conditional: false, kept, source: Source::Mirror };
+            judge(&asked, &hidden(len, date))
+        };
+        let whole = Verdict::Body { representation: kept(), start: 400, end: Some(1000), restart: None };
+        assert_eq!(to_the_end("600", "monday"), whole);
+        assert_eq!(to_the_end("600", "tuesday"), Verdict::NotTheSame);
+        assert_eq!(to_the_end("601", "monday"), Verdict::NotTheSame);
         assert_eq!(ask(Source::Proven, Some(&kept()), &hidden("200", "tuesday")), accepted());
+        assert_eq!(ask(Source::Mirror, Some(&kept()), &hidden("200", "monday")), Verdict::NotTheSame, "of how much?");
     }
 
     #[test]
