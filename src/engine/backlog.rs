@@ -154,10 +154,19 @@ impl Engine {
         Some(slot)
     }
 
-    /// A queue of thousands stays in storage, but for its head.
+    /// A queue of thousands stays in storage, but for its head, which would be loaded again at once.
     pub(super) fn let_go_if_crowded(&mut self, key: &TaskKey) {
-        let is_crowded = self.slots.len() > CROWD;
-        if is_crowded && self.slots.get(key).is_some_and(Slot::can_wait_in_storage) {
+        if self.slots.len() <= CROWD || !self.slots.get(key).is_some_and(Slot::can_wait_in_storage) {
+            return;
+        }
+        let lane = |slot: &Slot| {
+            let active = slot.task.as_ref().filter(|task| task.record.state.is_active());
+            active.map(|task| task.record.lane())
+        };
+        let own = self.slots.get(key).and_then(lane);
+        let of_lane =
+            self.slots.iter().filter(|(other, slot)| other.session == key.session && lane(slot) == own).count();
+        if own.is_none() || of_lane > RESIDENT_PER_LANE as usize {
             self.let_go(key);
         }
     }

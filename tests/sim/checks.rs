@@ -15,7 +15,7 @@ use super::world::World;
 
 /// Loads of due tasks that begin so soon after the last, and find the same, so many times, are a loop.
 const TOO_SOON_MS: u64 = 1_000;
-const MOST_REPEATS: u32 = 12;
+const MOST_REPEATS: u32 = 4;
 /// After how long the engine gives up a load.
 pub const LOST_AFTER_MS: u64 = 60_000;
 
