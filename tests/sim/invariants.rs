@@ -56,7 +56,8 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
         let version = check_chunks(&key, &body.chunks, &progress.received, may_be_mixed);
         if record.state == TaskState::Completed {
             let is_promised = !model.refreshed_in_vain.contains(&progress.body);
-            check_complete(&record, &progress, version, is_promised, origin);
+            let is_adopted = model.adopted.contains(&progress.body);
+            check_complete(&record, &progress, version, (is_promised, is_adopted), origin);
         }
         if let Some(previous) = &progress.previous {
             let old = bodies.remove(&previous.body).unwrap_or_else(|| panic!("the old file of {key:?} is gone"));
@@ -145,12 +146,13 @@ fn check_chunks(
     versions.first().copied()
 }
 
-/// A finished file is exactly one version that a server really had, and what its digests say.
+/// A finished file is exactly one version that a server really had, and what its digests say. Where resume data brought
+/// the bytes, it was the app that said that its URL is one of the same file.
 fn check_complete(
     record: &TaskRecord,
     progress: &Progress,
     version: Option<VersionId>,
-    is_promised: bool,
+    (is_promised, is_adopted): (bool, bool),
     origin: &Origin,
 ) {
     let length = progress.received.len();
@@ -159,8 +161,9 @@ fn check_complete(
         Some(version) => served.id == version && served.length == length,
         None => served.length == 0,
     };
-    let mut versions = origin.family(record.spec.url()).flat_map(|resource| &resource.versions);
-    let served = versions.find(|served| is_right(served));
+    let of_family = origin.family(record.spec.url()).flat_map(|resource| &resource.versions);
+    let of_others = origin.resources.iter().filter(|_| is_adopted).flat_map(|resource| &resource.versions);
+    let served = of_family.chain(of_others).find(|served| is_right(served));
     let served = served
         .unwrap_or_else(|| panic!("{:?} is complete with {length} bytes, but no server had such a file", record.key));
     if !is_promised {

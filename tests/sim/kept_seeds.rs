@@ -13,4 +13,10 @@ pub const KEPT_SEEDS: &[(u64, &str)] = &[
     (863, "strong validators only, and a server that sends parts: begun anew for ever"),
     (876, "headers of a download that was not durable yet went to the URL of the one before"),
     (910, "a page of a bulk call brought back a task that had ended meanwhile"),
+    (2294, "a mirror that is the task's URL by now has to show its length all the same"),
+    (9820, "a bulk call cancelled what had taken the place of the task that it meant"),
+    (9982, "resume data of a whole file was used for another URL, as its app said it may"),
+    (13232, "a mirror across origins was believed to be as long as the file, whose length it never told"),
+    (14582, "a call that was sent again told its headers to the origin that its task had moved to"),
+    (15015, "tasks that were let go were loaded again at once, after every commit"),
 ];

@@ -134,8 +134,7 @@ impl World {
                 stored.is_some_and(|stored| stored.configuration.version > record.configuration.version)
             }
             (Call::Open(_), _) => false,
-            // After an answer that was lost, and then a failure, an open session is not known to be open.
-            (_, ErrorCode::SessionNotOpen) => !worker.sessions.contains_key(session) || storage.has_failed,
+            (_, ErrorCode::SessionNotOpen) => !worker.sessions.contains_key(session),
             (Call::Download { secrets, .. } | Call::ResumeFrom { secrets, .. }, ErrorCode::AuthorizationNotDurable) => {
                 !secrets.is_empty() && self.climate.hook == 0
             }

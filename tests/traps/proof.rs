@@ -85,11 +85,14 @@ fn the_hash_of_a_replaced_file_is_not_taken_for_that_of_the_new_one() {
     let mut spec = at_home();
     spec.policy.max_segments = 2;
     spec.proof.expected = expected(&old_bytes);
+    world.is_slow_to_hash = true;
     world.download(spec.clone()).expect("accepted");
     world.until(|world| world.hashed_from_storage > 0);
     world.serve(move |request, _| new.answer(request));
     spec.proof.expected = expected(&new_bytes);
     world.download_with(spec, Vec::new(), IfExists::Replace).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| task.progress.has_every_byte()));
+    world.let_hashes_come();
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), new_bytes);
 }

@@ -166,6 +166,9 @@ pub struct World {
     pub most_outputs: usize,
     /// How many stored bytes were read back to be hashed.
     pub hashed_from_storage: u64,
+    /// Whether reading stored bytes back takes long: what it brings comes when [`World::let_hashes_come`] is called.
+    pub is_slow_to_hash: bool,
+    hashes: Vec<Input>,
     attempts: BTreeMap<EffectId, Attempt>,
     buffers: BTreeMap<EffectId, Vec<u8>>,
     inputs: VecDeque<Input>,
@@ -199,6 +202,8 @@ impl World {
             most_outputs: 0,
             bytes_sent: 0,
             hashed_from_storage: 0,
+            is_slow_to_hash: false,
+            hashes: Vec::new(),
             attempts: BTreeMap::new(),
             buffers: BTreeMap::new(),
             inputs: VecDeque::new(),
@@ -306,6 +311,12 @@ impl World {
         while let Some(input) = self.inputs.pop_front() {
             self.give(input);
         }
+    }
+
+    /// What was read back from storage comes at last.
+    pub fn let_hashes_come(&mut self) {
+        self.is_slow_to_hash = false;
+        self.inputs.extend(std::mem::take(&mut self.hashes));
     }
 
     /// Requests whose bodies nobody has ended.
@@ -485,7 +496,9 @@ impl World {
                 Completion::Probed(self.reachable)
             }
         };
-        self.inputs.push_back(Input::Completed(id, completion));
+        let is_held = self.is_slow_to_hash && matches!(completion, Completion::Hashed(_));
+        let input = Input::Completed(id, completion);
+        if is_held { self.hashes.push(input) } else { self.inputs.push_back(input) }
     }
 }
 
