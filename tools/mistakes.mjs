@@ -11,7 +11,9 @@ export const mistakes = [
   engine('attempt', 'a segment reads on into the next one', '(Some(segment), Some(body)) => Some(segment.min(body)),', '(Some(segment), Some(body)) => Some(segment.max(body)),'),
   engine('transfer', 'a segment is asked for without its end', 'let range = (!progress.without_range).then_some((start, end));', 'let range = (!progress.without_range).then_some((start, end.filter(|_| start == 0)));'),
   engine('transfer', 'bytes on their way to storage are planned again', 'slot.staged.iter().for_each(|range| taken.insert(range.clone()));', ''),
+  engine('transfer', 'a mirror need not show how long its file is', '.filter(|_| !is_last && !must_tell_length)', '.filter(|_| !is_last)'),
   // What an answer means
+  { what: 'the length of a mirror is taken from what is kept', file: 'src/engine/http/mirror.rs', find: 'asked.kept.filter(|_| is_proven)', replace: 'asked.kept' },
   { what: 'a changed validator is taken for the same version', file: 'src/engine/http/validator.rs', find: 'kept_etag == etag', replace: 'kept_etag.len() == etag.len()' },
   { what: 'a weak validator counts as a strong one', file: 'src/engine/http/validator.rs', find: "etag.len() >= 2 && etag.starts_with('\"') && etag.ends_with('\"')", replace: 'etag.len() >= 2' },
   { what: 'a partial answer is not held against the start that was asked for', file: 'src/engine/http/partial.rs', find: 'if range.start == asked.start =>', replace: 'if range.start > 0 || asked.start == 0 =>' },
@@ -43,9 +45,14 @@ export const mistakes = [
   engine('attempt', 'a hash that was given up is taken up again', 'self.hash = self.hash.take().and(hash);', 'self.hash = hash;'),
   engine('ending', 'what was hashed of the old body counts for the new one', 'if let Some(hashing) = slot.hashing.take() {', 'if let Some(hashing) = slot.hashing.take().filter(|_| false) {'),
   { what: 'a stored hash state forgets its last block', file: 'src/integrity/hash.rs', find: 'bytes.extend_from_slice(&self.pending);', replace: '' },
+  // Many at a time
+  engine('calls', 'a bulk call hits what has taken the place of the task that it meant', 'if self.is_named(key, asker, &token) => ', '=> '),
+  engine('groups', 'a kill keeps a group from failing together', 'self.fail_group_again(&key);', ''),
+  engine('backlog', 'what is let go is what would be loaded again at once', 'of_lane > RESIDENT_PER_LANE as usize', 'of_lane > 0'),
   // Authorisation
   engine('transfer', 'headers are told to mirrors', 'filter(|_| is_home)', 'filter(|_| is_home || source > 0)'),
   engine('authorize', 'headers follow a task to another origin', 'spec.request.headers.clear();', ''),
+  engine('verbs', 'a call that is sent again tells its headers to the origin that the task has moved to', 'if is_same_call && is_home && ', 'if is_same_call && '),
   engine('transfer', 'a task without its secrets tries all the same', 'if task.record.spec.request.has_secrets && !self.secrets.contains_key(key) {', 'if task.record.spec.request.has_secrets && self.secrets.contains_key(key) && source > 99 {'),
   engine('calls', 'a task that nobody could authorise is accepted', 'if !secrets.is_empty() && !self.can_ask(&key.session) =>', 'if secrets.len() > 99 && !self.can_ask(&key.session) =>'),
   // Turns, waits and wakes

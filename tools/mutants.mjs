@@ -1,56 +1,69 @@
 // `npm run mutants [-- WORD …]`: makes one deliberate mistake after the other (tools/mistakes.mjs) in a copy of the sources,
 // runs the engine's own tests on it, and, if those are content, the simulator. A mistake that survives both is a hole.
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { text } from 'node:stream/consumers';
 import { mistakes } from './mistakes.mjs';
 import { main, root } from './setup.mjs';
 
 /** Seeds of the simulator for each mistake that the tests let pass. */
 const SEEDS = 2_000;
+/** What takes longer than this does not come to an end: some mistakes lead to that, and it is seen. */
+const LONGEST_MS = 10 * 60_000;
 
 function copySources(to) {
   for (const name of ['Cargo.toml', 'Cargo.lock', 'src', 'tests', 'benches']) fs.cpSync(path.join(root, name), path.join(to, name), { recursive: true });
 }
 
-function cargo(cwd, target, args, env = {}) {
-  const options = { cwd, env: { ...process.env, CARGO_TARGET_DIR: target, ...env }, encoding: 'utf8', maxBuffer: 1 << 28 };
-  return spawnSync('cargo', ['test', '--quiet', ...args], options);
+/** Runs cargo's tests. What they start ends with them. */
+async function cargo(cwd, target, args, env = {}) {
+  const child = spawn('cargo', ['test', '--quiet', ...args], { cwd, env: { ...process.env, CARGO_TARGET_DIR: target, ...env }, detached: true });
+  let isEndless = false;
+  const timer = setTimeout(() => {
+    isEndless = true;
+    process.kill(-child.pid, 'SIGKILL');
+  }, LONGEST_MS);
+  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  clearTimeout(timer);
+  return { status, stdout, stderr, isEndless };
 }
 
-/** Runs the unit tests and the traps; returns which test was the first to fail, or nothing. */
-function runTests(cwd, target) {
+/** Runs the unit tests and the traps; returns what failed, or nothing. */
+async function runTests(cwd, target) {
   // Some of them work through thousands of tasks.
-  const { status, stdout, stderr } = cargo(cwd, target, ['--lib', '--test', 'traps', '--test', 'store', '--no-fail-fast'], { CARGO_PROFILE_TEST_OPT_LEVEL: '1' });
+  const { status, stdout, stderr, isEndless } = await cargo(cwd, target, ['--lib', '--test', 'traps', '--test', 'store', '--no-fail-fast'], { CARGO_PROFILE_TEST_OPT_LEVEL: '1' });
   if (status === 0) return undefined;
+  if (isEndless) return 'a test that does not end';
   const failed = [...stdout.matchAll(/^---- (\S+) stdout ----$/gm)].map(([, name]) => name);
   if (!failed.length && !/panicked|SIG|overflow/.test(stdout + stderr)) throw new Error(`the tests did not run:\n${stderr.slice(-2000)}`);
-  return { count: failed.length, first: failed[0] ?? 'the run itself' };
+  return failed.length ? `${failed.length} tests, the first: \`${failed[0]}\`` : 'the run itself';
 }
 
-/** Runs the simulator; returns the line that sums it up, and whether it failed. */
-function simulate(cwd, target) {
-  const { status, stdout, stderr } = cargo(cwd, target, ['--profile', 'sim', '--test', 'sim', '--', '--seeds', String(SEEDS)]);
+/** Runs the simulator; returns how much of it failed, or nothing. */
+async function simulate(cwd, target) {
+  const { status, stdout, stderr, isEndless } = await cargo(cwd, target, ['--profile', 'sim', '--test', 'sim', '--', '--seeds', String(SEEDS)]);
+  if (isEndless) return 'a run of the simulator that does not end';
   const ran = /^(\d+) passed, (\d+) failed$/m.exec(stdout);
   if (!ran) throw new Error(`the simulator did not run to its end:\n${stderr.slice(-2000)}`);
-  return status === 0 ? undefined : `${ran[2]} runs of the simulator`;
+  return status === 0 ? undefined : `${ran[2]} of ${SEEDS} runs of the simulator`;
 }
 
-function tryMistake(copy, target, { what, file, find, replace }) {
+async function tryMistake(copy, target, { what, file, find, replace }) {
   const at = path.join(copy, file);
   const original = fs.readFileSync(at, 'utf8');
   if (original.split(find).length !== 2) throw new Error(`${file} has changed: the place for "${what}" is not there exactly once`);
   fs.writeFileSync(at, original.replace(find, () => replace));
   try {
-    const failed = runTests(copy, target);
-    return failed ? `${failed.count} tests, the first: ${failed.first}` : simulate(copy, target);
+    return (await runTests(copy, target)) ?? (await simulate(copy, target));
   } finally {
     fs.writeFileSync(at, original);
   }
 }
 
-await main(() => {
+await main(async () => {
   const words = process.argv.slice(2);
   const wanted = mistakes.filter(({ what }) => !words.length || words.some((word) => what.includes(word)));
   const copy = fs.mkdtempSync(path.join(os.tmpdir(), 'longhaul-mutants-'));
@@ -58,11 +71,12 @@ await main(() => {
   let caught = 0;
   try {
     copySources(copy);
-    const broken = runTests(copy, target) ?? simulate(copy, target);
-    if (broken) throw new Error(`something fails without any mistake: ${JSON.stringify(broken)}`);
+    const broken = (await runTests(copy, target)) ?? (await simulate(copy, target));
+    if (broken) throw new Error(`something fails without any mistake: ${broken}`);
+    console.log('| mistake | caught by |\n| --- | --- |');
     for (const mistake of wanted) {
-      const by = tryMistake(copy, target, mistake);
-      console.log(`${by ? '✔ caught  ' : '✖ survived'} ${mistake.what}${by ? ` (${by})` : ''}`);
+      const by = await tryMistake(copy, target, mistake);
+      console.log(`| ${mistake.what} | ${by ?? '**nothing**'} |`);
       if (by) caught += 1;
     }
   } finally {
