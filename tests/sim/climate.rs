@@ -124,6 +124,14 @@ impl Climate {
         self.without.is_empty() || !self.without.contains(name)
     }
 
+    /// All of it, as [`Climate::change`] reads it.
+    pub fn words(&self) -> String {
+        let mut climate = self.clone();
+        let numbers = Self::NAMES.iter().filter_map(|name| Some(format!("{name}={}", climate.number(name)?)));
+        let numbers: Vec<String> = numbers.collect();
+        numbers.into_iter().chain(self.without.iter().map(|name| format!("-{name}"))).collect::<Vec<_>>().join(",")
+    }
+
     /// Changes what `only` says, such as `kill_one_in=0,tasks=1,-gzip`.
     pub fn change(&mut self, only: &str) {
         for word in only.split(',').filter(|word| !word.is_empty()) {

@@ -39,9 +39,12 @@ impl World {
         self.schedule_outage();
     }
 
-    /// Runs to the end. Panics with what was broken.
-    pub fn run(&mut self) {
+    /// Runs to the end, or so many steps. Panics with what was broken.
+    pub fn run(&mut self, most_steps: u64) {
         while self.step() {
+            if self.steps >= most_steps {
+                return;
+            }
             let is_ending = !self.is_calm || self.steps - self.calm_from < MOST_CALM_STEPS;
             assert!(is_ending, "all is calm, but the run does not come to an end");
             assert!(self.now < self.climate.busy_ms + CALM_MS, "something is still going on after days of calm");

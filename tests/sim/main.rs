@@ -128,9 +128,14 @@ struct Run {
 }
 
 fn run(seed: u64, only: &str, mode: Mode) -> Run {
+    run_up_to(seed, only, mode, u64::MAX)
+}
+
+/// The same, but not longer than so many steps.
+fn run_up_to(seed: u64, only: &str, mode: Mode, most_steps: u64) -> Run {
     let trace = Rc::new(RefCell::new(Trace::new(mode)));
     let mut world = World::new(seed, only, Rc::clone(&trace));
-    let failure = catch_unwind(AssertUnwindSafe(|| world.run())).err().map(|_| PANIC.take());
+    let failure = catch_unwind(AssertUnwindSafe(|| world.run(most_steps))).err().map(|_| PANIC.take());
     let mut stats = std::mem::take(&mut world.stats);
     stats.count(Group::Run, "seeds");
     if stats.get(Group::Run, "kills") > 0 {
@@ -148,7 +153,7 @@ fn watch(at_work: &[AtomicU64]) {
             let now = now.load(Ordering::Relaxed);
             *seen = if seen.0 == now { (now, seen.1 + 1) } else { (now, 1) };
             if now > 0 && seen.1 > LONGEST_SEED {
-                println!("seed {} does not come to an end", now - 1);
+                println!("seed {} does not come to an end; what failed before it is not shown", now - 1);
                 std::process::exit(1);
             }
         }

@@ -19,6 +19,8 @@ const LENGTH_STEP: u64 = 10;
 pub const OWN_HOST: &str = "app.example";
 /// Longer files are never hashed: that would take too long.
 pub const LONGEST_PROVEN: u64 = 6_000_000;
+/// Longer files are not sent in parts of a few kilobytes.
+const LONGEST_FRUGAL: u64 = 400_000;
 /// When files were changed, in seconds: long before any run.
 const MODIFIED_FROM: u64 = 1_690_000_000;
 
@@ -176,6 +178,8 @@ impl Origin {
                     tags: base.tags,
                     dates: base.dates,
                     digest_field: DigestField::None,
+                    // Forty megabytes in parts of two kilobytes would be all that the run does.
+                    longest_range: resource.longest_range.filter(|_| lengths[family] <= LONGEST_FRUGAL),
                     bytes_per_ms: if random.one_in(4) { 1 + base.bytes_per_ms / 10 } else { base.bytes_per_ms },
                     family,
                     kind,
