@@ -4,7 +4,6 @@ use super::Engine;
 use super::attempt::Attempt;
 use super::id::TaskKey;
 use super::output::{Activity, TaskSnapshot, Waiting};
-use super::schedule::Candidate;
 use super::task::{Task, TaskRecord, TaskState, WaitReason};
 
 impl WaitReason {
@@ -38,15 +37,7 @@ impl Engine {
         let TaskState::Active { not_before, .. } = record.state else { return None };
         let policy = &record.spec.policy;
         let reason = self.outer_reason(record).or_else(|| {
-            let limits = &self.sessions.get(&record.key.session)?.record.configuration.limits;
-            let candidate = Candidate {
-                key: &record.key,
-                host: record.spec.sources.first().map_or("", |source| source.host.as_str()),
-                limits,
-                priority: policy.priority,
-                created_at: record.created_at,
-                is_running: false,
-            };
+            let candidate = self.candidate(record, 0)?;
             self.network_load().refuses(&candidate, self.surroundings.is_watched())
         });
         // Others that are to be started with it come first.

@@ -7,6 +7,7 @@ use super::id::{EffectId, TaskKey};
 use super::policy::Priority;
 use super::slot::Slot;
 use super::sorted_map::SortedMap;
+use super::task::WaitReason;
 
 /// How long a chunk may take to end.
 const PATIENCE_MS: u64 = 4_000;
@@ -23,6 +24,7 @@ impl Engine {
             ending.extend(slot.attempts.iter().skip(most).map(|attempt| (key.clone(), attempt.id)));
         }
         ending.extend(self.beyond_host_limits());
+        ending.extend(self.in_the_way_of_others());
         for (key, id) in ending {
             self.end_with_this_chunk(&key, id);
         }
@@ -46,8 +48,7 @@ impl Engine {
                     let most = if is_watched { limits.max_per_host_visible } else { limits.max_per_host_hidden };
                     let attempts = slot.attempts.iter().enumerate().filter(|(nth, _)| (*nth == 0) == is_first);
                     for (_, attempt) in attempts {
-                        let source = task.record.spec.sources.get(attempt.source);
-                        let count = by_host.get_or_insert_with(source.map_or("", |from| from.host.as_str()), || 0);
+                        let count = by_host.get_or_insert_with(task.record.spec.host(attempt.source), || 0);
                         *count += 1;
                         if *count > most && !is_first {
                             beyond.push((key.clone(), attempt.id));
@@ -57,6 +58,49 @@ impl Engine {
             }
         }
         beyond
+    }
+
+    /// Second and further segments that keep other tasks from their first connections.
+    fn in_the_way_of_others(&self) -> Vec<(TaskKey, EffectId)> {
+        if self.slots.values().all(|slot| slot.attempts.len() < 2) {
+            return Vec::new();
+        }
+        let (mut leaving, mut spare) = (Vec::new(), Vec::new());
+        for (key, slot) in self.slots.iter() {
+            let Some(task) = &slot.task else { continue };
+            for (nth, attempt) in slot.attempts.iter().enumerate() {
+                let host = task.record.spec.host(attempt.source);
+                if attempt.gives_way {
+                    leaving.push(host);
+                } else if nth > 0 {
+                    spare.push((host, (key.clone(), attempt.id)));
+                }
+            }
+        }
+        let is_watched = self.surroundings.is_watched();
+        let mut load = self.network_load();
+        let mut ending = Vec::new();
+        for slot in self.slots.values().filter(|slot| self.may_start(slot)) {
+            let Some(record) = slot.task.as_ref().map(|task| &task.record) else { continue };
+            let Some(candidate) = self.candidate(record, slot.source_for(0)) else { continue };
+            if self.outer_reason(record).is_some() {
+                continue;
+            }
+            let is_in_the_way: &dyn Fn(&str) -> bool = match load.refuses(&candidate, is_watched) {
+                Some(WaitReason::HostBusy) => &|host| host == candidate.host,
+                Some(WaitReason::WorkerBusy) => &|_| true,
+                _ => continue,
+            };
+            if let Some(at) = leaving.iter().position(|host| is_in_the_way(host)) {
+                leaving.swap_remove(at);
+            } else if let Some(at) = spare.iter().position(|(host, _)| is_in_the_way(host)) {
+                ending.push(spare.swap_remove(at).1);
+            } else {
+                continue;
+            }
+            load.add_task(&candidate.key.session);
+        }
+        ending
     }
 
     fn end_with_this_chunk(&mut self, key: &TaskKey, id: EffectId) {

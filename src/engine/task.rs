@@ -162,6 +162,11 @@ impl TaskSpec {
     pub fn url(&self) -> &str {
         self.sources.first().map_or("", |source| &source.url)
     }
+
+    /// The host and port of one of its sources.
+    pub fn host(&self, source: usize) -> &str {
+        self.sources.get(source).map_or("", |source| &source.host)
+    }
 }
 
 /// A task as it is stored, but for its progress.

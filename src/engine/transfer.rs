@@ -5,11 +5,11 @@ use super::http::{AskedRange, Representation, RestartReason, if_range};
 use super::id::TaskKey;
 use super::output::{Effect, FetchRequest, Output};
 use super::plan::plan;
-use super::request::{Header, Source};
+use super::request::Header;
 use super::schedule::{Candidate, Load, choose};
 use super::slot::Slot;
 use super::sorted_map::SortedMap;
-use super::task::{Progress, Task, TaskSpec};
+use super::task::{Progress, Task, TaskRecord, TaskSpec};
 use super::time::Timestamp;
 use super::{Engine, Purpose};
 
@@ -23,9 +23,8 @@ impl Engine {
         let is_watched = self.surroundings.is_watched();
         let mut candidates = Vec::new();
         let mut sources = Vec::new();
-        for (key, slot) in self.slots.iter() {
-            let (Some(task), Some(session)) = (&slot.task, self.sessions.get(&key.session)) else { continue };
-            let spec = &task.record.spec;
+        for slot in self.slots.values() {
+            let Some(task) = &slot.task else { continue };
             let wanted = match self.outer_reason(&task.record) {
                 Some(_) => 0,
                 None if slot.is_running() => slot.more_segments(self.now),
@@ -33,14 +32,8 @@ impl Engine {
             };
             for nth in 0..wanted as usize {
                 let source = slot.source_for(nth);
-                candidates.push(Candidate {
-                    key,
-                    host: spec.sources.get(source).map_or("", |source| source.host.as_str()),
-                    limits: &session.record.configuration.limits,
-                    priority: spec.policy.priority,
-                    created_at: task.record.created_at,
-                    is_running: slot.is_running(),
-                });
+                let Some(candidate) = self.candidate(&task.record, source) else { continue };
+                candidates.push(Candidate { is_running: slot.is_running(), ..candidate });
                 sources.push(source);
             }
         }
@@ -57,21 +50,34 @@ impl Engine {
         }
     }
 
+    /// A task that would like its first connection, to one of its sources.
+    pub(super) fn candidate<'a>(&'a self, record: &'a TaskRecord, source: usize) -> Option<Candidate<'a>> {
+        let session = self.sessions.get(&record.key.session)?;
+        Some(Candidate {
+            key: &record.key,
+            host: record.spec.host(source),
+            limits: &session.record.configuration.limits,
+            priority: record.spec.policy.priority,
+            created_at: record.created_at,
+            is_running: false,
+        })
+    }
+
     /// The connections and tasks that run.
     pub(super) fn network_load(&self) -> Load<'_> {
         let mut load = Load::of(self.max_connections);
         for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.is_running()) {
             load.add_task(&key.session);
-            let sources = slot.task.as_ref().map_or(&[] as &[Source], |task| &task.record.spec.sources);
+            let spec = slot.task.as_ref().map(|task| &task.record.spec);
             for attempt in &slot.attempts {
-                load.add_connection(sources.get(attempt.source).map_or("", |source| source.host.as_str()));
+                load.add_connection(spec.map_or("", |spec| spec.host(attempt.source)));
             }
         }
         load
     }
 
     /// Whether nothing about the task itself keeps it from being started.
-    fn may_start(&self, slot: &Slot) -> bool {
+    pub(super) fn may_start(&self, slot: &Slot) -> bool {
         !slot.busy && slot.queue.is_empty() && slot.due().is_some_and(|due| due <= self.now)
     }
 
@@ -197,7 +203,7 @@ impl Slot {
 
     /// The source to ask next, when `nth` others are being asked in the same round: one that works, and among those the
     /// one that is least in use.
-    fn source_for(&self, nth: usize) -> usize {
+    pub(super) fn source_for(&self, nth: usize) -> usize {
         let Some(task) = &self.task else { return 0 };
         let count = task.record.spec.sources.len();
         let is_good = |set: u32, source: usize| set & (1 << source) == 0;

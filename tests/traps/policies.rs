@@ -274,3 +274,31 @@ fn failed_and_cancelled_records_do_not_pile_up() {
     let kept = world.stored_states().len();
     assert!((1_000..1_130).contains(&kept), "{kept} records are kept");
 }
+
+#[test]
+fn a_second_segment_makes_way_for_another_download() {
+    let file = File::new(0, 24 << 20);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| match request.url.contains("small") {
+        true => File::new(1, 1_000).answer(request),
+        false => file.answer(request),
+    });
+    world.read_bytes = 100_000;
+    tell(&mut world, Conditions { visible: Some(true), ..Conditions::default() });
+    let mut spec = at_home();
+    spec.policy.max_segments = 4;
+    world.download(spec).expect("accepted");
+    world.until(|world| world.open_requests() == 2);
+    for small in ["small 1", "small 2", "small 3"] {
+        add(&mut world, small, from("https://app.example/small"));
+    }
+    let state = |world: &World, id: &str| world.stored(id).map(|task| task.record.state);
+    world.until(|world| {
+        ["small 1", "small 2", "small 3"].iter().all(|id| state(world, id) == Some(TaskState::Completed))
+    });
+    assert!(state(&world, "t").is_some_and(|state| state.is_active()), "it was only slowed down");
+    world.until(|world| world.open_requests() == 2);
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert_eq!(world.bytes_sent, bytes.len() as u64 + 3_000, "no byte came twice");
+}
