@@ -48,12 +48,14 @@ export const mistakes = [
   // Many at a time
   engine('calls', 'a bulk call hits what has taken the place of the task that it meant', 'if self.is_named(key, asker, &token) => ', '=> '),
   engine('groups', 'a kill keeps a group from failing together', 'self.fail_group_again(&key);', ''),
+  engine('sweep', 'bytes that resume data has just taken up are swept', '.filter(|dead| !self.taken_up.contains(&dead.body))', ''),
   engine('backlog', 'what is let go is what would be loaded again at once', 'of_lane > RESIDENT_PER_LANE as usize', 'of_lane > 0'),
   // Authorisation
   engine('transfer', 'headers are told to mirrors', 'filter(|_| is_home)', 'filter(|_| is_home || source > 0)'),
   engine('authorize', 'headers follow a task to another origin', 'spec.request.headers.clear();', ''),
   engine('verbs', 'a call that is sent again tells its headers to the origin that the task has moved to', 'if is_same_call && is_home && ', 'if is_same_call && '),
-  engine('transfer', 'a task without its secrets tries all the same', 'if task.record.spec.request.has_secrets && !self.secrets.contains_key(key) {', 'if task.record.spec.request.has_secrets && self.secrets.contains_key(key) && source > 99 {'),
+  engine('authorize', 'secrets are used whatever origin the task has by now', '.filter(|given| given.origin == record.spec.origin())', ''),
+  engine('transfer', 'a task without its secrets tries all the same', 'if task.record.spec.request.has_secrets && self.secrets_of(&task.record).is_empty() {', 'if task.record.spec.request.has_secrets && source > 99 {'),
   engine('calls', 'a task that nobody could authorise is accepted', 'if !secrets.is_empty() && !self.can_ask(&key.session) =>', 'if secrets.len() > 99 && !self.can_ask(&key.session) =>'),
   // Turns, waits and wakes
   engine('schedule', 'one connection too many for a host', '.unwrap_or(0) >= per_host {', '.unwrap_or(0) > per_host {'),

@@ -7,16 +7,37 @@ use super::error::{ErrorCode, TaskError};
 use super::id::{ClientId, SessionId, TaskKey};
 use super::input::TaskCall;
 use super::output::{AuthorizationNeed, Change, Output};
-use super::request::without_query;
+use super::request::{Header, without_query};
 use super::slot::{Asker, Queued, Staged};
-use super::task::{Task, TaskState, WaitReason};
+use super::task::{Task, TaskRecord, TaskSpec, TaskState, WaitReason};
 
 /// After how long a task tries by itself: the user may have signed in again, which changes a cookie.
 const RECHECK_MS: u64 = 60 * 60_000;
 /// How many times in a row what was supplied may be refused.
 const MAX_REFUSALS: u32 = 5;
 
+/// Headers that are never stored, and the origin that they were given for.
+#[derive(Debug)]
+pub(super) struct Secrets {
+    origin: String,
+    headers: Vec<Header>,
+}
+
 impl Engine {
+    /// Takes the place of what was given for the task before.
+    pub(super) fn keep_secrets(&mut self, key: &TaskKey, spec: &TaskSpec, headers: Vec<Header>) {
+        self.secrets.remove(key);
+        if !headers.is_empty() {
+            self.secrets.insert(key.clone(), Secrets { origin: spec.origin().into(), headers });
+        }
+    }
+
+    /// What was given for the task, and for the origin that it has now: it may have moved since.
+    pub(super) fn secrets_of(&self, record: &TaskRecord) -> &[Header] {
+        let given = self.secrets.get(&record.key).filter(|given| given.origin == record.spec.origin());
+        given.map_or(&[], |given| &given.headers)
+    }
+
     /// Whether anybody could be asked on behalf of this session.
     pub(super) fn can_ask(&self, session: &SessionId) -> bool {
         self.hook_can_authorize || self.sessions.get(session).is_some_and(|session| session.authorizer().is_some())
@@ -95,10 +116,13 @@ impl Engine {
             }
             Some(headers) => {
                 spec.request.has_secrets = !headers.is_empty();
+                // What was stored under the same name is what the server has just refused.
+                let is_new = |name: &str| headers.iter().any(|(new, _)| new.eq_ignore_ascii_case(name));
+                spec.request.headers.retain(|(name, _)| !is_new(name));
                 secrets = Some(headers);
             }
             // Who was asked has given all there is to give: without this it would be asked again at once, for ever.
-            None if !self.secrets.contains_key(key) => spec.request.has_secrets = false,
+            None if self.secrets_of(&task.record).is_empty() => task.record.spec.request.has_secrets = false,
             None => {}
         }
         let mut changes = Vec::new();

@@ -97,14 +97,10 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let before = slot.task.take().map(|task| task.record);
         slot.task = staged.task;
-        if let Some(secrets) = staged.secrets {
-            self.secrets.remove(key);
-            if !secrets.is_empty() {
-                self.secrets.insert(key.clone(), secrets);
-            }
-        }
-        let Some(slot) = self.slots.get_mut(key) else { return };
         let after = slot.task.as_ref().map(|task| task.record.clone());
+        if let (Some(secrets), Some(after)) = (staged.secrets, &after) {
+            self.keep_secrets(key, &after.spec, secrets);
+        }
         if staged.leaves_dead_body {
             self.sweep_at = Some(self.now);
         }

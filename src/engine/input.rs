@@ -259,8 +259,8 @@ pub enum Loaded {
     },
     /// Events, ascending.
     Events(Vec<TaskEvent>),
-    /// A dead body and the last of the chunks that may be deleted in one commit; or when the next body will be dead.
-    DeadBody(Option<DeadBody>, Option<Timestamp>),
+    /// Dead bodies, each with the last of its chunks that may be deleted in one commit; or when the next will be dead.
+    DeadBodies(Vec<DeadBody>, Option<Timestamp>),
     /// What a detached body holds, if it is one.
     Detached(Option<Detached>),
     /// A group's row, and how many of its members are in which state.

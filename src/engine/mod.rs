@@ -52,6 +52,7 @@ mod wake;
 use std::collections::VecDeque;
 use std::ops::Range;
 
+use authorize::Secrets;
 use batch::Batch;
 use delivery::Session;
 use effects::Effects;
@@ -65,7 +66,6 @@ use output::{Effect, Output, Query};
 use policy::Surroundings;
 use random::Random;
 pub use range_set::RangeSet;
-use request::Header;
 use session::SessionRecord;
 use slot::{Slot, Staged};
 use sorted_map::SortedMap;
@@ -130,7 +130,7 @@ enum Purpose {
     LoadCounts(GroupKey),
     LoadEnded(SessionId),
     Refill(SessionId),
-    FindDeadBody,
+    FindDeadBodies,
     CommitTask(TaskKey, Box<Staged>),
     CommitSession(CallId, SessionRecord),
     CommitGroup(GroupKey, Box<groups::StagedGroup>),
@@ -162,7 +162,7 @@ pub struct Engine {
     /// Whether the worker's own code can supply headers or a new URL.
     hook_can_authorize: bool,
     /// Headers that must not be stored. They live as long as the worker.
-    secrets: SortedMap<TaskKey, Vec<Header>>,
+    secrets: SortedMap<TaskKey, Secrets>,
     /// Origins whose answers could be read: a failure there is not for want of CORS headers.
     readable_origins: SortedMap<String, ()>,
     /// Sessions whose record is on its way to storage, each with the calls that wait for that.
@@ -343,7 +343,7 @@ impl Engine {
             Purpose::LoadEnded(session) => self.handle_ended(&session, loaded),
             Purpose::Refill(session) => self.handle_refill(&session, loaded),
             Purpose::LoadOutbox(session) => self.handle_outbox(&session, loaded),
-            Purpose::FindDeadBody => self.handle_dead_body(&loaded),
+            Purpose::FindDeadBodies => self.handle_dead_bodies(loaded),
             Purpose::LoadTasks(call) => self.reply_tasks(call, loaded),
             Purpose::LoadHistory(call) => self.reply_history(call, loaded),
             _ => unreachable!("only loads are answered so"),

@@ -182,11 +182,11 @@ pub enum Query {
         /// At most so many.
         limit: u32,
     },
-    /// Any body that is dead by now, with at most so many of its chunks.
-    DeadBody {
+    /// Bodies that are dead by now, with some of their chunks.
+    DeadBodies {
         /// The time.
         now: Timestamp,
-        /// At most so many chunks.
+        /// At most so many chunks of all of them; a body without any counts as one.
         chunks: u32,
     },
     /// What a detached body holds.

@@ -163,6 +163,11 @@ impl TaskSpec {
         self.sources.first().map_or("", |source| &source.url)
     }
 
+    /// The origin of its URL: its headers belong to it, and to no other.
+    pub fn origin(&self) -> &str {
+        self.sources.first().map_or("", |source| &source.origin)
+    }
+
     /// The host and port of one of its sources.
     pub fn host(&self, source: usize) -> &str {
         self.sources.get(source).map_or("", |source| &source.host)

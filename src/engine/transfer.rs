@@ -93,7 +93,7 @@ impl Engine {
         if !task.progress.received.is_empty() && !is_resumable {
             return self.restart(key, task, RestartReason::NotResumable, None);
         }
-        if task.record.spec.request.has_secrets && !self.secrets.contains_key(key) {
+        if task.record.spec.request.has_secrets && self.secrets_of(&task.record).is_empty() {
             return self.wait_for_authorization(key, task, None);
         }
         let length = task.progress.complete_length();
@@ -127,16 +127,16 @@ impl Engine {
     }
 
     fn start_attempt(&mut self, key: &TaskKey, task: &Task, source: usize, segment: (u64, Option<u64>)) {
-        let secrets = self.secrets.get(key).map_or(&[] as &[Header], Vec::as_slice);
-        let Some(slot) = self.slots.get_mut(key) else { return };
+        let Some(known) = self.slots.get(key).map(Slot::known) else { return };
         let is_own = task.record.spec.sources.get(source).is_some_and(|source| source.origin == self.origin);
         let asked = (source, segment, is_own);
-        let request = fetch_request(&task.record.spec, &task.progress, slot.known(), secrets, asked);
+        let request = fetch_request(&task.record.spec, &task.progress, known, self.secrets_of(&task.record), asked);
         let range = request.range.map(|(start, end)| AskedRange { start, end });
         let conditional = request.if_none_match.is_some() || request.if_modified_since.is_some();
         let asked = Request { range, if_range: request.if_range.is_some(), conditional };
         let deadline = self.now.after(task.record.spec.policy.stall_timeout_ms);
         let id = self.effects.start(Purpose::Fetch(key.clone()), deadline);
+        let Some(slot) = self.slots.get_mut(key) else { return };
         slot.attempts.push(Attempt::new(id, source, asked, segment, self.now));
         self.outputs.push_back(Output::Start(id, Effect::Fetch { key: key.clone(), request }));
     }

@@ -58,11 +58,10 @@ impl Engine {
             IfExists::Keep | IfExists::Refresh => None,
         };
         // The task may have moved: what was given for one origin is not told to another.
-        let origin = |spec: &TaskSpec| spec.sources.first().map(|source| source.origin.clone());
-        let is_home = origin(&task.record.spec) == origin(&spec);
+        let is_home = task.record.spec.origin() == spec.origin();
         if is_same_call && is_home && !secrets.is_empty() && !task.record.state.has_ended() {
             // They died with the worker that was given them first.
-            self.secrets.insert(key.clone(), secrets);
+            self.keep_secrets(key, &spec, secrets);
         }
         let result = match refusal {
             Some(code) => Err(TaskError::new(code)),
@@ -195,8 +194,9 @@ impl Engine {
                 self.answer(asker, result.map(|file| Answer::Chunk(file, offset)));
             }
             TaskCall::Update(patch) => self.update(key, asker, task, &patch),
-            TaskCall::Authorize { ref origin, .. }
-                if task.record.spec.sources.first().is_none_or(|of| of.origin != *origin) =>
+            // It may have moved to the URL that this call brings: then the answer to an earlier try was lost.
+            TaskCall::Authorize { ref origin, ref source, .. }
+                if task.record.spec.origin() != origin && task.record.spec.sources.first() != source.as_ref() =>
             {
                 self.answer(asker, Err(TaskError::new(ErrorCode::IdInUse)));
             }

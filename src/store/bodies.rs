@@ -40,17 +40,22 @@ impl BodyRecord {
     }
 }
 
-/// Any body that is dead by `now`, with at most `limit` of its chunks; or when the next one will be.
-pub(super) async fn dead_body<R: Reader>(reader: &R, now: Timestamp, limit: u32) -> Result<Loaded, StoreFailure> {
-    let first: Vec<BodyRecord> = records(reader.scan_index(Table::Bodies, Index::Due, &KeyRange::all(), 1).await?)?;
-    let Some(found) = first.first() else { return Ok(Loaded::DeadBody(None, None)) };
-    if let Some(later) = found.dies_at().filter(|dies_at| *dies_at > now) {
-        return Ok(Loaded::DeadBody(None, Some(later)));
+/// Bodies that are dead by `now`, with at most `limit` chunks in all; or when the next one will be.
+pub(super) async fn dead_bodies<R: Reader>(reader: &R, now: Timestamp, limit: u32) -> Result<Loaded, StoreFailure> {
+    let first: Vec<BodyRecord> = records(reader.scan_index(Table::Bodies, Index::Due, &KeyRange::all(), limit).await?)?;
+    let (mut dead, mut left) = (Vec::new(), limit);
+    for found in first {
+        let later = found.dies_at().filter(|dies_at| *dies_at > now);
+        if later.is_some() || left == 0 {
+            return Ok(Loaded::DeadBodies(dead, later));
+        }
+        let body = found.body();
+        let offsets = reader.scan_keys(Table::Chunks, &KeyRange::chunks(body, 0, u64::MAX), left).await?;
+        let through = offsets.last().and_then(Key::last_number);
+        dead.push(DeadBody { body, through, more: offsets.len() >= left as usize });
+        left = left.saturating_sub((offsets.len() as u32).max(1));
     }
-    let body = found.body();
-    let offsets = reader.scan_keys(Table::Chunks, &KeyRange::chunks(body, 0, u64::MAX), limit).await?;
-    let through = offsets.last().and_then(Key::last_number);
-    Ok(Loaded::DeadBody(Some(DeadBody { body, through, more: offsets.len() >= limit as usize }), None))
+    Ok(Loaded::DeadBodies(dead, None))
 }
 
 /// What a body holds, if it is detached and its chunks are there.

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::bodies::{dead_body, detached};
+use super::bodies::{dead_bodies, detached};
 use super::due::{Due, due};
 use super::select::{Select, counts, ended, select};
 use super::{Key, KeyRange, Reader, Table, Value};
@@ -36,7 +36,7 @@ pub async fn load<R: Reader>(reader: &R, query: &Query) -> Result<Loaded, StoreF
             let last = before.saturating_sub(1);
             events(reader, Table::History, session, first, last, *limit).await.map(Loaded::Events)
         }
-        Query::DeadBody { now, chunks } => dead_body(reader, *now, *chunks).await,
+        Query::DeadBodies { now, chunks } => dead_bodies(reader, *now, *chunks).await,
         Query::Detached(body) => detached(reader, *body).await.map(Loaded::Detached),
     }
 }

@@ -24,7 +24,7 @@ impl World {
     pub(super) fn check_load(&self, worker: &mut Worker, id: EffectId, query: &Query) {
         let kind = match query {
             Query::Due { session, .. } => ("due tasks", Some(session.clone())),
-            Query::DeadBody { .. } => ("a dead body", None),
+            Query::DeadBodies { .. } => ("dead bodies", None),
             _ => return,
         };
         let other = worker.single_loads.insert(kind.clone(), (id, self.now));

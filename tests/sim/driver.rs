@@ -220,7 +220,7 @@ fn load_name(query: &Query) -> &'static str {
         Query::Task(_) => "loads of a task",
         Query::TasksByKey(_) => "loads of members",
         Query::Outbox { .. } => "loads of an outbox",
-        Query::DeadBody { .. } => "loads of a dead body",
+        Query::DeadBodies { .. } => "loads of dead bodies",
         Query::Detached(_) => "loads of a detached body",
         Query::Counts(_) => "loads of counts",
         Query::Ended { .. } => "loads of ended tasks",

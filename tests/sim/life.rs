@@ -30,7 +30,7 @@ impl World {
             self.schedule(delay_ms, Event::OpenPage);
         }
         self.schedule(self.climate.busy_ms, Event::Calm);
-        self.schedule_again(30_000, Event::Sync);
+        self.schedule_again(30_000, Event::PeriodicSync);
         self.schedule_again(self.climate.change_every_ms, Event::Change);
         self.schedule_again(self.climate.offline_every_ms, Event::Online(false));
         self.schedule_again(self.climate.overlap_every_ms, Event::Overlap);
@@ -153,7 +153,6 @@ impl World {
             self.schedule(ends, Event::Kill(number));
         }
         self.give(number, vec![Input::Wake { wake: WakeId(wake), ends_at, kick }]);
-        self.schedule_again(120_000, Event::Sync);
     }
 
     /// A second worker starts although the first is alive: the lease decides.

@@ -101,7 +101,8 @@ impl World {
     /// Headers go to the origin that they were given for, and to no other.
     fn check_headers(&mut self, request: &FetchRequest) {
         let origin = self.origin.find(&request.url).origin();
-        for (_, value) in &request.headers {
+        for (at, (name, value)) in request.headers.iter().enumerate() {
+            assert!(request.headers[..at].iter().all(|(other, _)| other != name), "a header is sent twice");
             let of = value.split(' ').nth(1);
             assert_eq!(of, Some(origin.as_str()), "a header is told to another origin");
             self.stats.count(Group::Engine, "requests with a token");

@@ -69,8 +69,10 @@ pub enum Event {
     Reopen(usize, SessionId),
     /// A new page is opened.
     OpenPage,
-    /// The browser wakes the worker by itself.
+    /// The browser wakes the worker by itself, once…
     Sync,
+    /// …or from time to time.
+    PeriodicSync,
     /// A second worker starts while the first is alive.
     Overlap,
     /// A worker is killed.
@@ -254,6 +256,10 @@ impl World {
             Event::Reopen(page, session) => self.reopen(page, &session),
             Event::OpenPage => self.open_page(),
             Event::Sync => self.sync(),
+            Event::PeriodicSync => {
+                self.sync();
+                self.schedule_again(120_000, Event::PeriodicSync);
+            }
             Event::Overlap => self.overlap(),
             Event::Kill(worker) => self.kill(worker),
             Event::Change => self.change_file(),

@@ -201,3 +201,43 @@ fn a_call_that_is_sent_again_does_not_follow_a_task_to_another_origin() {
     assert!(world.requests.iter().filter(elsewhere).count() > 1, "it was asked");
     assert!(world.requests.iter().filter(elsewhere).all(|request| request.headers.is_empty()));
 }
+
+#[test]
+fn headers_do_not_follow_a_task_whose_move_was_not_answered() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| match request.url.contains("other.example") {
+        true => file.answer(request),
+        false => Reply::status(401),
+    });
+    world.attach("page", true);
+    world.download_with(secret_spec(), token("secret"), IfExists::Keep).expect("accepted");
+    assert!(waits_for_authorization(&world.play(5_000).record.state));
+    let supplied =
+        TaskCall::Authorize { origin: HOME.into(), headers: Some(token("secret")), persist: false, source: None };
+    world.task_call(supplied).expect("accepted");
+    let source = Some(source("https://other.example/f"));
+    let moves = TaskCall::Authorize { origin: HOME.into(), headers: None, persist: false, source };
+    world.unknown_commits = 1;
+    world.task_call(moves).expect("it has moved");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    let elsewhere: Vec<_> = world.requests.iter().filter(|request| request.url.contains("other.example")).collect();
+    assert!(!elsewhere.is_empty() && elsewhere.iter().all(|request| request.headers.is_empty()), "{elsewhere:?}");
+}
+
+#[test]
+fn what_is_supplied_takes_the_place_of_what_was_refused() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| match request.headers == token("new") {
+        true => file.answer(request),
+        false => Reply::status(401),
+    });
+    world.attach("page", true);
+    let mut spec = at_home();
+    spec.request.headers = vec![("authorization".into(), "Bearer stored".into())];
+    world.download(spec).expect("accepted");
+    assert!(waits_for_authorization(&world.play(5_000).record.state));
+    let supplied =
+        TaskCall::Authorize { origin: HOME.into(), headers: Some(token("new")), persist: false, source: None };
+    world.task_call(supplied).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed, "it was sent alone");
+}

@@ -25,10 +25,10 @@ fn append(body: BodyId, offset: u64) -> Change {
 }
 
 fn dead(body: BodyId, through: Option<u64>, more: bool) -> Loaded {
-    Loaded::DeadBody(Some(DeadBody { body, through, more }), None)
+    Loaded::DeadBodies(vec![DeadBody { body, through, more }], None)
 }
 
-const NONE_DEAD: Loaded = Loaded::DeadBody(None, None);
+const NONE_DEAD: Loaded = Loaded::DeadBodies(Vec::new(), None);
 
 async fn chunks<S: Store>(store: &S, body: BodyId) -> Vec<Key> {
     let all = KeyRange::chunks(body, 0, u64::MAX);
@@ -42,7 +42,7 @@ async fn dead_bodies_are_found_in_bunches<S: Store>(store: &S, chunk: MakeChunk<
     let mut changes = vec![Change::PutBody(body), Change::PutBody(live), append(live, 0)];
     changes.extend([0, 8, 16, 24].map(|offset| append(body, offset)));
     commit_chunks(store, epoch, chunk, &changes).await;
-    let find = || ask(store, Query::DeadBody { now: Timestamp(9), chunks: 2 });
+    let find = || ask(store, Query::DeadBodies { now: Timestamp(9), chunks: 2 });
     assert_eq!(find().await, NONE_DEAD, "both live");
 
     let middle = Change::DeleteChunks { body, from: 7, through: 15 };
@@ -56,6 +56,20 @@ async fn dead_bodies_are_found_in_bunches<S: Store>(store: &S, chunk: MakeChunk<
     assert_eq!(find().await, dead(body, Some(24), false));
     assert_eq!(commit(store, epoch, &[delete(24), Change::DeleteBody(body)]).await, CommitOutcome::Committed);
     assert_eq!(find().await, NONE_DEAD);
+    let small = [2, 3, 4].map(|nth| BodyId((1 << 90) + nth));
+    let mut changes: Vec<Change> =
+        small.iter().flat_map(|body| [Change::PutBody(*body), Change::KillBody(*body)]).collect();
+    changes.push(append(small[0], 0));
+    commit_chunks(store, epoch, chunk, &changes).await;
+    let first_two = vec![
+        DeadBody { body: small[0], through: Some(0), more: false },
+        DeadBody { body: small[1], through: None, more: false },
+    ];
+    assert_eq!(find().await, Loaded::DeadBodies(first_two, None), "as many as may be deleted at a time");
+    let swept: Vec<Change> = small.iter().copied().map(Change::DeleteBody).collect();
+    assert_eq!(commit(store, epoch, &swept).await, CommitOutcome::Committed);
+    let rest = Change::DeleteChunks { body: small[0], from: 0, through: 0 };
+    assert_eq!(commit(store, epoch, &[rest]).await, CommitOutcome::Committed);
     assert_eq!(chunks(store, live).await, [Key::chunk(live, 0)]);
 }
 
@@ -76,14 +90,14 @@ async fn detached_bodies_are_found_until_their_time<S: Store>(store: &S, chunk: 
     let changes = [Change::PutBody(body), append(body, 0), append(body, 8), append(body, 40)];
     commit_chunks(store, epoch, chunk, &changes).await;
     let find = || ask(store, Query::Detached(body));
-    let dead_at = |now| ask(store, Query::DeadBody { now: Timestamp(now), chunks: 9 });
+    let dead_at = |now| ask(store, Query::DeadBodies { now: Timestamp(now), chunks: 9 });
     assert_eq!(find().await, Loaded::Detached(None), "it is a task's");
     assert_eq!(ask(store, Query::Detached(BodyId(1))).await, Loaded::Detached(None), "there is none");
 
     let detach = |until| Change::DetachBody(detached.clone(), Timestamp(until));
     assert_eq!(commit(store, epoch, &[detach(500)]).await, CommitOutcome::Committed);
     assert_eq!(find().await, Loaded::Detached(Some(detached.clone())));
-    assert_eq!(dead_at(499).await, Loaded::DeadBody(None, Some(Timestamp(500))));
+    assert_eq!(dead_at(499).await, Loaded::DeadBodies(Vec::new(), Some(Timestamp(500))));
     assert_eq!(dead_at(500).await, dead(body, Some(40), false));
 
     assert_eq!(commit(store, epoch, &[Change::PutBody(body)]).await, CommitOutcome::Committed);
@@ -93,7 +107,8 @@ async fn detached_bodies_are_found_until_their_time<S: Store>(store: &S, chunk: 
     let other = BodyId((1 << 80) + 1);
     let kill = [detach(700), Change::PutBody(other), Change::KillBody(other)];
     assert_eq!(commit(store, epoch, &kill).await, CommitOutcome::Committed);
-    assert_eq!(dead_at(100).await, dead(other, None, false), "what is dead already comes first");
+    let first = vec![DeadBody { body: other, through: None, more: false }];
+    assert_eq!(dead_at(100).await, Loaded::DeadBodies(first, Some(Timestamp(700))), "what is dead already comes first");
     let damage = [Change::DeleteBody(other), Change::DeleteChunks { body, from: 40, through: 40 }];
     assert_eq!(commit(store, epoch, &damage).await, CommitOutcome::Committed);
     assert_eq!(find().await, Loaded::Detached(None), "a chunk is missing");
