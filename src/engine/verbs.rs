@@ -57,10 +57,10 @@ impl Engine {
             IfExists::Keep if task.record.spec.url() != spec.url() => Some(ErrorCode::IdInUse),
             IfExists::Keep | IfExists::Refresh => None,
         };
-        // The task may have moved: what was given for one origin is not told to another.
-        let is_home = task.record.spec.origin() == spec.origin();
-        if is_same_call && is_home && !secrets.is_empty() && !task.record.state.has_ended() {
-            // They died with the worker that was given them first.
+        // They died with the worker that was given them first. But the task may have moved, and what was given for one
+        // origin is not told to another; or it may have been given others meanwhile.
+        let is_missing = task.record.spec.request.has_secrets && self.secrets_of(&task.record).is_empty();
+        if is_same_call && is_missing && task.record.spec.origin() == spec.origin() && !task.record.state.has_ended() {
             self.keep_secrets(key, &spec, secrets);
         }
         let result = match refusal {
