@@ -170,7 +170,12 @@ fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<(u64, String)>) {
         for mine in &at_work {
             let (next, total) = (&next, &total);
             scope.spawn(move || {
-                while let Some(seed) = seeds.get(next.fetch_add(1, Ordering::Relaxed)) {
+                loop {
+                    let nth = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(seed) = seeds.get(nth) else { break };
+                    if nth > 0 && nth.is_multiple_of(SHOWN_EVERY) {
+                        println!("{nth} of {} seeds", seeds.len());
+                    }
                     mine.store(seed + 1, Ordering::Relaxed);
                     let run = run(*seed, "", Mode::Off);
                     let mut total = total.lock().expect("no thread panics while it holds this");
