@@ -57,6 +57,8 @@ const DEFAULT_SEEDS: u64 = 300;
 const THREADS: usize = 2;
 /// After how many looks, of which there are five a second, a seed counts as hung.
 const LONGEST_SEED: u32 = 600;
+/// After how many seeds it is said how far the run has come.
+const SHOWN_EVERY: usize = 5_000;
 /// Of how many seeds the trace is made twice, to see that it is the same.
 const REPEATED_SEEDS: usize = 5;
 /// How many failing seeds are shown.
