@@ -16,9 +16,11 @@ const RECHECK_MS: u64 = 60 * 60_000;
 /// How many times in a row what was supplied may be refused.
 const MAX_REFUSALS: u32 = 5;
 
-/// Headers that are never stored, and the origin that they were given for.
+/// Headers that are never stored, and the task and the origin that they were given for.
 #[derive(Debug)]
 pub(super) struct Secrets {
+    /// Of the call that made the task: another may have its id by now.
+    call_token: String,
     origin: String,
     headers: Vec<Header>,
 }
@@ -28,13 +30,16 @@ impl Engine {
     pub(super) fn keep_secrets(&mut self, key: &TaskKey, spec: &TaskSpec, headers: Vec<Header>) {
         self.secrets.remove(key);
         if !headers.is_empty() {
-            self.secrets.insert(key.clone(), Secrets { origin: spec.origin().into(), headers });
+            let (call_token, origin) = (spec.call_token.clone(), spec.origin().into());
+            self.secrets.insert(key.clone(), Secrets { call_token, origin, headers });
         }
     }
 
     /// What was given for the task, and for the origin that it has now: it may have moved since.
     pub(super) fn secrets_of(&self, record: &TaskRecord) -> &[Header] {
-        let given = self.secrets.get(&record.key).filter(|given| given.origin == record.spec.origin());
+        let spec = &record.spec;
+        let is_its_own = |given: &&Secrets| given.origin == spec.origin() && given.call_token == spec.call_token;
+        let given = self.secrets.get(&record.key).filter(|_| spec.request.has_secrets).filter(is_its_own);
         given.map_or(&[], |given| &given.headers)
     }
 

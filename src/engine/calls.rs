@@ -1,6 +1,6 @@
 //! Calls: what pages ask, checked, made durable, and only then answered.
 
-use super::commits::storage_error;
+use super::commits::{storage_error, token};
 use super::delivery::Session;
 use super::error::{ErrorCode, TaskError};
 use super::id::{CallId, SessionId, TaskKey};
@@ -166,7 +166,10 @@ impl Engine {
         slot.busy = false;
         match loaded {
             Ok(Loaded::Tasks(mut tasks)) => {
-                slot.task = tasks.pop();
+                let known = std::mem::replace(&mut slot.task, tasks.pop());
+                if token(&known) != token(&slot.task) {
+                    self.begin_anew(key);
+                }
                 self.serve_queue(key);
             }
             // Nothing is known of it now: let it go and find it again among the tasks that are due.

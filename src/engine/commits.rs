@@ -6,7 +6,7 @@ use super::error::{ErrorCode, TaskError};
 use super::id::{SessionId, TaskKey};
 use super::input::{CommitOutcome, StoreFailure, TaskCall};
 use super::output::{Answer, Change, Output};
-use super::slot::{Asker, Queued, Staged};
+use super::slot::{Asker, Queued, Slot, Staged};
 use super::task::{EventKind, Subject, Task, TaskEvent, TaskRecord, TaskState};
 use super::{Engine, Purpose};
 
@@ -95,6 +95,10 @@ impl Engine {
             self.stop_hashing(key);
         }
         let Some(slot) = self.slots.get_mut(key) else { return };
+        if token(&slot.task) != token(&staged.task) {
+            self.begin_anew(key);
+        }
+        let Some(slot) = self.slots.get_mut(key) else { return };
         let before = slot.task.take().map(|task| task.record);
         slot.task = staged.task;
         let after = slot.task.as_ref().map(|task| task.record.clone());
@@ -126,6 +130,17 @@ impl Engine {
         self.serve_queue(key);
         self.advance(key);
         self.let_go_if_crowded(key);
+    }
+
+    /// Another task has the id now: nothing that was learnt of the one before holds for it.
+    pub(super) fn begin_anew(&mut self, key: &TaskKey) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let probe = slot.probe.take();
+        let (task, queue) = (slot.task.take(), std::mem::take(&mut slot.queue));
+        *slot = Slot { task, queue, ..Slot::default() };
+        if let Some(probe) = probe {
+            self.effects.finish(probe);
+        }
     }
 
     fn answer_committed(&mut self, key: &TaskKey, asker: Asker, queued: &Queued) {
@@ -174,6 +189,11 @@ impl Engine {
         let snapshot = self.snapshot(task);
         self.outputs.extend(session.clients().map(|client| Output::Changed(client.clone(), snapshot.clone())));
     }
+}
+
+/// Which call made the task, if there is one.
+pub(super) fn token(task: &Option<Task>) -> Option<&str> {
+    task.as_ref().map(|task| task.record.spec.call_token.as_str())
 }
 
 /// What a page is told when storage did not do it.

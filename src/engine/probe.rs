@@ -44,16 +44,17 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
         let url = slot.task.as_ref().and_then(|task| task.record.spec.sources.get(source)).map(|from| from.url.clone());
-        slot.is_probing = true;
         slot.probed_source = source;
         self.drop_attempts(key);
         let probe = self.effects.start(Purpose::Probe(key.clone()), deadline);
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.probe = Some(probe);
         self.outputs.push_back(Output::Start(probe, Effect::Probe { url: url.unwrap_or_default() }));
     }
 
     pub(super) fn handle_probed(&mut self, key: &TaskKey, reachable: bool) {
-        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.is_probing) else { return };
-        slot.is_probing = false;
+        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.probe.is_some()) else { return };
+        slot.probe = None;
         if slot.busy {
             return;
         }

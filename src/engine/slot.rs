@@ -92,8 +92,8 @@ pub struct Slot {
     pub refused_with: Option<u16>,
     /// How often in a row no answer could be read from a server that can be reached.
     pub cors_suspicions: u32,
-    /// Whether that is being found out…
-    pub is_probing: bool,
+    /// What finds out about that, while it is under way…
+    pub probe: Option<EffectId>,
     /// …and of which source.
     pub probed_source: usize,
 }
@@ -106,7 +106,7 @@ impl Slot {
 
     /// Whether an attempt at it or a check of its bytes is going on.
     pub fn is_running(&self) -> bool {
-        !self.attempts.is_empty() || self.hashing.is_some() || self.is_probing
+        !self.attempts.is_empty() || self.hashing.is_some() || self.probe.is_some()
     }
 
     /// When the task's next attempt is due, if it is active and not running.

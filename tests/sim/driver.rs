@@ -165,6 +165,9 @@ impl World {
             Change::PutSession(record) => Some((id, (record.clone(), now))),
             _ => None,
         }));
+        let killed =
+            changes.iter().filter_map(|change| if let Change::KillBody(body) = change { Some(*body) } else { None });
+        worker.killing.insert(id, killed.collect());
         let writes = Storage::writes(&changes, worker);
         self.check_secrets(&writes);
         let keys = tasks_of(&changes);

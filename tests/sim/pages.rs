@@ -72,6 +72,8 @@ pub struct Attached {
     /// The last event that it has taken, and the last that it has handled.
     taken: u64,
     handled: u64,
+    /// The last that the present worker has delivered: no other is acknowledged to it.
+    delivered: u64,
     waiting: VecDeque<u64>,
 }
 
@@ -353,6 +355,7 @@ impl World {
     fn take_events(&mut self, page: usize, session: &SessionId, events: &[TaskEvent]) {
         let attached = self.attached(page, session);
         let was_idle = attached.waiting.is_empty();
+        attached.delivered = events.last().map_or(0, |event| event.seq);
         for event in events {
             if event.seq > attached.taken {
                 attached.taken = event.seq;
@@ -407,7 +410,8 @@ impl World {
 
     /// A page acknowledges what it has handled by now.
     pub fn acknowledge(&mut self, page: usize, session: &SessionId) {
-        let through = self.attached(page, session).handled;
+        let attached = self.attached(page, session);
+        let through = attached.handled.min(attached.delivered);
         if self.pages[page].is_open && self.pages[page].evictions == self.evictions {
             self.model.acked(session, through);
             self.send_message(page, ToWorker::Ack(session.clone(), through));

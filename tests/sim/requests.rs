@@ -16,6 +16,11 @@ use super::world::World;
 /// The smallest read that a bandwidth limit leads to.
 const SMALLEST_READ: u64 = 16 << 10;
 
+/// Whether a commit that drops the task's bytes is under way, as far as the worker knows.
+fn is_dying(worker: &Worker, task: &Task) -> bool {
+    worker.killing.values().flatten().any(|body| *body == task.progress.body)
+}
+
 impl World {
     /// A request asks for bytes that are missing and that nobody else is fetching, and only for what may be fetched now.
     pub(super) fn check_fetch(&mut self, worker: &Worker, key: &TaskKey, request: &FetchRequest) {
@@ -43,7 +48,7 @@ impl World {
                 let is_mirror = spec.sources.iter().skip(1).any(|mirror| mirror.url == request.url);
                 let wanted = start..end.unwrap_or(if is_mirror { start + 1 } else { u64::MAX });
                 let double = received.iter().find(|range| range.start < wanted.end && wanted.start < range.end);
-                let double = double.filter(|_| !self.storage.is_killing(task.progress.body));
+                let double = double.filter(|_| !is_dying(worker, task));
                 assert!(double.is_none(), "{key:?} asks for {wanted:?}, of which {double:?} is durable");
             }
             None => assert!(received.is_empty() && others.is_empty(), "{key:?} asks for everything"),
@@ -64,7 +69,7 @@ impl World {
         if let Some(tag) = &request.if_range {
             let is_ours =
                 kept.is_none_or(|kept| kept.etag.as_ref() == Some(tag) || kept.last_modified.as_ref() == Some(tag));
-            let is_ours = is_ours || !others.is_empty() || self.storage.is_killing(task.progress.body);
+            let is_ours = is_ours || !others.is_empty() || is_dying(worker, task);
             assert!(is_ours && !tag.starts_with("W/"), "If-Range {tag} is not strong, or not that of what is kept");
             assert!(self.origin.find(&request.url).same_origin, "If-Range across origins needs a preflight");
         }
@@ -178,7 +183,7 @@ impl World {
                 .iter()
                 .find(|range| !wanted.is_empty() && range.start < wanted.end && wanted.start < range.end);
             // What is read of a new version is stored behind the commit that drops the old one.
-            let double = double.filter(|_| !self.storage.is_killing(task.progress.body));
+            let double = double.filter(|_| !is_dying(worker, task));
             assert!(double.is_none(), "{:?} reads {wanted:?}, of which {double:?} is durable", attempt.key);
             if let Some(pieces) = &task.record.spec.proof.pieces {
                 let is_inside = pieces.piece_of(offset) == pieces.piece_of(offset + up_to_bytes - 1);

@@ -208,7 +208,9 @@ impl Step<'_> {
             ErrorCode::DigestMismatch => by_servers() || is_promised_wrongly(spec, origin),
             _ => by_servers(),
         };
-        let is_explained = is_explained || (self.is_adopted && error.code == ErrorCode::BadContentRange);
+        // What resume data brought, or a mirror that was asked first, may not be what the server has.
+        let may_differ = self.is_adopted || has_mirrors(spec, origin);
+        let is_explained = is_explained || (may_differ && error.code == ErrorCode::BadContentRange);
         assert!(is_explained, "nothing explains that {:?} failed with {error:?}", self.key);
     }
 
@@ -249,7 +251,7 @@ impl Step<'_> {
         assert!(is_repair || !old.received.is_empty(), "a restart of a task without bytes");
         let kept = old.representation.as_ref().map(|kept| kept.resumability);
         let is_explained = match kept {
-            _ if is_repair || self.is_adopted => true,
+            _ if is_repair || self.is_adopted || has_mirrors(&before.record.spec, origin) => true,
             Some(Resumability::RestartOnly | Resumability::SizeUnknown) | None => true,
             Some(_) => origin.family(before.record.spec.url()).any(|resource| resource.explains_restart(reason)),
         };
@@ -260,6 +262,11 @@ impl Step<'_> {
     fn is_repair(&self, body: BodyId) -> bool {
         self.changes.iter().any(|change| matches!(change, Change::DeleteChunks { body: of, .. } if *of == body))
     }
+}
+
+/// Whether other servers say that they have the file, too. Not all of them do.
+fn has_mirrors(spec: &TaskSpec, origin: &Origin) -> bool {
+    origin.family(spec.url()).nth(1).is_some()
 }
 
 /// Whether the app's digests are not those of all that the servers have.

@@ -222,16 +222,6 @@ impl Storage {
         ready(self.store.view().get(Table::Bodies, &Key::body(body))).is_ok_and(|row| row.is_some())
     }
 
-    /// Whether a commit that drops a body is under way.
-    pub fn is_killing(&self, body: BodyId) -> bool {
-        self.operations.iter().any(|operation| match &operation.work {
-            Work::Commit { changes, .. } => {
-                changes.iter().any(|change| matches!(change, Change::KillBody(dead) if *dead == body))
-            }
-            _ => false,
-        })
-    }
-
     /// The browser throws everything away.
     pub fn evict(&mut self) {
         let epoch = self.epoch;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use longhaul::engine::Engine;
-use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskKey};
+use longhaul::engine::id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskKey};
 use longhaul::engine::input::{Arrived, Call, FetchFailure};
 use longhaul::engine::policy::Conditions;
 use longhaul::engine::session::SessionRecord;
@@ -107,6 +107,8 @@ pub struct Worker {
     pub sessions: BTreeMap<SessionId, SessionRecord>,
     /// Sessions whose record is being committed, each with the time when that began.
     pub opening: BTreeMap<EffectId, (SessionRecord, u64)>,
+    /// Bodies that a commit drops of which it has not heard yet.
+    pub killing: BTreeMap<EffectId, Vec<BodyId>>,
     /// What observers have told it.
     pub told: BTreeMap<Option<ClientId>, Conditions>,
     /// Probes in flight.
@@ -146,6 +148,7 @@ impl Worker {
             delegates: BTreeMap::new(),
             sessions,
             opening: BTreeMap::new(),
+            killing: BTreeMap::new(),
             told: BTreeMap::new(),
             probes: BTreeSet::new(),
             meters: BTreeMap::new(),

@@ -325,6 +325,7 @@ impl World {
     /// What is durable of a session's configuration is in force when its engine hears of it.
     fn note_session(&mut self, worker: u64, effect: EffectId, completion: &Completion) {
         let Some(worker) = self.workers.iter_mut().find(|alive| alive.number == worker) else { return };
+        worker.killing.remove(&effect);
         let Some((record, began_at)) = worker.opening.remove(&effect) else { return };
         let is_in_time = self.now - began_at < super::checks::LOST_AFTER_MS;
         if is_in_time && matches!(completion, Completion::Committed(CommitOutcome::Committed)) {
