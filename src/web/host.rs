@@ -41,7 +41,11 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn reply(this: &Host, call: f64, ok: bool, value: JsValue);
 
-    /// Posts a message to a page.
+    /// Takes the session's lock for the worker's own code, waiting in line for it.
+    #[wasm_bindgen(method)]
+    pub fn stand(this: &Host, session: &str);
+
+    /// Posts a message to a page, or, by an empty name, to the worker's own code.
     #[wasm_bindgen(method)]
     pub fn post(this: &Host, client: &str, message: JsValue);
 

@@ -14,7 +14,7 @@ const component = `
   export class Component {
     constructor(host) {
       const tell = (name) => (...args) => told(name, ...args);
-      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'conditions', 'hookCanAuthorize']) this[name] = tell(name);
+      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'conditions', 'hook']) this[name] = tell(name);
       told('started', host);
     }
   }`;
@@ -82,7 +82,7 @@ test('the component hears of a page what the page said', async () => {
   await post({ type: 'conditions', visible: true, charging: false });
   assert.deepEqual(of('hello'), [['page', 'podcasts', false, true]]);
   assert.deepEqual(of('conditions').at(-1), ['page', true, undefined, false, undefined]);
-  assert.deepEqual(of('hookCanAuthorize'), []);
+  assert.deepEqual(of('hook'), [[false, false]]);
 });
 
 test('the worker tells of its own network at start and when it changes, and starts nothing for it', async () => {
@@ -117,7 +117,7 @@ test('without a page the hook is asked, and its answer is a call whose reply goe
     },
   });
   await hello();
-  assert.deepEqual(of('hookCanAuthorize'), [[]]);
+  assert.deepEqual(of('hook'), [[true, false]]);
   host().authorize(undefined, ASK);
   await new Promise(setImmediate);
   assert.deepEqual(asked, [{ session: 'podcasts', taskId: 'one', url: ASK.url, status: 403 }]);
