@@ -1,4 +1,4 @@
-//! What `worker.ts` does for the component. It owns every promise, port and lock, so that none hangs should the
+//! What `host.ts` does for the component. It owns every promise, port and lock, so that none hangs should the
 //! component crash; the component names them by number.
 
 use js_sys::Promise;
@@ -8,7 +8,7 @@ use web_sys::AbortSignal;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The object that `worker.ts` hands to `start`.
+    /// The object that `host.ts` hands to `start`.
     #[derive(Clone)]
     pub type Host;
 
