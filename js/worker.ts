@@ -38,7 +38,8 @@ export interface Longhaul {
   /**
    * Opens the session with this identifier, or attaches to it, with all that a page's has, except that `onEvents` handles
    * its durable events. The same identifier gives the same object. What is begun while an event is handled goes on for as
-   * long as the browser gives that event.
+   * long as the browser gives that event. Call it in such an event, not while the script is evaluated: an old worker may
+   * still be at work then.
    */
   openSession(identifier: string, configuration?: SessionConfiguration): Promise<Session>;
 }
