@@ -3,7 +3,8 @@ import type { Authorize } from './authorization.js';
 import { connect } from './connection.js';
 import type { EventHandler } from './delegate.js';
 import { LonghaulError } from './errors.js';
-import { Session, type SessionConfiguration } from './session.js';
+import { PageSession as Session } from './page-session.js';
+import type { SessionConfiguration } from './session.js';
 
 export type { Authorization, AuthorizationRequest, Authorize } from './authorization.js';
 export type { AppConditions } from './conditions.js';
@@ -13,7 +14,8 @@ export { LonghaulError } from './errors.js';
 export type { Explanation } from './explain.js';
 export { type DownloadAllOptions, Group, type GroupMember } from './group.js';
 export type { Allowance, SessionLimits, TaskPolicies } from './policy.js';
-export { Session, type SessionConfiguration, type TaskFilter } from './session.js';
+export { PageSession as Session } from './page-session.js';
+export type { SessionConfiguration, TaskFilter } from './session.js';
 export type { SessionEventMap } from './session-events.js';
 export { Task, type TaskUpdate } from './task.js';
 export type {

@@ -2,7 +2,8 @@
 // died. Every call is safe to send twice, so what was not answered is sent again to the next worker.
 import { type AppConditions, Conditions } from './conditions.js';
 import { badArgument, LonghaulError } from './errors.js';
-import type { Answers, Call, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import type { Incoming, Line, Listener, Part } from './line.js';
+import type { Answers, Call, PageMessage, Reply, Unversioned } from './protocol.js';
 
 const PROTOCOL = 1;
 /** An unanswered call is sent again after this time, unless it was sent to the worker that is known to live. */
@@ -12,7 +13,6 @@ const SILENCE_MS = 25_000;
 
 /** A message without its version. */
 export type Outgoing = Unversioned<PageMessage>;
-export type Incoming = WorkerMessage;
 
 interface Pending {
   call: Call;
@@ -22,17 +22,7 @@ interface Pending {
   reject(error: LonghaulError): void;
 }
 
-/** What a session does when something happens on the line. */
-export interface Listener {
-  readonly identifier: string;
-  /** Attach to the worker. */
-  hello(): void;
-  /** A worker has started: attach to it. */
-  attach(): void;
-  handle(message: Incoming): void;
-}
-
-export class Connection {
+export class Connection implements Line {
   readonly #registration: ServiceWorkerRegistration;
   readonly #pending = new Set<Pending>();
   readonly #listeners = new Set<Listener>();
@@ -63,6 +53,10 @@ export class Connection {
     this.#listeners.add(listener);
     // A worker that is yet to be met is told then.
     if (this.#listeners.size === 1 && this.#boot !== '') this.#tellConditions();
+  }
+
+  hello(session: string, part: Part): void {
+    this.post({ type: 'hello', session, ...part });
   }
 
   /** What the app knows of the surroundings. */

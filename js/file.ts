@@ -1,13 +1,13 @@
 // A finished file, read chunk by chunk from the worker.
-import type { Connection } from './connection.js';
+import type { Line } from './line.js';
 
 export class StoredFile {
-  readonly #connection: Connection;
+  readonly #line: Line;
   readonly #session: string;
   readonly #id: string;
 
-  constructor(connection: Connection, session: string, id: string) {
-    this.#connection = connection;
+  constructor(line: Line, session: string, id: string) {
+    this.#line = line;
     this.#session = session;
     this.#id = id;
   }
@@ -40,7 +40,7 @@ export class StoredFile {
   /** The bytes of the stored chunk that begins at `offset`; none at the end of the file. */
   async #readChunk(offset: number) {
     const call = { type: 'chunk', session: this.#session, id: this.#id, offset } as const;
-    const { chunk, ...rest } = await this.#connection.call(call);
+    const { chunk, ...rest } = await this.#line.call(call);
     return { ...rest, bytes: chunk instanceof Blob ? await chunk.arrayBuffer() : chunk };
   }
 }

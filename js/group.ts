@@ -1,5 +1,5 @@
 // A group of tasks that are one thing to the user, like the tiles of a map: made in batches, counted together.
-import type { Connection } from './connection.js';
+import type { Line } from './line.js';
 import { readDownload, type TransferOptions } from './download.js';
 import { badArgument, LonghaulError } from './errors.js';
 import type { BulkAction, SpecFields } from './protocol.js';
@@ -25,13 +25,13 @@ export interface DownloadAllOptions {
 /** Many tasks with one set of counts, and one `group-ended` event. */
 export class Group {
   readonly id: string;
-  readonly #connection: Connection;
+  readonly #line: Line;
   readonly #session: string;
   #counts: GroupCounts = { active: 0, paused: 0, completed: 0, failed: 0, cancelled: 0, total: 0 };
 
   /** @internal */
-  constructor(connection: Connection, session: string, id: string) {
-    this.#connection = connection;
+  constructor(line: Line, session: string, id: string) {
+    this.#line = line;
     this.#session = session;
     this.id = id;
   }
@@ -43,7 +43,7 @@ export class Group {
 
   /** Asks the worker for the present counts. */
   async refresh(): Promise<this> {
-    const { counts } = await this.#connection.call({ type: 'group', session: this.#session, group: this.id });
+    const { counts } = await this.#line.call({ type: 'group', session: this.#session, group: this.id });
     return this.learn(counts);
   }
 
@@ -74,14 +74,14 @@ export class Group {
   }
 
   async #do(action: BulkAction): Promise<number> {
-    const { count } = await this.#connection.call({ type: 'bulk', session: this.#session, action, group: this.id });
+    const { count } = await this.#line.call({ type: 'bulk', session: this.#session, action, group: this.id });
     return count;
   }
 }
 
 /** Hands a group's members over, batch by batch; each batch is one commit. */
 export async function downloadAll(
-  connection: Connection,
+  line: Line,
   group: Group,
   session: string,
   members: Iterable<GroupMember> | AsyncIterable<GroupMember>,
@@ -91,7 +91,7 @@ export async function downloadAll(
   const send = async (last: boolean) => {
     const token = crypto.randomUUID();
     const of = { session, group: group.id, token, failsTogether: failure === 'cancel' };
-    const { counts } = await connection.call({ type: 'download-all', ...of, members: batch, last }, signal);
+    const { counts } = await line.call({ type: 'download-all', ...of, members: batch, last }, signal);
     batch = [];
     if (counts) group.learn(counts);
     else if (last) await group.refresh();

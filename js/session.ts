@@ -1,12 +1,10 @@
-// A session, as a page holds it: what an app does with it becomes calls, what the worker says becomes events.
-import { Authorizer, type Authorize } from './authorization.js';
-import type { AppConditions } from './conditions.js';
-import type { Connection, Incoming, Listener } from './connection.js';
-import { Delegate, type EventHandler } from './delegate.js';
+// A session, as a page or the worker's own code holds it: what an app does with it becomes calls, what the component
+// says becomes events. What needs a page is in page-session.ts.
 import { type DownloadOptions, readDownload } from './download.js';
 import { isTaskNotFound } from './errors.js';
 import { given } from './given.js';
 import { downloadAll, type DownloadAllOptions, type Group, type GroupMember } from './group.js';
+import type { Incoming, Line, Listener, Part } from './line.js';
 import { limitFields, type SessionLimits } from './policy.js';
 import type { BulkAction, FilterFields } from './protocol.js';
 import type { SessionEventTarget } from './session-events.js';
@@ -28,64 +26,40 @@ export interface TaskFilter {
   tag?: string;
 }
 
-/** @internal What a page brings to its session. */
-export interface Handlers {
-  onEvent?: EventHandler | undefined;
-  onAuthorize?: Authorize | undefined;
-}
-
 /** A named group of transfers. Dispatches the CustomEvents of `SessionEventMap`. */
 export class Session extends (EventTarget as new () => SessionEventTarget) {
   readonly identifier: string;
-  readonly #connection: Connection;
+  readonly #line: Line;
   readonly #view: View;
-  readonly #authorizer: Authorizer | undefined;
-  readonly #delegate: Delegate;
-  readonly #line: Listener;
+  readonly #listener: Listener;
 
   /** @internal */
-  constructor(connection: Connection, identifier: string, { onEvent, onAuthorize }: Handlers) {
+  constructor(line: Line, identifier: string) {
     super();
-    this.#connection = connection;
+    this.#line = line;
     this.identifier = identifier;
-    const emit: Emit = (type, detail) => this.dispatchEvent(new CustomEvent(type, { detail }));
-    this.#view = new View(connection, identifier, emit);
-    this.#authorizer = onAuthorize && new Authorizer(onAuthorize, (call) => connection.call(call));
-    this.#delegate = new Delegate(onEvent, {
-      elected: () => {
-        this.#hello();
-        emit('delegate', undefined);
-      },
-      seen: (event) => emit('event', event),
-      handled: (seq) => connection.post({ type: 'ack', session: identifier, seq }),
-    });
-    this.#line = {
+    this.#view = new View(line, identifier, this.emit);
+    this.#listener = {
       identifier,
-      hello: () => this.#hello(),
+      hello: () => this.hello(),
       attach: () => {
-        this.#hello();
+        this.hello();
         this.#view.refresh();
       },
-      handle: (message) => this.#handle(message, emit),
+      handle: (message) => this.handle(message),
     };
-  }
-
-  /** Whether this page's handler acknowledges the session's events. */
-  get isDelegate(): boolean {
-    return this.#delegate.isElected;
   }
 
   /** @internal */
   async open({ version = 1, ...limits }: SessionConfiguration, signal?: AbortSignal): Promise<void> {
-    await this.#connection.call({ type: 'open', session: this.identifier, version, limits: limitFields(limits) }, signal);
-    this.#connection.add(this.#line);
-    this.#hello();
-    this.#delegate.stand(`longhaul:${this.#connection.scope}:${this.identifier}`);
+    await this.#line.call({ type: 'open', session: this.identifier, version, limits: limitFields(limits) }, signal);
+    this.#line.add(this.#listener);
+    this.hello();
   }
 
   /** Changes how the session may use the network, durably and for running tasks too; what is missing stays. */
   async update(limits: SessionLimits): Promise<void> {
-    await this.#connection.call({ type: 'update-session', session: this.identifier, limits: limitFields(limits) });
+    await this.#line.call({ type: 'update-session', session: this.identifier, limits: limitFields(limits) });
   }
 
   /** Makes a download task, durably, before it resolves. */
@@ -94,7 +68,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
     const { signal, ...asked } = readDownload(url, options, id);
     const token = crypto.randomUUID();
     const call = { type: 'download', session: this.identifier, token, ifExists, ...asked } as const;
-    return this.#view.task((await this.#connection.call(call, signal)).task);
+    return this.#view.task((await this.#line.call(call, signal)).task);
   }
 
   /** Makes a download task that begins with the bytes that another one left, if they fit what its server has now. */
@@ -102,7 +76,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
     const { signal, ...asked } = readDownload(url, options, options.id ?? crypto.randomUUID());
     const token = crypto.randomUUID();
     const call = { type: 'resume-from', session: this.identifier, token, data: new Uint8Array(resumeData).slice(), ...asked } as const;
-    return this.#view.task((await this.#connection.call(call, signal)).task);
+    return this.#view.task((await this.#line.call(call, signal)).task);
   }
 
   /**
@@ -111,7 +85,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
    */
   async downloadAll(members: Iterable<GroupMember> | AsyncIterable<GroupMember>, options: DownloadAllOptions): Promise<Group> {
     const group = this.#view.group(options.group);
-    await downloadAll(this.#connection, group, this.identifier, members, options);
+    await downloadAll(this.#line, group, this.identifier, members, options);
     return group;
   }
 
@@ -126,7 +100,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
     next: string | undefined;
   }> {
     const call = { type: 'select', session: this.identifier, limit, ...filterFields(filter), ...given({ after }) } as const;
-    const { tasks, next } = await this.#connection.call(call);
+    const { tasks, next } = await this.#line.call(call);
     return { tasks: tasks.map((task) => this.#view.task(task)), next };
   }
 
@@ -145,7 +119,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** One task, if it exists. */
   async task(id: string): Promise<Task | undefined> {
     try {
-      const { task } = await this.#connection.call({ type: 'task', session: this.identifier, id });
+      const { task } = await this.#line.call({ type: 'task', session: this.identifier, id });
       return this.#view.task(task);
     } catch (error) {
       if (isTaskNotFound(error)) return undefined;
@@ -174,48 +148,36 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** Past events, newest first. */
   async history({ before, limit = 100 }: { before?: number; limit?: number } = {}): Promise<TaskEvent[]> {
     const call = { type: 'history', session: this.identifier, limit, ...given({ before }) } as const;
-    return (await this.#connection.call(call)).events;
+    return (await this.#line.call(call)).events;
   }
 
-  /** Tells what only the app knows of this page's surroundings; it holds for all sessions, until the page is closed. */
-  setConditions(known: AppConditions): void {
-    this.#connection.setConditions(known);
-  }
-
-  /** This page lets go. The session and its tasks go on. */
+  /** Lets go of the session here. It and its tasks go on. */
   detach(): void {
-    // The worker hears of it before the lock is free.
-    this.#connection.remove(this.#line);
-    this.#delegate.resign();
+    this.#line.remove(this.#listener);
   }
 
   async #bulk(action: BulkAction, filter: TaskFilter = {}): Promise<number> {
     const call = { type: 'bulk', session: this.identifier, action, ...filterFields(filter) } as const;
-    return (await this.#connection.call(call)).count;
+    return (await this.#line.call(call)).count;
   }
 
-  #hello(): void {
-    const { isElected: delegate } = this.#delegate;
-    this.#connection.post({ type: 'hello', session: this.identifier, delegate, canAuthorize: this.#authorizer !== undefined });
+  /** @internal */
+  protected readonly emit: Emit = (type, detail) => void this.dispatchEvent(new CustomEvent(type, { detail }));
+
+  /** @internal */
+  protected get part(): Part {
+    return { delegate: false, canAuthorize: false };
   }
 
-  #handle(message: Incoming, emit: Emit): void {
-    switch (message.type) {
-      case 'observed':
-        emit('event', message.event);
-        break;
-      case 'events':
-        this.#delegate.deliver(message.events);
-        break;
-      case 'all-events-delivered':
-        emit('alleventsdelivered', undefined);
-        break;
-      case 'authorize':
-        void this.#authorizer?.ask(message);
-        break;
-      default:
-        this.#view.handle(message);
-    }
+  /** @internal */
+  protected hello(): void {
+    this.#line.hello(this.identifier, this.part);
+  }
+
+  /** @internal */
+  protected handle(message: Incoming): void {
+    if (message.type === 'observed') this.emit('event', message.event);
+    else this.#view.handle(message);
   }
 }
 

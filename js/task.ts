@@ -1,6 +1,6 @@
 // One task, as a page holds it: a view of the worker's truth, brought up to date by messages.
 import { authorizeCall, type Authorization } from './authorization.js';
-import type { Connection } from './connection.js';
+import type { Line } from './line.js';
 import { isTaskNotFound, LonghaulError } from './errors.js';
 import { explanation, type Explanation } from './explain.js';
 import { StoredFile } from './file.js';
@@ -14,17 +14,17 @@ export interface TaskUpdate extends TaskPolicies, Authorization {}
 
 /** A durable transfer. */
 export class Task {
-  readonly #connection: Connection;
+  readonly #line: Line;
   readonly #session: string;
   readonly #file: StoredFile;
   readonly #watchers = new Set<() => void>();
   #snapshot: TaskSnapshot;
 
   /** @internal */
-  constructor(connection: Connection, session: string, snapshot: TaskSnapshot) {
-    this.#connection = connection;
+  constructor(line: Line, session: string, snapshot: TaskSnapshot) {
+    this.#line = line;
     this.#session = session;
-    this.#file = new StoredFile(connection, session, snapshot.id);
+    this.#file = new StoredFile(line, session, snapshot.id);
     this.#snapshot = snapshot;
   }
 
@@ -126,14 +126,14 @@ export class Task {
   cancel(options?: { resumeData?: false }): Promise<this>;
   cancel(options: { resumeData: true }): Promise<ArrayBuffer | undefined>;
   async cancel({ resumeData: keep = false }: { resumeData?: boolean } = {}): Promise<this | ArrayBuffer | undefined> {
-    const { task, resumeData } = await this.#connection.call({ type: 'cancel', session: this.#session, id: this.id, keep });
+    const { task, resumeData } = await this.#line.call({ type: 'cancel', session: this.#session, id: this.id, keep });
     this.learn(task);
     return keep ? resumeData : this;
   }
 
   /** Hands the bytes of a paused or failed task over to resume data, if there are any; the task keeps none. */
   async resumeData(): Promise<ArrayBuffer | undefined> {
-    const { task, resumeData } = await this.#connection.call({ type: 'resume-data', session: this.#session, id: this.id });
+    const { task, resumeData } = await this.#line.call({ type: 'resume-data', session: this.#session, id: this.id });
     this.learn(task);
     return resumeData;
   }
@@ -144,16 +144,16 @@ export class Task {
     const isAuthorization = changes.headers !== undefined || changes.url !== undefined;
     const authorization = isAuthorization && authorizeCall(this.#session, this.id, this.url, changes);
     if (Object.keys(policy).length > 0) {
-      this.learn((await this.#connection.call({ type: 'update', session: this.#session, id: this.id, policy })).task);
+      this.learn((await this.#line.call({ type: 'update', session: this.#session, id: this.id, policy })).task);
     }
-    if (authorization) this.learn((await this.#connection.call(authorization)).task);
+    if (authorization) this.learn((await this.#line.call(authorization)).task);
     return this;
   }
 
   /** Deletes an ended task and its file. */
   async release(): Promise<void> {
     try {
-      await this.#connection.call({ type: 'release', session: this.#session, id: this.id });
+      await this.#line.call({ type: 'release', session: this.#session, id: this.id });
     } catch (error) {
       // It is gone already: by another page, or by a worker that died before it could say so.
       if (!isTaskNotFound(error)) throw error;
@@ -209,7 +209,7 @@ export class Task {
   }
 
   async #do(type: 'task' | 'pause' | 'resume'): Promise<this> {
-    const { task } = await this.#connection.call({ type, session: this.#session, id: this.id });
+    const { task } = await this.#line.call({ type, session: this.#session, id: this.id });
     this.learn(task);
     return this;
   }

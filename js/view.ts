@@ -1,5 +1,5 @@
 // What a page knows of a session: its tasks and groups, one object for each, brought up to date by the worker.
-import type { Connection, Incoming } from './connection.js';
+import type { Incoming, Line } from './line.js';
 import { isTaskNotFound } from './errors.js';
 import { Group } from './group.js';
 import type { SessionEventMap } from './session-events.js';
@@ -10,14 +10,14 @@ import type { TaskProgress, TaskSnapshot } from './types.js';
 export type Emit = <Type extends keyof SessionEventMap>(type: Type, detail: SessionEventMap[Type]['detail']) => void;
 
 export class View {
-  readonly #connection: Connection;
+  readonly #line: Line;
   readonly #session: string;
   readonly #emit: Emit;
   readonly #tasks = new Map<string, Task>();
   readonly #groups = new Map<string, Group>();
 
-  constructor(connection: Connection, session: string, emit: Emit) {
-    this.#connection = connection;
+  constructor(line: Line, session: string, emit: Emit) {
+    this.#line = line;
     this.#session = session;
     this.#emit = emit;
   }
@@ -29,7 +29,7 @@ export class View {
       known.learn(snapshot);
       return known;
     }
-    const task = new Task(this.#connection, this.#session, snapshot);
+    const task = new Task(this.#line, this.#session, snapshot);
     this.#tasks.set(task.id, task);
     return task;
   }
@@ -37,7 +37,7 @@ export class View {
   /** The one Group of this id. */
   group(id: string): Group {
     let group = this.#groups.get(id);
-    if (!group) this.#groups.set(id, (group = new Group(this.#connection, this.#session, id)));
+    if (!group) this.#groups.set(id, (group = new Group(this.#line, this.#session, id)));
     return group;
   }
 

@@ -59,7 +59,7 @@ impl Backlog {
 impl Session {
     /// When something is to be done about it, if nothing happens before.
     pub(super) fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
-        [self.retry_at, self.backlog.next_time(now)].into_iter().flatten().min()
+        [self.retry_at, self.backlog.next_time(now), self.hook_time(now)].into_iter().flatten().min()
     }
 }
 

@@ -2,6 +2,7 @@
 //! the delegate has handled it. Other pages watch.
 
 use super::backlog::Backlog;
+use super::hook::Hook;
 use super::id::{ClientId, SessionId};
 use super::input::{CommitOutcome, Loaded, StoreFailure};
 use super::outbox::{Outbox, WINDOW};
@@ -15,7 +16,7 @@ use super::{Engine, Purpose, STORE_PAUSE_MS, SessionSnapshot};
 
 /// The page whose acknowledgements count.
 #[derive(Debug)]
-struct Delegate {
+pub(super) struct Delegate {
     client: ClientId,
     /// The last event posted to it.
     sent: u64,
@@ -40,7 +41,10 @@ pub struct Session {
     pub ended: u32,
     /// The attached pages, each with whether it can supply headers.
     clients: SortedMap<ClientId, bool>,
-    delegate: Option<Delegate>,
+    /// The page that holds the session's lock.
+    pub(super) delegate: Option<Delegate>,
+    /// Who takes the events while no page does.
+    pub(super) hook: Hook,
     loading: bool,
     deleting: bool,
 }
@@ -64,6 +68,7 @@ impl Session {
             ended: 0,
             clients: SortedMap::default(),
             delegate: None,
+            hook: Hook::default(),
             loading: false,
             deleting: false,
         }
@@ -89,11 +94,15 @@ impl Session {
 
 impl Engine {
     pub(super) fn handle_hello(&mut self, client: ClientId, id: &SessionId, delegate: bool, can_authorize: bool) {
+        if delegate && client.is_hook() {
+            return self.begin_hook_turn(id);
+        }
         let Some(session) = self.sessions.get_mut(id) else { return };
         // The same page says hello again after a boot; what it was sent it still has.
         if delegate && session.delegate.as_ref().is_none_or(|delegate| delegate.client != client) {
             let backlog = Some(session.outbox.last_seq());
             session.delegate = Some(Delegate { client: client.clone(), sent: 0, backlog });
+            session.take_over_from_hook();
         }
         let is_new = session.clients.get(&client) != Some(&can_authorize);
         session.clients.insert(client, can_authorize);
@@ -115,6 +124,9 @@ impl Engine {
     }
 
     pub(super) fn handle_ack(&mut self, client: &ClientId, id: &SessionId, seq: u64) {
+        if client.is_hook() {
+            return self.end_hook_turn(id, seq);
+        }
         let Some(session) = self.sessions.get_mut(id) else { return };
         if session.delegate.as_ref().is_some_and(|delegate| delegate.client == *client && seq <= delegate.sent) {
             session.outbox.ack(seq);
@@ -137,6 +149,7 @@ impl Engine {
             self.delete_acked(&id);
             self.load_outbox(&id);
             self.deliver(&id);
+            self.tend_hook(&id);
         }
     }
 
@@ -171,8 +184,9 @@ impl Engine {
     }
 
     fn load_outbox(&mut self, id: &SessionId) {
+        let hook_handles_events = self.hook_handles_events;
         let Some(session) = self.session_with_storage(id) else { return };
-        if session.loading || session.delegate.is_none() {
+        if session.loading || (session.delegate.is_none() && !hook_handles_events) {
             return;
         }
         if let Some(after) = session.outbox.begin_load() {

@@ -48,6 +48,18 @@ text_id!(
     /// A page, as the browser names it (`Client.id` of the Service Workers specification).
     ClientId
 );
+impl ClientId {
+    /// The worker's own code. No page is named so.
+    pub fn hook() -> Self {
+        Self::new("")
+    }
+
+    /// Whether it is.
+    pub fn is_hook(&self) -> bool {
+        self.as_str().is_empty()
+    }
+}
+
 number_id!(
     /// An effect in flight. A [`super::output::Effect::Read`]'s id also names the buffer it filled.
     EffectId

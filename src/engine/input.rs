@@ -30,7 +30,7 @@ pub enum Input {
     Call(CallId, Call),
     /// A page attaches to a session.
     Hello {
-        /// The page.
+        /// The page, or [`ClientId::hook`]. As a delegate that begins its turn, for which it was to stand in line.
         client: ClientId,
         /// The session.
         session: SessionId,
@@ -48,7 +48,8 @@ pub enum Input {
     },
     /// The delegate has handled every event up to and including `seq`.
     Ack {
-        /// The page.
+        /// The page, or [`ClientId::hook`], whose turn that ends: if it is not the last event that it was given, it
+        /// could not handle them.
         client: ClientId,
         /// The session.
         session: SessionId,
@@ -62,8 +63,13 @@ pub enum Input {
         /// What it sees.
         conditions: Conditions,
     },
-    /// The worker's own code can supply headers or a new URL, even with no page open.
-    HookCanAuthorize,
+    /// What the worker's own code does, even with no page open.
+    Hook {
+        /// It can supply headers or a new URL.
+        can_authorize: bool,
+        /// It handles the events that no page takes.
+        handles_events: bool,
+    },
     /// An effect is done.
     Completed(EffectId, Completion),
     /// Time has passed; see [`super::Engine::poll_timeout`].

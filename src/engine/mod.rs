@@ -22,6 +22,7 @@ pub mod group;
 mod groups;
 mod hashing;
 mod heads;
+mod hook;
 pub mod http;
 pub mod id;
 pub mod input;
@@ -161,6 +162,8 @@ pub struct Engine {
     surroundings: Surroundings,
     /// Whether the worker's own code can supply headers or a new URL.
     hook_can_authorize: bool,
+    /// Whether the worker's own code handles the events that no page takes.
+    hook_handles_events: bool,
     /// Headers that must not be stored. They live as long as the worker.
     secrets: SortedMap<TaskKey, Secrets>,
     /// Origins whose answers could be read: a failure there is not for want of CORS headers.
@@ -195,6 +198,7 @@ impl Engine {
             wakes: Wakes::default(),
             surroundings: Surroundings::default(),
             hook_can_authorize: false,
+            hook_handles_events: false,
             secrets: SortedMap::default(),
             readable_origins: SortedMap::default(),
             opening: SortedMap::default(),
@@ -232,7 +236,10 @@ impl Engine {
             Input::Conditions { observer, conditions } => {
                 self.surroundings.tell(observer, conditions);
             }
-            Input::HookCanAuthorize => self.hook_can_authorize = true,
+            Input::Hook { can_authorize, handles_events } => {
+                self.hook_can_authorize = can_authorize;
+                self.hook_handles_events = handles_events;
+            }
             Input::Completed(id, completion) => self.handle_completion(id, completion),
             Input::Timeout => self.handle_timeout(),
         }
@@ -374,8 +381,9 @@ impl Engine {
             slot.attempts.is_empty() && !slot.busy && reason.is_some_and(|reason| reason.needs_no_worker())
         };
         let blocked = self.surroundings.blocked_ranks();
-        let is_loading = self.sessions.values().any(|session| session.backlog.may_load(blocked));
-        !self.effects.is_empty() || is_loading || self.slots.values().any(|slot| !is_waiting_for_news(slot))
+        let keeps_working = |session: &Session| session.backlog.may_load(blocked) || session.hook_is_at_work(self.now);
+        let is_busy = self.sessions.values().any(keeps_working);
+        !self.effects.is_empty() || is_busy || self.slots.values().any(|slot| !is_waiting_for_news(slot))
     }
 
     fn load(&mut self, purpose: Purpose, query: Query) {

@@ -24,7 +24,10 @@ pub enum Output {
     Discard(EffectId),
     /// Answer a call.
     Reply(CallId, Result<Answer, TaskError>),
-    /// Post events to the session's delegate, which acknowledges them.
+    /// Take the session's lock for the hook, waiting in line for it, and say hello for it.
+    Stand(SessionId),
+    /// Post events to the session's delegate, which acknowledges them. The hook is given one batch each time that it
+    /// is elected, or nothing, and lets go of the lock when it is done.
     Deliver(ClientId, SessionId, Vec<TaskEvent>),
     /// Post an event to a page that only watches.
     Observe(ClientId, SessionId, TaskEvent),
@@ -34,7 +37,7 @@ pub enum Output {
     GroupChanged(ClientId, GroupKey, GroupCounts),
     /// Tell a page that a task and its file are gone.
     Released(ClientId, TaskKey),
-    /// Tell the delegate that all events that waited for it are acknowledged.
+    /// Tell the delegate that all events that waited for it are acknowledged; the hook, that none waits any more.
     AllDelivered(ClientId, SessionId),
     /// Ask a page, or the worker's own code if there is none, for headers or another URL.
     AskAuthorization(Option<ClientId>, TaskKey, AuthorizationNeed),

@@ -66,7 +66,7 @@ impl Component {
         self.handle(Input::Wake { wake: WakeId(wake as u64), ends_at, kick });
     }
 
-    /// A page attaches to a session.
+    /// A page attaches to a session, or, by an empty name, the worker's own code; see [`Input::Hello`].
     pub fn hello(&self, client: &str, session: &str, delegate: bool, can_authorize: bool) {
         let (client, session) = (ClientId::new(client), SessionId::new(session));
         self.handle(Input::Hello { client, session, delegate, can_authorize });
@@ -87,10 +87,9 @@ impl Component {
         self.handle(Input::Conditions { observer, conditions });
     }
 
-    /// The worker's own code can supply headers or another URL.
-    #[wasm_bindgen(js_name = hookCanAuthorize)]
-    pub fn hook_can_authorize(&self) {
-        self.handle(Input::HookCanAuthorize);
+    /// Whether the worker's own code can supply headers or another URL, and handles the events that no page takes.
+    pub fn hook(&self, can_authorize: bool, handles_events: bool) {
+        self.handle(Input::Hook { can_authorize, handles_events });
     }
 
     /// A page leaves a session, or, without one, is gone.
@@ -99,7 +98,8 @@ impl Component {
         self.handle(Input::Bye { client: ClientId::new(client), session });
     }
 
-    /// The delegate has handled every event up to and including `seq`.
+    /// The delegate has handled every event up to and including `seq`. By an empty name, the worker's own code is meant;
+    /// see [`Input::Ack`].
     pub fn ack(&self, client: &str, session: &str, seq: f64) {
         self.handle(Input::Ack { client: ClientId::new(client), session: SessionId::new(session), seq: seq as u64 });
     }

@@ -141,6 +141,7 @@ impl Driver {
             }
             Output::Reply(call, Ok(Answer::Chunk(file, offset))) => self.reply_with_chunk(call, file, offset),
             Output::Reply(call, result) => self.reply(call, result.map(messages::answer)),
+            Output::Stand(session) => self.host.stand(session.as_str()),
             Output::Deliver(client, session, events) => {
                 let message = Message::of_type("events")
                     .with("session", session.as_str())

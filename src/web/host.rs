@@ -1,4 +1,4 @@
-//! What `worker.ts` does for the component. It owns every promise, port and lock, so that none hangs should the
+//! What `host.ts` does for the component. It owns every promise, port and lock, so that none hangs should the
 //! component crash; the component names them by number.
 
 use js_sys::Promise;
@@ -8,7 +8,7 @@ use web_sys::AbortSignal;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The object that `worker.ts` hands to `start`.
+    /// The object that `host.ts` hands to `start`.
     #[derive(Clone)]
     pub type Host;
 
@@ -41,7 +41,11 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn reply(this: &Host, call: f64, ok: bool, value: JsValue);
 
-    /// Posts a message to a page.
+    /// Takes the session's lock for the worker's own code, waiting in line for it.
+    #[wasm_bindgen(method)]
+    pub fn stand(this: &Host, session: &str);
+
+    /// Posts a message to a page, or, by an empty name, to the worker's own code.
     #[wasm_bindgen(method)]
     pub fn post(this: &Host, client: &str, message: JsValue);
 

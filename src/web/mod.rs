@@ -12,7 +12,7 @@
 //! | `files` | stored files, chunk by chunk: handed out, or hashed |
 //! | `progress`, `quota` | how fast it goes; how much may still be stored |
 //! | `clock` | time |
-//! | `host` | what `worker.ts` does for us: replies, posts, locks |
+//! | `host` | what `host.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |
 
 mod body;

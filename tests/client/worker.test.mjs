@@ -1,78 +1,8 @@
 // The worker's half, js/worker.ts, with a component that only writes down what it is told.
 import assert from 'node:assert/strict';
-import path from 'node:path';
 import { test } from 'node:test';
-import { compileFunction } from 'node:vm';
-import { build } from 'esbuild';
-import { root } from '../../tools/setup.mjs';
+import { start } from './fakes/component.mjs';
 import { FakeLocks } from './fakes/locks.mjs';
-
-const component = `
-  export default async () => {};
-  export const retireInstance = () => {};
-  export const beginInstance = () => {};
-  export class Component {
-    constructor(host) {
-      const tell = (name) => (...args) => told(name, ...args);
-      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'conditions', 'hookCanAuthorize']) this[name] = tell(name);
-      told('started', host);
-    }
-  }`;
-const { outputFiles } = await build({
-  entryPoints: [path.join(root, 'js/worker.ts')],
-  bundle: true,
-  write: false,
-  format: 'iife',
-  globalName: 'worker',
-  target: 'es2022',
-  plugins: [
-    {
-      name: 'component',
-      setup(build) {
-        build.onResolve({ filter: /pkg\/longhaul\.js$/ }, () => ({ path: 'component', namespace: 'fake' }));
-        build.onLoad({ filter: /.*/, namespace: 'fake' }, () => ({ contents: component }));
-      },
-    },
-  ],
-});
-const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, ['told', 'navigator', 'location', 'Client', 'reportError']);
-
-class Client {
-  posted = [];
-  constructor(id) {
-    this.id = id;
-  }
-  postMessage(message) {
-    this.posted.push(message);
-  }
-}
-
-/** A service worker that has attached longhaul, and a page that has said hello to it. */
-async function start({ authorize, connection, locks } = {}) {
-  const told = [];
-  const reported = [];
-  let host;
-  const tell = (name, ...args) => {
-    if (name === 'started') [host] = args;
-    else told.push([name, ...args]);
-  };
-  const scope = Object.assign(new EventTarget(), {
-    registration: { scope: 'https://app.example/' },
-    clients: { matchAll: async () => [] },
-  });
-  const location = new URL('https://app.example/sw.js');
-  const { attach } = evaluate(tell, { connection, locks }, location, Client, (error) => reported.push(error));
-  attach(scope, { wasm: 'longhaul.wasm', authorize });
-  const page = new Client('page');
-  const post = async (message) => {
-    const event = { data: { longhaul: 1, ...message }, source: page, ports: [], waitUntil() {} };
-    scope.dispatchEvent(Object.assign(new Event('message'), event));
-    await new Promise(setImmediate);
-  };
-  const of = (name) => told.filter(([type]) => type === name).map(([, ...args]) => args);
-  const hello = () => post({ type: 'hello', session: 'podcasts', delegate: false, canAuthorize: true });
-  return { scope, page, post, hello, of, told, reported, host: () => host };
-}
 
 const ASK = { type: 'authorize', session: 'podcasts', id: 'one', url: 'https://files.example/f.bin', status: 403 };
 
@@ -82,7 +12,7 @@ test('the component hears of a page what the page said', async () => {
   await post({ type: 'conditions', visible: true, charging: false });
   assert.deepEqual(of('hello'), [['page', 'podcasts', false, true]]);
   assert.deepEqual(of('conditions').at(-1), ['page', true, undefined, false, undefined]);
-  assert.deepEqual(of('hookCanAuthorize'), []);
+  assert.deepEqual(of('hook'), [[false, false]]);
 });
 
 test('the worker tells of its own network at start and when it changes, and starts nothing for it', async () => {
@@ -117,7 +47,7 @@ test('without a page the hook is asked, and its answer is a call whose reply goe
     },
   });
   await hello();
-  assert.deepEqual(of('hookCanAuthorize'), [[]]);
+  assert.deepEqual(of('hook'), [[true, false]]);
   host().authorize(undefined, ASK);
   await new Promise(setImmediate);
   assert.deepEqual(asked, [{ session: 'podcasts', taskId: 'one', url: ASK.url, status: 403 }]);

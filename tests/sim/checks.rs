@@ -7,6 +7,7 @@ use longhaul::engine::output::{Activity, Query, TaskSnapshot};
 use longhaul::engine::task::{Task, TaskEvent, TaskState, WaitReason};
 use longhaul::store::{Index, KeyRange, Reader, Table};
 
+use super::pages::{Holder, Lock};
 use super::stats::Group;
 use super::steps::is_subset;
 use super::storage::ready;
@@ -137,6 +138,12 @@ impl World {
             assert!(*first > delegate.acked, "event {first} is acknowledged, but will never be deleted");
             assert!(delegate.posted.contains(first), "event {first} will never be delivered");
         }
+        for (session, outbox) in self.model.outbox.iter().filter(|(_, outbox)| !outbox.is_empty()) {
+            let has_taker = self.climate.hook_events == 0 || worker.delegates.contains_key(session);
+            let hook = Holder::Hook(worker.number);
+            let stands = |lock: &Lock| lock.holder == Some(hook) || lock.waiting.contains(&hook);
+            assert!(has_taker || self.locks.get(session).is_some_and(stands), "nobody takes {:?}", outbox.keys());
+        }
         let dead = self.storage.store.view();
         let dead = ready(dead.scan_index(Table::Bodies, Index::Due, &KeyRange::all(), 1));
         assert!(dead.expect("the store in memory answers").is_empty(), "a dead body will never be swept");
@@ -147,6 +154,8 @@ impl World {
         let newest = worker.newest_wake;
         let is_right = worker.wakes.iter().all(|wake| *wake == newest && worker.is_working);
         assert!(is_right, "the wakes {:?} are held; the newest is {newest}", worker.wakes);
+        let hook = &worker.hook;
+        assert!(worker.is_working || hook.batches.is_empty(), "the hook handles {hook:?}, and no wake is held for it");
         if self.is_newest(worker) && worker.engine.poll_timeout().is_none() {
             let waiting: Vec<_> = worker.calls.values().collect();
             assert!(waiting.is_empty(), "calls wait for nothing: {waiting:?}");

@@ -81,6 +81,8 @@ numbers! {
     special_calls,
     /// Whether the worker's own code can supply headers.
     hook,
+    /// Whether the worker's own code handles events.
+    hook_events,
 }
 
 impl Climate {
@@ -115,6 +117,7 @@ impl Climate {
             special_specs: random.pick(&[0, 100, 400, 700]),
             special_calls: random.pick(&[0, 200, 500]),
             hook: random.below(2),
+            hook_events: random.below(2),
             without: BTreeSet::new(),
         }
     }

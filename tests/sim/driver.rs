@@ -1,7 +1,7 @@
 //! What a worker's driver does: hands inputs to the engine, drains its outputs, carries out its effects. A kill may
 //! come between any two outputs.
 
-use longhaul::engine::id::EffectId;
+use longhaul::engine::id::{ClientId, EffectId};
 use longhaul::engine::input::{BulkAction, Call, Input};
 use longhaul::engine::output::{Change, Effect, Output, Query};
 use longhaul::engine::task::{EventKind, TaskState};
@@ -72,6 +72,13 @@ impl World {
                 if waiting.page != HOOK {
                     self.post(waiting.page, ToPage::Reply(waiting.number, result));
                 }
+            }
+            Output::Stand(session) => self.hook_stands(worker, session),
+            Output::Deliver(client, session, events) if client == ClientId::hook() => {
+                self.hook_takes(worker, session, &events);
+            }
+            Output::AllDelivered(client, session) if client == ClientId::hook() => {
+                self.hook_has_all(worker, &session);
             }
             Output::Deliver(client, session, events) => {
                 let page = self.page_of(&client);

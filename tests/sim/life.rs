@@ -83,9 +83,8 @@ impl World {
         let conditions = self.conditions(false);
         worker.told.insert(None, conditions);
         worker.engine.handle_input(time, Input::Conditions { observer: None, conditions });
-        if self.climate.hook > 0 {
-            worker.engine.handle_input(time, Input::HookCanAuthorize);
-        }
+        let (can_authorize, handles_events) = (self.climate.hook > 0, self.climate.hook_events > 0);
+        worker.engine.handle_input(time, Input::Hook { can_authorize, handles_events });
         for page in 0..self.pages.len() {
             self.post(page, ToPage::Booted(self.booted, self.evictions));
         }
@@ -117,6 +116,7 @@ impl World {
     pub fn bury(&mut self, worker: &Worker) {
         note!(self, "w{} is gone", worker.number);
         self.storage.forget(&mut self.random, worker.number);
+        self.bury_hook(worker.number);
         if self.is_newest(worker) {
             self.stats.count(Group::Run, "kills");
             let delay_ms = self.random.delay_ms() * 50;
@@ -218,6 +218,8 @@ impl World {
         for (session, delegate) in &worker.delegates {
             assert!(delegate.told_all_delivered, "the delegate of {session:?} was never told that all is delivered");
         }
+        let hook = &worker.hook;
+        assert!(hook.batches.is_empty() && hook.owed.is_empty(), "the hook was left alone: {hook:?}");
         check_swept(self);
     }
 }

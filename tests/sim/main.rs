@@ -17,6 +17,7 @@ mod coverage;
 mod driver;
 mod faults;
 mod fetching;
+mod hook;
 mod invariants;
 mod kept_seeds;
 mod life;

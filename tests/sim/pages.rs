@@ -77,11 +77,18 @@ pub struct Attached {
     waiting: VecDeque<u64>,
 }
 
-/// A session's lock, which makes a page the delegate.
+/// Who may hold a session's lock: a page, or the hook of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    Page(usize),
+    Hook(u64),
+}
+
+/// A session's lock, which makes its holder the delegate.
 #[derive(Debug, Default)]
 pub struct Lock {
-    pub holder: Option<usize>,
-    pub waiting: VecDeque<usize>,
+    pub holder: Option<Holder>,
+    pub waiting: VecDeque<Holder>,
     /// When all that its last holder has sent is there. The next holder's hello comes behind that.
     free_at: u64,
 }
@@ -109,10 +116,14 @@ impl World {
             posted_at: 0,
         });
         self.tell_conditions(number);
+        // Who has no handler for events only watches.
+        let has_handler = self.climate.hook_events == 0 || self.random.one_in(3);
         for (session, _) in self.sessions.clone() {
             self.pages[number].attached.insert(session.clone(), Attached::default());
             let lock = self.locks.entry(session.clone()).or_default();
-            lock.waiting.push_back(number);
+            if has_handler {
+                lock.waiting.push_back(Holder::Page(number));
+            }
             if lock.holder.is_none() {
                 self.schedule(0, Event::Grant(session.clone()));
             }
@@ -123,16 +134,30 @@ impl World {
         self.schedule(delay_ms, Event::Act(number));
     }
 
-    /// The lock goes to the page that has waited longest.
+    /// The lock goes to who has waited longest.
     pub fn grant(&mut self, session: &SessionId) {
         let lock = self.locks.get_mut(session).expect("a page waits for it");
         if lock.holder.is_some() || self.now < lock.free_at {
             return;
         }
         lock.holder = lock.waiting.pop_front();
-        if let Some(page) = lock.holder {
-            self.attached(page, session).is_delegate = true;
-            self.say_hello(page, session);
+        match lock.holder {
+            Some(Holder::Page(page)) => {
+                self.attached(page, session).is_delegate = true;
+                self.say_hello(page, session);
+            }
+            Some(Holder::Hook(worker)) => self.elect_hook(worker, session),
+            None => {}
+        }
+    }
+
+    /// Who holds the lock does so no longer. It may wait for it again already.
+    pub(super) fn let_go(&mut self, who: Holder, session: &SessionId) {
+        let lock = self.locks.get_mut(session).expect("somebody waits for it");
+        if lock.holder == Some(who) {
+            lock.holder = None;
+            let at = lock.free_at;
+            self.schedule_at(at, Event::Grant(session.clone()));
         }
     }
 
@@ -165,8 +190,8 @@ impl World {
         self.pages[number].calls.clear();
         let mut freed = Vec::new();
         for (session, lock) in &mut self.locks {
-            lock.waiting.retain(|page| *page != number);
-            if lock.holder == Some(number) {
+            lock.waiting.retain(|other| *other != Holder::Page(number));
+            if lock.holder == Some(Holder::Page(number)) {
                 lock.holder = None;
                 lock.free_at = self.pages[number].sent_at + 1;
                 freed.push((session.clone(), lock.free_at));
@@ -231,16 +256,14 @@ impl World {
                     let backlog = events.get(&session).and_then(|all| all.keys().next_back().copied()).unwrap_or(0);
                     let delegate =
                         Delegate { page, posted: Default::default(), acked: 0, backlog, told_all_delivered: false };
+                    worker.hook.owed.remove(&session);
                     worker.delegates.insert(session.clone(), delegate);
                 }
                 let can_authorize = self.pages[page].can_authorize;
                 Some(Input::Hello { client, session, delegate, can_authorize })
             }
             ToWorker::Conditions(conditions) => Some(Input::Conditions { observer: Some(client), conditions }),
-            ToWorker::Bye => {
-                worker.delegates.retain(|_, delegate| delegate.page != page);
-                Some(Input::Bye { client, session: None })
-            }
+            ToWorker::Bye => Some(Input::Bye { client, session: None }),
             ToWorker::Ack(session, seq) => {
                 let delegate = worker.delegates.get_mut(&session).filter(|delegate| delegate.page == page);
                 if let Some(delegate) = delegate.filter(|delegate| delegate.posted.contains(&seq)) {
@@ -265,6 +288,7 @@ impl World {
                 }
                 Some(Input::Bye { client, .. }) => {
                     worker.told.remove(&Some(client.clone()));
+                    worker.delegates.retain(|_, delegate| delegate.page != page);
                 }
                 _ => {}
             }

@@ -13,6 +13,7 @@ use longhaul::engine::time::Timestamp;
 use longhaul::integrity::HashState;
 
 use super::content::Chunk;
+use super::hook::Hook;
 use super::network::Body;
 
 /// The time of day at which runs begin.
@@ -103,6 +104,7 @@ pub struct Worker {
     pub buffers: BTreeMap<EffectId, Buffer>,
     pub calls: BTreeMap<CallId, WaitingCall>,
     pub delegates: BTreeMap<SessionId, Delegate>,
+    pub hook: Hook,
     /// Sessions that it has found at its boot, or has said to be open.
     pub sessions: BTreeMap<SessionId, SessionRecord>,
     /// Sessions whose record is being committed, each with the time when that began.
@@ -146,6 +148,7 @@ impl Worker {
             buffers: BTreeMap::new(),
             calls: BTreeMap::new(),
             delegates: BTreeMap::new(),
+            hook: Hook::default(),
             sessions,
             opening: BTreeMap::new(),
             killing: BTreeMap::new(),

@@ -53,6 +53,8 @@ pub enum Event {
     /// A page, or the worker's own code, supplies what a server wants.
     PageAnswers(usize, TaskKey),
     HookAnswers(TaskKey),
+    /// The hook of a worker is done with its batch.
+    HookHandled(u64, SessionId),
     /// A page's message reaches the newest worker.
     Receive(usize, ToWorker),
     /// A worker's message reaches a page.
@@ -247,6 +249,7 @@ impl World {
             Event::Probed { worker, probe, is_reached } => self.probe_is_done(worker, probe, is_reached),
             Event::PageAnswers(page, key) => self.page_answers(page, key),
             Event::HookAnswers(key) => self.hook_answers(key),
+            Event::HookHandled(worker, session) => self.hook_is_done(worker, &session),
             Event::Receive(page, message) => self.receive(page, message),
             Event::Post(page, message) => self.take_post(page, message),
             Event::Act(page) => self.act(page),

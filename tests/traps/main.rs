@@ -5,6 +5,7 @@
 
 mod authorization;
 mod groups;
+mod hook;
 mod life;
 mod mirrors;
 mod policies;

@@ -144,6 +144,14 @@ pub struct World {
     pub requests: Vec<FetchRequest>,
     /// Every event that was delivered.
     pub events: Vec<TaskEvent>,
+    /// The batches that the hook was given, by number.
+    pub hook_batches: Vec<Vec<u64>>,
+    /// How often the hook was to stand in line for the session's lock.
+    pub stood: usize,
+    /// How often the hook was told that no event waits.
+    pub hook_ends: usize,
+    /// Whether the worker is to be held.
+    pub is_working: bool,
     /// Whom the engine asked for headers or another URL.
     pub asked: Vec<(Option<ClientId>, AuthorizationNeed)>,
     pub replies: BTreeMap<u64, Result<Answer, TaskError>>,
@@ -189,6 +197,10 @@ impl World {
             server: Box::new(server),
             requests: Vec::new(),
             events: Vec::new(),
+            hook_batches: Vec::new(),
+            stood: 0,
+            hook_ends: 0,
+            is_working: false,
             asked: Vec::new(),
             replies: BTreeMap::new(),
             probes: Vec::new(),
@@ -299,6 +311,20 @@ impl World {
             self.step();
         }
         panic!("no end in sight: {:?}", self.task());
+    }
+
+    /// So much time passes, and all that happens in it.
+    pub fn wait(&mut self, wait_ms: u64) {
+        let until = self.now + wait_ms;
+        while !self.inputs.is_empty() || self.engine.poll_timeout().is_some_and(|at| at.0 <= until) {
+            self.step();
+        }
+        self.now = until;
+    }
+
+    /// How many events are stored that nobody has acknowledged.
+    pub fn stored_events(&self) -> usize {
+        self.store.rows(Table::Outbox).len()
     }
 
     /// One thing happens, if there is anything left to happen.
@@ -422,6 +448,12 @@ impl World {
                 Output::Reply(call, result) => {
                     self.replies.insert(call.0, result);
                 }
+                Output::Deliver(client, _, events) if client == ClientId::hook() => {
+                    self.hook_batches.push(events.iter().map(|event| event.seq).collect());
+                }
+                Output::AllDelivered(client, _) if client == ClientId::hook() => self.hook_ends += 1,
+                Output::Stand(_) => self.stood += 1,
+                Output::Working(is_working) => self.is_working = is_working,
                 Output::Deliver(_, _, events) => self.events.extend(events),
                 Output::Changed(_, snapshot) if snapshot.record.key == key("t") => {
                     self.shown.push(snapshot.record.state);

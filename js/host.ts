@@ -1,0 +1,249 @@
+// The component's host: starts the wasm when it is first needed, hands in what happens to the worker, does what the
+// component asks for, and owns every promise and port, so that none hangs should the component crash.
+import init, { beginInstance, Component, retireInstance } from '../pkg/longhaul.js';
+import { Authorizer } from './authorization.js';
+import { Calls } from './calls.js';
+import { BlockedOrigins } from './csp.js';
+import { type EventsHandler, EventsHook } from './hook.js';
+import { Life } from './life.js';
+import { isMetered, watchNetwork } from './network.js';
+import type { AttachOptions } from './options.js';
+import { OwnLine } from './own-line.js';
+import { Pages, PROTOCOL } from './pages.js';
+import type { AuthorizeMessage, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import type { ErrorCode } from './types.js';
+import { Wakes } from './wakes.js';
+
+/** How the component calls the worker's own code, among its clients. */
+const OWN = '';
+
+export class WorkerHost {
+  /** For the sessions that the worker's own code opens. */
+  readonly own: OwnLine;
+  readonly #scope: ServiceWorkerGlobalScope;
+  readonly #options: AttachOptions;
+  readonly #blocked: BlockedOrigins;
+  readonly #authorizer: Authorizer | undefined;
+  readonly #hook: EventsHook | undefined;
+  readonly #pages: Pages;
+  readonly #calls = new Calls();
+  readonly #wakes = new Wakes();
+  #lastNumber = 0;
+  #component: Promise<Component> | undefined;
+  #life = new Life();
+
+  constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
+    this.#scope = scope;
+    this.#options = options;
+    this.#blocked = new BlockedOrigins(scope);
+    this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
+    // The reply to a call that nobody waits for is dropped.
+    const tell = (call: unknown) => this.#use((component) => component.call(++this.#lastNumber, call));
+    this.#authorizer = options.authorize && new Authorizer(options.authorize, tell);
+    this.#hook = options.onEvents && this.#layHook(options.onEvents);
+    this.own = this.#layOwnLine();
+    watchNetwork(() => this.#component && this.#use(tellNetwork));
+    // A trap reaches nobody's promise: it is thrown out of a timer or a microtask.
+    scope.addEventListener('error', ({ error }) => this.#crashedIf(error));
+    scope.addEventListener('unhandledrejection', ({ reason }) => this.#crashedIf(reason));
+  }
+
+  /** Takes in a message, if it is one of ours. */
+  receive(event: ExtendableMessageEvent): void {
+    const message = event.data as PageMessage | undefined;
+    if (typeof message?.longhaul !== 'number' || !(event.source instanceof Client)) return;
+    // A page's first message is a call, so it hears of it; its further messages would not be understood.
+    const port = event.ports[0];
+    if (message.longhaul !== PROTOCOL) return port?.postMessage({ ok: false, error: { code: 'protocol-mismatch' } } satisfies Reply);
+    this.#pages.heard(event.source);
+    // First what the page wants, then why the worker runs: a wake without work is let go at once.
+    this.#handle(message, event.source, port);
+    this.wake(event, message.type === 'wake');
+  }
+
+  /** Keeps the worker alive for as long as the component wants this event's time. `kick`: things may be better now. */
+  wake(event: ExtendableEvent, kick: boolean): void {
+    const wake = ++this.#lastNumber;
+    const endsAt = this.#wakes.open(wake, event);
+    this.#use((component) => component.wake(wake, endsAt, kick));
+  }
+
+  #handle(message: PageMessage, page: Client, port: MessagePort | undefined): void {
+    switch (message.type) {
+      case 'call':
+        if (port) this.#ask(message.call, false, (answer) => port.postMessage(answer));
+        break;
+      case 'hello':
+        this.#use((component) => component.hello(page.id, message.session, message.delegate, message.canAuthorize));
+        this.#pages.greet(page);
+        break;
+      case 'bye':
+        this.#use((component) => component.bye(page.id, message.session));
+        break;
+      case 'conditions': {
+        const { visible, metered, charging, idle } = message;
+        this.#use((component) => component.conditions(page.id, visible, metered, charging, idle));
+        break;
+      }
+      case 'ack':
+        this.#use((component) => component.ack(page.id, message.session, message.seq));
+        break;
+    }
+  }
+
+  #ask(call: unknown, isOwn: boolean, reply: (reply: Reply) => void): void {
+    const number = ++this.#lastNumber;
+    this.#calls.add(number, isOwn, reply);
+    this.#use((component) => component.call(number, call));
+  }
+
+  #layHook(onEvents: EventsHandler): EventsHook {
+    return new EventsHook(onEvents, this.#scope.registration.scope, {
+      begin: (session) => this.#use((component) => component.hello(OWN, session, true, false)),
+      end: (session, seq) => this.#use((component) => component.ack(OWN, session, seq)),
+    });
+  }
+
+  #layOwnLine(): OwnLine {
+    return new OwnLine({
+      ask: (call, reply) => {
+        this.#ask(call, true, reply);
+        this.#join();
+      },
+      hello: (session) => this.#use((component) => component.hello(OWN, session, false, false)),
+      bye: (session) => this.#use((component) => component.bye(OWN, session)),
+    });
+  }
+
+  /** What the worker's own code begins in one of its events goes on when that code has let go of the event. */
+  #join(): void {
+    const wake = ++this.#lastNumber;
+    const endsAt = this.#wakes.join(wake);
+    if (endsAt !== undefined) this.#use((component) => component.wake(wake, endsAt, false));
+  }
+
+  /** Does something with the component, which is started if need be; in the order of the calls. */
+  #use(action: (component: Component) => void): void {
+    const component = (this.#component ??= this.#start());
+    component.then(action).catch((error: unknown) => {
+      // An instance that was replaced meanwhile has been answered for already.
+      if (this.#component === component) this.#fail(error);
+    });
+  }
+
+  async #start(): Promise<Component> {
+    await init({ module_or_path: this.#options.wasm });
+    const component = new Component(this, this.#scope.registration.scope);
+    tellNetwork(component);
+    component.hook(this.#authorizer !== undefined, this.#hook !== undefined);
+    return component;
+  }
+
+  #crashedIf(error: unknown): void {
+    if (this.#component && error instanceof WebAssembly.RuntimeError) this.#fail(error);
+  }
+
+  #fail(error: unknown): void {
+    try {
+      if (error instanceof WebAssembly.RuntimeError) {
+        retireInstance();
+        beginInstance();
+      }
+    } finally {
+      this.#retire('component-failed', String(error));
+      this.own.crashed();
+    }
+  }
+
+  /**
+   * The component is gone. Nothing that waited for it may hang, and its locks are free: pages that know of work see
+   * that, and wake the next one.
+   */
+  #retire(code: ErrorCode, detail: string): void {
+    this.#component = undefined;
+    this.#life.end();
+    this.#life = new Life();
+    this.#hook?.end();
+    this.#calls.failAll({ code, detail });
+    this.#wakes.settleAll();
+    this.#pages.stopped();
+  }
+
+  async #finishEvents(session: string): Promise<void> {
+    try {
+      await this.#options.onAllEventsDelivered?.(session);
+    } catch (error) {
+      reportError(error);
+    }
+  }
+
+  // What follows is called by the component; see `src/web/host.rs`.
+
+  get origin(): string {
+    return this.#scope.location.origin;
+  }
+
+  get maxConnections(): number | undefined {
+    const most = this.#options.maxConnections;
+    return most !== undefined && most >= 1 ? Math.floor(most) : undefined;
+  }
+
+  get signal(): AbortSignal {
+    return this.#life.signal;
+  }
+
+  lock(name: string, ifAvailable: boolean): Promise<boolean> {
+    return this.#life.lock(name, ifAvailable);
+  }
+
+  started(boot: string, lock: string): void {
+    this.own.started();
+    this.#pages.started(boot, lock);
+  }
+
+  /** `fenced` and `yielded`: another worker drives now, and the pages turn to it when this one's lock is free. */
+  stopped(code: string, detail: string): void {
+    if (code === 'fenced' || code === 'yielded') this.#calls.leavePages();
+    this.#retire(code === 'storage' ? 'storage' : 'component-failed', detail);
+  }
+
+  reply(call: number, ok: boolean, value: unknown): void {
+    this.#calls.answer(call, (ok ? { ok, answer: value } : { ok, error: value }) as Reply);
+  }
+
+  /** The worker's own code is to wait in line for the session's lock. */
+  stand(session: string): void {
+    this.#hook?.stand(session);
+  }
+
+  post(client: string, message: Unversioned<WorkerMessage>): void {
+    if (client !== OWN) this.#pages.post(client, message);
+    else if (message.type === 'events') this.#hook?.deliver(message.session, message.events);
+    else if (message.type === 'all-events-delivered') this.#wakes.hold(this.#finishEvents(message.session));
+    else this.own.receive(message);
+  }
+
+  /** Asks the page, or, without one, the worker's own code. */
+  authorize(client: string | undefined, message: AuthorizeMessage): void {
+    if (client !== undefined) this.post(client, message);
+    else if (this.#authorizer) this.#wakes.hold(this.#authorizer.ask(message));
+  }
+
+  /** Whether this worker's content security policy has forbidden a fetch from this URL's origin. */
+  cspBlocks(url: string): boolean {
+    return this.#blocked.has(url);
+  }
+
+  settle(wake: number): void {
+    void this.#wakes.settle(wake);
+  }
+
+  working(working: boolean): void {
+    this.#pages.working(working);
+  }
+}
+
+/** What the worker itself sees of the network. */
+function tellNetwork(component: Component): void {
+  component.conditions(undefined, undefined, isMetered(), undefined, undefined);
+}

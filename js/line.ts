@@ -1,0 +1,31 @@
+// What a session needs of its line to the component: a page's leads there by messages, the worker's own by calls. Types
+// only.
+import type { Answers, Call, Unversioned, WorkerMessage } from './protocol.js';
+
+export type Incoming = Unversioned<WorkerMessage>;
+
+/** What a session does when something happens on the line. */
+export interface Listener {
+  readonly identifier: string;
+  /** Attach to the worker. */
+  hello(): void;
+  /** A worker has started: attach to it. */
+  attach(): void;
+  handle(message: Incoming): void;
+}
+
+/** A session's part in the delivery of its events. */
+export interface Part {
+  delegate: boolean;
+  canAuthorize: boolean;
+}
+
+export interface Line {
+  /** Asks the component. `signal` ends the call, never what the call began. */
+  call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]>;
+  /** Attaches to the session, in this part. */
+  hello(session: string, part: Part): void;
+  add(listener: Listener): void;
+  /** The listener's session lets go. */
+  remove(listener: Listener): void;
+}

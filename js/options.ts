@@ -1,0 +1,19 @@
+// What the worker's own code tells longhaul.
+import type { Authorize } from './authorization.js';
+import type { EventsHandler } from './hook.js';
+
+export interface AttachOptions {
+  /** Where the component is: the package's `longhaul.wasm`. */
+  wasm: string | URL;
+  /** Supplies headers or a new URL when a server wants to know who asks and no page that could is open. */
+  authorize?: Authorize;
+  /**
+   * Handles the durable events of sessions for which no page with an `onEvent` is open. A batch comes again, with the
+   * same numbers, if its promise rejects, takes longer than 5 minutes, or was cut short with the worker.
+   */
+  onEvents?: EventsHandler;
+  /** `onEvents` has handled all events of the session that there were. */
+  onAllEventsDelivered?: (session: string) => void | Promise<void>;
+  /** How many connections there may be at the same time, over all sessions. Default 6. */
+  maxConnections?: number;
+}

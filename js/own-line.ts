@@ -1,0 +1,77 @@
+// The worker's own line to the component, for sessions that are opened in the worker: the same calls as a page's, without
+// messages, pings and locks.
+import { LonghaulError } from './errors.js';
+import type { Incoming, Line, Listener } from './line.js';
+import type { Answers, Call, Reply } from './protocol.js';
+import { Session, type SessionConfiguration } from './session.js';
+
+/** After which time the component is started again that has crashed while the worker's own code was using it. */
+const RESTART_MS = 1_000;
+
+/** What the line is laid on. */
+interface Ends {
+  ask(call: Call, reply: (reply: Reply) => void): void;
+  hello(session: string): void;
+  bye(session: string): void;
+}
+
+export class OwnLine implements Line {
+  readonly #ends: Ends;
+  readonly #listeners = new Set<Listener>();
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(ends: Ends) {
+    this.#ends = ends;
+  }
+
+  /** The one session of this identifier: handlers of events open it again and again. */
+  async open(identifier: string, configuration: SessionConfiguration = {}): Promise<Session> {
+    const session = this.#sessions.get(identifier) ?? new Session(this, identifier);
+    await session.open(configuration);
+    this.#sessions.set(identifier, session);
+    return session;
+  }
+
+  call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
+    return new Promise((resolve, reject) => {
+      const abort = () => reject(new LonghaulError({ code: 'aborted' }));
+      if (signal?.aborted) return abort();
+      signal?.addEventListener('abort', abort);
+      this.#ends.ask(call, (reply) => {
+        signal?.removeEventListener('abort', abort);
+        if (reply.ok) resolve(reply.answer as Answers[T]);
+        else reject(new LonghaulError(reply.error));
+      });
+    });
+  }
+
+  hello(session: string): void {
+    this.#ends.hello(session);
+  }
+
+  add(listener: Listener): void {
+    this.#listeners.add(listener);
+  }
+
+  remove(listener: Listener): void {
+    if (!this.#listeners.delete(listener)) return;
+    this.#sessions.delete(listener.identifier);
+    this.#ends.bye(listener.identifier);
+  }
+
+  /** The component says something to the worker's own code. */
+  receive(message: Incoming): void {
+    if (!('session' in message)) return;
+    for (const listener of this.#listeners) if (listener.identifier === message.session) listener.handle(message);
+  }
+
+  /** A component has started. */
+  started(): void {
+    for (const listener of this.#listeners) listener.attach();
+  }
+
+  /** The component has crashed: who waits for a task here must not wait for ever. */
+  crashed(): void {
+    if (this.#listeners.size > 0) setTimeout(() => this.started(), RESTART_MS);
+  }
+}

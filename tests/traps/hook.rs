@@ -1,0 +1,117 @@
+//! Events that the worker's own code handles, while no page does.
+
+use longhaul::engine::id::{ClientId, SessionId};
+use longhaul::engine::input::Input;
+
+use super::world::{File, World, at_home};
+
+const LEN: usize = 10_000;
+
+fn session() -> SessionId {
+    SessionId::new("s")
+}
+
+/// A worker whose code handles events, which has downloaded one file; no page is there.
+fn one_event() -> World {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| file.answer(request));
+    world.give(Input::Bye { client: ClientId::new("page"), session: None });
+    world.give(Input::Hook { can_authorize: false, handles_events: true });
+    world.download(at_home()).expect("accepted");
+    world.play(60_000);
+    world.drain_all();
+    world
+}
+
+fn ack(world: &mut World, seq: u64) {
+    world.give(Input::Ack { client: ClientId::hook(), session: session(), seq });
+}
+
+fn elect(world: &mut World) {
+    world.give(Input::Hello { client: ClientId::hook(), session: session(), delegate: true, can_authorize: false });
+}
+
+#[test]
+fn an_event_without_a_page_goes_to_the_hook_once_and_it_hears_of_the_end() {
+    let mut world = one_event();
+    assert_eq!((world.stood, world.events.len()), (1, 0), "the lock comes first");
+    assert!(world.is_working, "the worker is held for it");
+    elect(&mut world);
+    assert_eq!(world.hook_batches, [vec![1]]);
+    assert!(world.is_working);
+    ack(&mut world, 1);
+    world.wait(1_000);
+    assert_eq!((world.stored_events(), world.hook_ends), (0, 1));
+    assert!(!world.is_working, "nothing is left to do");
+    assert_eq!(world.stood, 1, "nor does it stand for nothing");
+}
+
+#[test]
+fn a_hook_that_fails_is_called_again_after_a_growing_pause() {
+    let mut world = one_event();
+    for (times, pause_ms) in [(1, 1_000), (2, 2_000), (3, 4_000)] {
+        elect(&mut world);
+        assert_eq!(world.hook_batches.len(), times);
+        ack(&mut world, 0);
+        world.wait(pause_ms - 1);
+        assert_eq!(world.stood, times, "too early");
+        assert!(world.is_working, "the worker is held in between");
+        world.wait(1);
+        assert_eq!(world.stood, times + 1);
+    }
+    elect(&mut world);
+    ack(&mut world, 1);
+    world.wait(1_000);
+    assert_eq!(world.stored_events(), 0);
+    assert!(world.hook_batches.iter().all(|batch| *batch == [1]), "each time with the same number");
+}
+
+#[test]
+fn a_kill_while_the_hook_handles_brings_the_same_event_again() {
+    let mut world = one_event();
+    elect(&mut world);
+    world.kill();
+    assert_eq!(world.stored_events(), 1);
+    world.give(Input::Hook { can_authorize: false, handles_events: true });
+    ack(&mut world, 1);
+    assert_eq!(world.stored_events(), 1, "the acknowledgement of another life counts for nothing");
+    elect(&mut world);
+    assert_eq!(world.hook_batches, [[1], [1]]);
+}
+
+#[test]
+fn what_the_hook_has_handled_no_page_sees_again() {
+    let mut world = one_event();
+    elect(&mut world);
+    // The page waits for the lock, which the hook lets go of after this.
+    ack(&mut world, 1);
+    world.attach("page", false);
+    world.wait(1_000);
+    assert!(world.events.is_empty(), "{:?}", world.events);
+    assert_eq!(world.stored_events(), 0);
+}
+
+#[test]
+fn a_page_that_is_the_delegate_is_left_alone_by_the_hook() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| file.answer(request));
+    world.give(Input::Hook { can_authorize: false, handles_events: true });
+    world.download(at_home()).expect("accepted");
+    world.play(60_000);
+    assert_eq!((world.stood, world.events.len()), (0, 1));
+    // It closes without a word: the lock is free before that is known.
+    world.give(Input::Bye { client: ClientId::new("page"), session: None });
+    assert_eq!(world.stood, 1);
+    elect(&mut world);
+    assert_eq!(world.hook_batches, [[1]]);
+}
+
+#[test]
+fn a_hook_that_waits_behind_a_silent_page_does_not_hold_the_worker_for_ever() {
+    let mut world = one_event();
+    assert!(world.is_working);
+    world.wait(10_000);
+    assert!(!world.is_working);
+    elect(&mut world);
+    assert_eq!(world.hook_batches, [[1]], "but its turn may still come");
+}
