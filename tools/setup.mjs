@@ -214,6 +214,17 @@ export function findChromium() {
   return fs.existsSync(mac) ? mac : undefined;
 }
 
+/** The Firefox to drive, if any. `FIREFOX_PATH` wins. */
+export function findFirefox() {
+  if (process.env.FIREFOX_PATH) return process.env.FIREFOX_PATH;
+  const file = onPath('firefox-esr') ?? onPath('firefox');
+  const mac = '/Applications/Firefox.app/Contents/MacOS/firefox';
+  return file ?? (fs.existsSync(mac) ? mac : undefined);
+}
+
+export const findWebKitDriver = () => onPath('WebKitWebDriver');
+export const findXvfb = () => onPath('Xvfb');
+
 /** nginx lives in sbin, which is not on every user's PATH. */
 export const findNginx = () => onPath('nginx', `${process.env.PATH}:/usr/sbin:/usr/local/sbin`);
 export const findChromedriver = () => onPath('chromedriver');
