@@ -1,4 +1,5 @@
 // A finished file, read chunk by chunk from the worker.
+import { LonghaulError } from './errors.js';
 import type { Connection } from './connection.js';
 
 export class StoredFile {
@@ -41,6 +42,9 @@ export class StoredFile {
   async #readChunk(offset: number) {
     const call = { type: 'chunk', session: this.#session, id: this.#id, offset } as const;
     const { chunk, ...rest } = await this.#connection.call(call);
-    return { ...rest, bytes: chunk instanceof Blob ? await chunk.arrayBuffer() : chunk };
+    const bytes = chunk instanceof Blob ? await chunk.arrayBuffer() : chunk;
+    // A stored Blob knows its size without its content, which WebKit was seen to lose.
+    if (bytes && bytes.byteLength !== rest.length) throw new LonghaulError({ code: 'storage' });
+    return { ...rest, bytes };
   }
 }

@@ -1,5 +1,6 @@
 //! Rows and keys as JavaScript values, and back.
 
+use idb::TransactionMode;
 use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Blob;
@@ -20,18 +21,22 @@ pub enum ChunkKind {
     ArrayBuffer,
 }
 
-/// Tries whether the database takes a Blob. The row is not kept.
+/// Tries whether the database takes a Blob. The row is not kept, but another transaction deletes it: WebKit keeps the
+/// file of a Blob that its own transaction deleted, and gives its content to the next Blob.
 pub async fn probe_chunk_kind(store: &IndexedDb) -> Result<ChunkKind, StoreFailure> {
-    let transaction = store.transaction(&[Table::Chunks], idb::TransactionMode::ReadWrite).await?;
-    let chunks = table(&transaction, Table::Chunks)?;
-    let raw = transaction.into();
     let key = JsValue::from_str("probe");
-    let accepted = Blob::new().is_ok_and(|blob| chunks.put(&blob, Some(&key)).is_ok());
-    if accepted {
-        chunks.delete(key).map_err(failure)?;
+    let transaction = store.transaction(&[Table::Chunks], TransactionMode::ReadWrite).await?;
+    let accepted = match (Blob::new(), table(&transaction, Table::Chunks)) {
+        (Ok(blob), Ok(chunks)) => chunks.put(&blob, Some(&key)).is_ok(),
+        _ => false,
+    };
+    if finished(&transaction.into()).await.is_err() || !accepted {
+        return Ok(ChunkKind::ArrayBuffer);
     }
-    let kept = finished(&raw).await.is_ok();
-    Ok(if accepted && kept { ChunkKind::Blob } else { ChunkKind::ArrayBuffer })
+    let transaction = store.transaction(&[Table::Chunks], TransactionMode::ReadWrite).await?;
+    table(&transaction, Table::Chunks)?.delete(key).map_err(failure)?;
+    finished(&transaction.into()).await?;
+    Ok(ChunkKind::Blob)
 }
 
 /// A key as IndexedDB takes it: an array.
