@@ -224,6 +224,25 @@ export function findFirefox() {
 
 export const findWebKitDriver = () => onPath('WebKitWebDriver');
 export const findXvfb = () => onPath('Xvfb');
+const hasWebKit = () => look('/usr/bin/python3', ['-c', 'import gi; gi.require_version("WebKit2", "4.1")']) !== undefined;
+
+/** The browsers of the end-to-end tests: whether each can be driven here, and Debian's packages for it. */
+const BROWSERS = {
+  chromium: { isHere: () => Boolean(findChromium()), packages: ['chromium'] },
+  firefox: { isHere: () => Boolean(findFirefox()), packages: ['firefox-esr'] },
+  webkit: {
+    isHere: () => Boolean(findWebKitDriver() && findXvfb() && hasWebKit()),
+    packages: ['webkit2gtk-driver', 'python3-gi', 'gir1.2-webkit2-4.1', 'xvfb'],
+  },
+};
+
+export const browserNames = Object.keys(BROWSERS);
+
+/** Why this browser cannot be tested in here; `undefined` if it can. */
+export function whyNotHere(name) {
+  const { isHere, packages } = BROWSERS[name];
+  return isHere() ? undefined : `${name} is not installed (on Debian: ${packages.join(', ')})`;
+}
 
 /** nginx lives in sbin, which is not on every user's PATH. */
 export const findNginx = () => onPath('nginx', `${process.env.PATH}:/usr/sbin:/usr/local/sbin`);
@@ -235,6 +254,17 @@ async function debianTools(wanted) {
   if (wanted.tests && !findChromedriver()) missing.push('chromium-driver');
   if (wanted.tests && !findNginx()) missing.push('nginx-light');
   if (missing.length) await aptInstall(missing, 'The tests drive a real browser against a real server.');
+}
+
+/** The browsers besides Chromium. The tests go on without one that cannot be had, and say so. */
+async function otherBrowsers() {
+  for (const name of browserNames.filter(whyNotHere)) {
+    try {
+      await aptInstall(BROWSERS[name].packages, `The end-to-end tests run in ${name} too.`);
+    } catch (error) {
+      say(`${name} is left out. ${error.message}`);
+    }
+  }
 }
 
 /**
@@ -260,6 +290,7 @@ export async function setup({ tests = false, browser = tests } = {}) {
       say(`no browser here, so the tour is left out. ${error.message}`);
     }
   }
+  if (tests) await otherBrowsers();
   const base = rust.PATH ?? process.env.PATH;
   return { ...process.env, ...rust, PATH: [...dirs, base].join(path.delimiter) };
 }

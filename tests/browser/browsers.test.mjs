@@ -5,8 +5,9 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
+import { whyNotHere } from '../../tools/setup.mjs';
 import { startOrigin } from '../origin/server.mjs';
-import { installed, launchers } from './launch.mjs';
+import { launchers } from './launch.mjs';
 import { lacks } from './lacks.mjs';
 import { workerReady } from './page.mjs';
 
@@ -56,7 +57,7 @@ async function start(t, launchBrowser) {
 }
 
 for (const [name, launchBrowser] of Object.entries(launchers)) {
-  describe(name, { skip: !installed(name) && `${name} is not installed` }, () => {
+  describe(name, { skip: whyNotHere(name) }, () => {
     test('a stopped worker is stopped, and the next message starts a new instance', { skip: lacks('stop-worker', name) }, async (t) => {
       const { origin, browser, page, died } = await start(t, launchBrowser);
       const first = await bootId(page, origin);

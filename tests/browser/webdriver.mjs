@@ -47,6 +47,9 @@ class WebDriverPage {
 
   async goto(url) {
     await this.#session.command(this.#handle, 'POST', '/url', { url: String(url) });
+    // The answer may come before the page, from the one that is left.
+    const loaded = 'return location.href !== "about:blank" && document.readyState === "complete"';
+    while (!(await this.#script('sync', loaded)));
     this.#url = await this.#session.command(this.#handle, 'GET', '/url');
   }
 
@@ -86,6 +89,7 @@ class WebDriverPage {
 export class WebDriverBrowser {
   #driver;
   #base;
+  #first;
   #last = Promise.resolve();
 
   constructor(driver, base, timeoutMs) {
@@ -109,9 +113,10 @@ export class WebDriverBrowser {
   async begin(capabilities) {
     const { sessionId } = await this.#request('POST', '/session', { capabilities: { alwaysMatch: capabilities } });
     this.#base += `/session/${sessionId}`;
+    this.#first = await this.#request('GET', '/window');
   }
 
-  /** A command for this window; commands are carried out one after the other. */
+  /** A command for this window, or for the session; commands are carried out one after the other. */
   command(handle, method, path, body) {
     const answer = this.#last.then(async () => {
       if (handle) await this.#request('POST', '/window', { handle });
@@ -122,7 +127,7 @@ export class WebDriverBrowser {
   }
 
   async newPage() {
-    const { handle } = await this.command(undefined, 'POST', '/window/new', { type: 'window' });
+    const { handle } = await this.command(this.#first, 'POST', '/window/new', { type: 'window' });
     return new WebDriverPage(this, handle);
   }
 
