@@ -43,7 +43,7 @@ export class StoredFile {
     const call = { type: 'chunk', session: this.#session, id: this.#id, offset } as const;
     const { chunk, ...rest } = await this.#connection.call(call);
     const bytes = chunk instanceof Blob ? await chunk.arrayBuffer() : chunk;
-    // A stored Blob knows its size without its content, which WebKit was seen to lose.
+    // A stored Blob knows its size even where its content is lost, as was seen in WebKit.
     if (bytes && bytes.byteLength !== rest.length) throw new LonghaulError({ code: 'storage' });
     return { ...rest, bytes };
   }

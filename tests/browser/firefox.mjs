@@ -1,5 +1,7 @@
 // A real Firefox for tests, with what chromium.mjs offers. puppeteer drives it by WebDriver BiDi; what that has no word
 // for (service workers, processes) is asked of the browser's own chrome scope.
+import fs from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
 import puppeteer from 'puppeteer-core';
 import { findFirefox } from '../../tools/setup.mjs';
 import { BrowserProcess, launch } from './process.mjs';
@@ -50,6 +52,21 @@ class Firefox extends BrowserProcess {
       defaultViewport: null,
       protocolTimeout: timeoutMs,
     });
+  }
+
+  async kill() {
+    await super.kill();
+    await this.#profileRestored();
+  }
+
+  async quit() {
+    await super.quit();
+    await this.#profileRestored();
+  }
+
+  /** puppeteer puts the profile's settings back when it has seen the browser exit; a start before that would miss them. */
+  async #profileRestored() {
+    while ((await fs.readdir(this.profile)).some((name) => name.endsWith('.puppeteer'))) await pause(10);
   }
 
   /** Evaluates `expression`, which gives or resolves with JSON, in the browser's own scope. */

@@ -9,6 +9,7 @@ const LACKS = {
     'stop-worker': 'WebKit runs a worker in the process of its page and its driver cannot stop it alone',
     'kill-renderer': 'WebKitWebDriver ends its session when a page crashes, so the browser cannot be asked anything after it',
     'tell-cut-chunked-body': 'WebKitGTK ends a chunked body that is cut as if it were complete, and there is no length to hold it against',
+    'count-read-back': 'WebKit keeps chunks as ArrayBuffers, and reading these cannot be counted as reading Blobs can',
     'page-errors': 'WebDriver does not tell what a page writes to the console or throws',
   },
 };

@@ -46,10 +46,10 @@ class WebDriverPage {
   }
 
   async goto(url) {
+    await this.#script('sync', 'window.__left = true');
     await this.#session.command(this.#handle, 'POST', '/url', { url: String(url) });
-    // The answer may come before the page, from the one that is left.
-    const loaded = 'return location.href !== "about:blank" && document.readyState === "complete"';
-    while (!(await this.#script('sync', loaded)));
+    // The answer may come while the page that is left is still there.
+    while (!(await this.#script('sync', 'return !window.__left && document.readyState === "complete"')));
     this.#url = await this.#session.command(this.#handle, 'GET', '/url');
   }
 
