@@ -1,4 +1,5 @@
 // A finished file, read chunk by chunk from the worker.
+import { LonghaulError } from './errors.js';
 import type { Line } from './line.js';
 
 export class StoredFile {
@@ -41,6 +42,9 @@ export class StoredFile {
   async #readChunk(offset: number) {
     const call = { type: 'chunk', session: this.#session, id: this.#id, offset } as const;
     const { chunk, ...rest } = await this.#line.call(call);
-    return { ...rest, bytes: chunk instanceof Blob ? await chunk.arrayBuffer() : chunk };
+    const bytes = chunk instanceof Blob ? await chunk.arrayBuffer() : chunk;
+    // A stored Blob knows its size even where its content is lost, as was seen in WebKit.
+    if (bytes && bytes.byteLength !== rest.length) throw new LonghaulError({ code: 'storage' });
+    return { ...rest, bytes };
   }
 }

@@ -214,6 +214,36 @@ export function findChromium() {
   return fs.existsSync(mac) ? mac : undefined;
 }
 
+/** The Firefox to drive, if any. `FIREFOX_PATH` wins. */
+export function findFirefox() {
+  if (process.env.FIREFOX_PATH) return process.env.FIREFOX_PATH;
+  const file = onPath('firefox-esr') ?? onPath('firefox');
+  const mac = '/Applications/Firefox.app/Contents/MacOS/firefox';
+  return file ?? (fs.existsSync(mac) ? mac : undefined);
+}
+
+export const findWebKitDriver = () => onPath('WebKitWebDriver');
+export const findXvfb = () => onPath('Xvfb');
+const hasWebKit = () => look('/usr/bin/python3', ['-c', 'import gi; gi.require_version("WebKit2", "4.1")']) !== undefined;
+
+/** The browsers of the end-to-end tests: whether each can be driven here, and Debian's packages for it. */
+const BROWSERS = {
+  chromium: { isHere: () => Boolean(findChromium()), packages: ['chromium'] },
+  firefox: { isHere: () => Boolean(findFirefox()), packages: ['firefox-esr'] },
+  webkit: {
+    isHere: () => Boolean(findWebKitDriver() && findXvfb() && hasWebKit()),
+    packages: ['webkit2gtk-driver', 'python3-gi', 'gir1.2-webkit2-4.1', 'xvfb'],
+  },
+};
+
+export const browserNames = Object.keys(BROWSERS);
+
+/** Why this browser cannot be tested in here; `undefined` if it can. */
+export function whyNotHere(name) {
+  const { isHere, packages } = BROWSERS[name];
+  return isHere() ? undefined : `${name} is not installed (on Debian: ${packages.join(', ')})`;
+}
+
 /** nginx lives in sbin, which is not on every user's PATH. */
 export const findNginx = () => onPath('nginx', `${process.env.PATH}:/usr/sbin:/usr/local/sbin`);
 export const findChromedriver = () => onPath('chromedriver');
@@ -226,11 +256,23 @@ async function debianTools(wanted) {
   if (missing.length) await aptInstall(missing, 'The tests drive a real browser against a real server.');
 }
 
+/** The browsers that the tests want. They go on without one that cannot be had, and say so. */
+async function otherBrowsers(wanted) {
+  for (const name of wanted.filter(whyNotHere)) {
+    try {
+      await aptInstall(BROWSERS[name].packages, `The end-to-end tests run in ${name} too.`);
+    } catch (error) {
+      say(`${name} is left out. ${error.message}`);
+    }
+  }
+}
+
 /**
- * Sets up all that a build needs; with `tests: true` also what the tests need, with `browser: true` a browser.
+ * Sets up all that a build needs; with `tests: true` also what the tests need, with `browser: true` a browser, and
+ * those that `browsers` names.
  * Returns the environment for builds.
  */
-export async function setup({ tests = false, browser = tests } = {}) {
+export async function setup({ tests = false, browser = tests, browsers = [] } = {}) {
   if (Number(process.versions.node.split('.')[0]) < 20) throw new SetupError('Node 20 or newer is needed.');
   // On a bare machine these three take minutes, and do not touch one another.
   const npm = npmPackages();
@@ -249,6 +291,7 @@ export async function setup({ tests = false, browser = tests } = {}) {
       say(`no browser here, so the tour is left out. ${error.message}`);
     }
   }
+  await otherBrowsers(browsers);
   const base = rust.PATH ?? process.env.PATH;
   return { ...process.env, ...rust, PATH: [...dirs, base].join(path.delimiter) };
 }
@@ -265,7 +308,7 @@ export async function main(action) {
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
   await main(async () => {
-    await setup({ tests: true });
+    await setup({ tests: true, browsers: browserNames });
     say('everything is here');
   });
 }

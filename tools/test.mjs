@@ -4,14 +4,17 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { build } from './build.mjs';
 import { nodeTests } from './node-tests.mjs';
-import { findChromedriver, findChromium, main, root, setup } from './setup.mjs';
+import { findChromedriver, findChromium, main, root, setup, whyNotHere } from './setup.mjs';
 
 /** Seeds of the simulator in the everyday run; `npm run sim` takes more. */
 const SEEDS = 2_000;
 
 const node = (...folders) => [process.execPath, nodeTests(folders)];
 
-/** The layers, from the innermost; a command that counts nothing only has to succeed. */
+/**
+ * The layers, from the innermost; a command that counts nothing only has to succeed. One with a `browser` needs that;
+ * one that `isAsked` runs only when it is named.
+ */
 const layers = {
   format: { what: 'formatting', command: ['cargo', ['fmt', '--check']] },
   lint: { what: 'lints', command: [process.execPath, ['tools/lint.mjs']] },
@@ -20,7 +23,9 @@ const layers = {
   web: { what: 'IndexedDB in a service worker', command: ['wasm-pack', () => ['test', '--mode', 'no-install', '--headless', '--chrome', '--chromedriver', findChromedriver(), '--', '--test', 'web']] },
   tools: { what: 'the tests\' own origin and browser', command: node('origin', 'browser') },
   client: { what: 'client against a fake worker', command: node('client') },
-  e2e: { what: 'end to end in Chromium', command: node('e2e') },
+  e2e: { what: 'end to end in Chromium', command: node('e2e'), browser: 'chromium' },
+  'e2e firefox': { what: 'end to end in Firefox', command: node('e2e'), browser: 'firefox', isAsked: true },
+  'e2e webkit': { what: 'end to end in WebKit', command: node('e2e'), browser: 'webkit', isAsked: true },
   package: { what: 'the package as installed', command: node('package') },
 };
 
@@ -30,6 +35,7 @@ function count(output) {
   return {
     passed: sum(/test result: \w+\. (\d+) passed/g, /^ℹ pass (\d+)/gm, /^(\d+) passed, \d+ failed$/gm),
     failed: sum(/test result: \w+\. \d+ passed; (\d+) failed/g, /^ℹ fail (\d+)/gm, /^\d+ passed, (\d+) failed$/gm),
+    skipped: sum(/^ℹ skipped (\d+)/gm),
   };
 }
 
@@ -53,29 +59,36 @@ await main(async () => {
   const wanted = process.argv.slice(2);
   const unknown = wanted.filter((name) => !(name in layers));
   if (unknown.length) throw new Error(`no layer ${unknown.join(', ')}; there are ${Object.keys(layers).join(', ')}`);
-  const env = await setup({ tests: true });
+  const chosen = Object.entries(layers).filter(([name, { isAsked }]) => (wanted.length ? wanted.includes(name) : !isAsked));
+  const env = await setup({ tests: true, browsers: chosen.flatMap(([, { browser }]) => browser ?? []) });
   await build(env);
   const { FLAGS } = await import('../tests/browser/chromium.mjs');
   const webdriver = { 'goog:chromeOptions': { binary: findChromium(), args: [...FLAGS, '--headless=new'] } };
   fs.writeFileSync(path.join(root, 'webdriver.json'), JSON.stringify(webdriver));
 
   const rows = [];
-  for (const [name, { what, command }] of Object.entries(layers)) {
-    if (wanted.length && !wanted.includes(name)) continue;
+  const leftOut = [];
+  for (const [name, { what, command, browser }] of chosen) {
+    const reason = browser && whyNotHere(browser);
+    if (reason) {
+      leftOut.push(`– ${name} left out: ${reason}`);
+      continue;
+    }
     console.log(`\n=== ${name}: ${what}`);
     const started = Date.now();
-    const { ok, output } = await run(command, env);
-    const { passed, failed } = count(output);
+    const { ok, output } = await run(command, browser ? { ...env, LONGHAUL_BROWSER: browser } : env);
+    const { passed, failed, skipped } = count(output);
     const counts = !['format', 'lint'].includes(name);
     // A layer that ran nothing, or ended badly without naming a test, has failed all the same.
     const unnamed = (!ok && failed === 0) || (counts && passed + failed === 0) ? 1 : 0;
-    rows.push({ name, what, passed, failed: failed + unnamed, seconds: Math.round((Date.now() - started) / 1000) });
+    rows.push({ name, what, passed, skipped, failed: failed + unnamed, seconds: Math.round((Date.now() - started) / 1000) });
   }
 
   console.log('');
-  for (const { name, what, passed, failed, seconds } of rows) {
-    console.log(`${failed ? '✖' : '✔'} ${name.padEnd(8)} ${what.padEnd(36)} ${String(passed).padStart(5)} passed ${String(failed).padStart(3)} failed ${String(seconds).padStart(4)} s`);
+  for (const { name, what, passed, failed, skipped, seconds } of rows) {
+    console.log(`${failed ? '✖' : '✔'} ${name.padEnd(11)} ${what.padEnd(36)} ${String(passed).padStart(5)} passed ${String(failed).padStart(3)} failed ${String(skipped).padStart(3)} skipped ${String(seconds).padStart(4)} s`);
   }
+  for (const line of leftOut) console.log(line);
   const total = (field) => rows.reduce((sum, row) => sum + row[field], 0);
   console.log(`\n${total('passed')} passed, ${total('failed')} failed`);
   if (total('failed')) process.exitCode = 1;

@@ -39,6 +39,8 @@ const LONGEST_TIMER_MS: u64 = 60 * 60_000;
 struct Attempt {
     key: TaskKey,
     controller: AbortController,
+    /// WebKit collects a composed signal that nothing else holds, and then nothing can end the request.
+    _signal: AbortSignal,
     body: Option<Rc<Body>>,
 }
 
@@ -217,7 +219,7 @@ impl Driver {
         // Without this the browser could not be told to stop; it exists wherever service workers do.
         let Ok(controller) = AbortController::new() else { return };
         let signal = AbortSignal::any(&Array::of2(&controller.signal(), &self.host.signal()));
-        self.attempts.borrow_mut().insert(id, Attempt { key, controller, body: None });
+        self.attempts.borrow_mut().insert(id, Attempt { key, controller, _signal: signal.clone(), body: None });
         let driver = Rc::clone(self);
         spawn_local(async move {
             let arrived = match fetch(&request, &signal, &driver.host).await {

@@ -117,6 +117,13 @@ test('a finished file is read as a Blob, and as a stream of its stored chunks, B
   await rejectsWith(page, new Response(task.stream()).text(), 'not-finished');
 });
 
+test('a stored chunk that has lost its content is an error, never a shorter file', async (t) => {
+  const { worker, page, task } = await openTask(t);
+  worker.answer('chunk', () => ({ chunk: new Blob([]), length: 3 }));
+  await rejectsWith(page, task.blob(), 'storage');
+  await rejectsWith(page, new Response(task.stream()).text(), 'storage');
+});
+
 test('a task shows what its answer said', async (t) => {
   const { worker, page, task, tell } = await openTask(t);
   assert.deepEqual([task.answer, task.fileName, task.verdict], [undefined, undefined, { resumability: 'unknown', reason: undefined }]);

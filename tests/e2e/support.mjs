@@ -1,8 +1,8 @@
-// What every end-to-end test needs: the built package served to a real Chromium by an origin of ours, and a look at
+// What every end-to-end test needs: the built package served to a real browser by an origin of ours, and a look at
 // what is durable without waking the worker.
 import fs from 'node:fs';
 import path from 'node:path';
-import { launchChromium } from '../browser/chromium.mjs';
+import { launchBrowser } from '../browser/launch.mjs';
 import { common, contiguousLength, durableRanges, lengthOf, rowCounts, stored, tablesWith } from '../browser/storage.mjs';
 import { startOrigin } from '../origin/server.mjs';
 import { root } from '../../tools/setup.mjs';
@@ -18,17 +18,17 @@ export const MIB = 1 << 20;
 export async function startWorld(after, options = {}) {
   if (!fs.existsSync(path.join(root, 'dist/.built'))) throw new Error('dist/ is not built: run "npm run build"');
   const origin = await startOrigin({ staticDirs });
-  const chromium = await launchChromium(options);
+  const browser = await launchBrowser(options);
   after(async () => {
-    await chromium.close();
+    await browser.close();
     await origin.close();
   });
-  return { origin, chromium, open: (query = '') => openPage(chromium, origin.url, query) };
+  return { origin, browser, open: (query = '') => openPage(browser, origin.url, query) };
 }
 
 /** A page of the test app whose session is open, unless `?idle`. */
-export async function openPage(chromium, url, query = '') {
-  const page = await chromium.newPage(`${url}/${query}`);
+export async function openPage(browser, url, query = '') {
+  const page = await browser.newPage(`${url}/${query}`);
   await page.evaluate(() => window.ready);
   return page;
 }
@@ -64,9 +64,9 @@ export async function untilTask(page, id, look) {
 }
 
 /** SIGKILL of the browser, which is started again; resolves with a page that wakes no worker. */
-export async function killAndReturn({ chromium, open }) {
-  await chromium.kill();
-  await chromium.relaunch();
+export async function killAndReturn({ browser, open }) {
+  await browser.kill();
+  await browser.relaunch();
   return open('?idle');
 }
 

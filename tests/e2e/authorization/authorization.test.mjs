@@ -109,13 +109,13 @@ test('a signed URL that expires on the way is replaced, and the bytes stay', asy
 
 test('the worker answers by itself while no page is open', async (t) => {
   const world = await startWorld(t.after.bind(t));
-  const { origin, chromium } = world;
+  const { origin, browser } = world;
   const tokens = new BearerTokens();
   const file = origin.add('/f.bin', { length: LENGTH, seed: 5, access: tokens, faults: [{ kind: 'stall', bytes: 10 * MIB }] });
   const query = `?worker=${encodeURIComponent(`/sw-authorize.js?token=${tokens.issue()}`)}`;
   const page = await world.open(query);
   await download(page, '/f.bin', { id: 'f', headers: bearer(tokens.issue({ requests: 1 })), maxSegments: 1, stallTimeout: 1_000 });
-  const elsewhere = await chromium.newPage();
+  const elsewhere = await browser.newPage();
   await page.close();
   await origin.waitFor(() => requestsFor(origin, '/f.bin').length === 3 && requestsFor(origin, '/f.bin')[2].endedAt);
   const later = await world.open(query);

@@ -6,7 +6,7 @@ import { download, ledgerFor, lengthOf, MIB, outcome, requestsFor, startWorld, s
 const control = (page, id, action) => page.evaluate(async (id, action) => (await (await session.task(id))[action]())?.state, id, action);
 
 test('a paused task keeps its bytes over a kill and goes on when resumed', async (t) => {
-  const { origin, chromium, open } = await startWorld(t.after.bind(t));
+  const { origin, browser, open } = await startWorld(t.after.bind(t));
   const file = origin.add('/f.bin', { length: 32 * MIB, seed: 1, bytesPerSecond: 16 * MIB });
   const page = await open();
   await download(page, '/f.bin', { id: 'f' });
@@ -16,8 +16,8 @@ test('a paused task keeps its bytes over a kill and goes on when resumed', async
   const ledger = ledgerFor(origin, '/f.bin');
   assert.ok(lengthOf(await ledger.note(page)) > 0, 'bytes are kept');
 
-  await chromium.kill();
-  await chromium.relaunch();
+  await browser.kill();
+  await browser.relaunch();
   const later = await open();
   assert.equal(await later.evaluate(async () => (await session.task('f')).state), 'paused');
   file.update({ bytesPerSecond: Infinity });

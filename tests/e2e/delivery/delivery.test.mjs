@@ -11,7 +11,7 @@ const ackedRows = async (page) => (await stored(page)).rows.outbox;
 const until = (page, look, ...args) => page.waitForFunction(look, { polling: 50 }, ...args);
 
 test('a page that comes later is given what no delegate has acknowledged, in order, and then the end', async (t) => {
-  const { origin, chromium, open } = await startWorld(t.after.bind(t));
+  const { origin, browser, open } = await startWorld(t.after.bind(t));
   for (const name of ['a', 'b', 'c']) origin.add(`/${name}.bin`, { length: MIB, seed: name.charCodeAt(0) });
   const watcher = await open('?observer');
   for (const name of ['a', 'b', 'c']) {
@@ -23,8 +23,8 @@ test('a page that comes later is given what no delegate has acknowledged, in ord
   assert.equal(await ackedRows(watcher), 3);
   await watcher.close();
 
-  await chromium.kill();
-  await chromium.relaunch();
+  await browser.kill();
+  await browser.relaunch();
   const late = await open();
   await until(late, () => notes.some((note) => note.startsWith('all-delivered')));
   const expected = ['1 completed a', '2 completed b', '3 completed c'];

@@ -2,11 +2,14 @@
 // or short file. Each case is a file whose first attempt is cut after some bytes, and a server that misbehaves then.
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { lacks } from '../../browser/lacks.mjs';
 import { startOrigin } from '../../origin/server.mjs';
 import { download, MIB, outcome, startWorld } from '../support.mjs';
 
 const LENGTH = 12 * MIB;
 const CUT = { kind: 'cut', bytes: 10 * MIB };
+/** Slow enough that what is sent before a cut has been read: WebKit drops the rest of it. */
+const PACE = 16 * MIB;
 
 /** What the server is, what it does wrong, and what must come of it. */
 const cases = [
@@ -27,7 +30,7 @@ const cases = [
   { name: 'a server without ranges', file: { ranges: false }, faults: [], restarts: 0 },
   { name: 'a server without ranges that is cut', file: { ranges: false }, faults: [CUT], restarts: 1 },
   { name: 'an unknown length', file: { sendLength: false }, faults: [], restarts: 0 },
-  { name: 'an unknown length that is cut', file: { sendLength: false }, faults: [{ ...CUT, when: (entry) => !entry.range }], restarts: 1 },
+  { name: 'an unknown length that is cut', file: { sendLength: false }, faults: [{ ...CUT, when: (entry) => !entry.range }], restarts: 1, needs: 'tell-cut-chunked-body' },
   { name: 'a file of no bytes', file: { length: 0 }, faults: [], restarts: 0 },
   { name: 'a file of one byte', file: { length: 1 }, faults: [], restarts: 0 },
 ];
@@ -50,7 +53,9 @@ describe('honest', () => {
 
   async function run(name, file, faults) {
     const path = `/${name.replaceAll(/\W+/g, '-')}.bin`;
-    const resource = world.origin.add(path, { length: LENGTH, seed: name.length, ...file, faults: faults.map((fault) => ({ ...fault })) });
+    const bytesPerSecond = faults.some(({ kind }) => kind === 'cut') ? PACE : Infinity;
+    const fields = { length: LENGTH, seed: name.length, bytesPerSecond, ...file };
+    const resource = world.origin.add(path, { ...fields, faults: faults.map((fault) => ({ ...fault })) });
     await download(page, path, { id: name });
     const result = await outcome(page, name);
     assert.deepEqual(resource.faults, [], 'every fault was met');
@@ -58,8 +63,8 @@ describe('honest', () => {
     return { resource, result, starts };
   }
 
-  for (const { name, file, faults, resumes, restarts } of cases) {
-    test(name, async () => {
+  for (const { name, file, faults, resumes, restarts, needs } of cases) {
+    test(name, { skip: lacks(needs) }, async () => {
       const { resource, result, starts } = await run(name, file, faults);
       assert.deepEqual(
         { state: result.state, size: result.size, sha256: result.sha256, restarts: result.restarts },
@@ -77,7 +82,7 @@ describe('honest', () => {
   }
 
   test('a file that changes in the middle', async () => {
-    const resource = world.origin.add('/changes.bin', { length: LENGTH, seed: 1, faults: [{ ...CUT }] });
+    const resource = world.origin.add('/changes.bin', { length: LENGTH, seed: 1, bytesPerSecond: PACE, faults: [{ ...CUT }] });
     await download(page, '/changes.bin', { id: 'changes' });
     await world.origin.waitForRequest('/changes.bin', (entry) => entry.aborted);
     resource.update({ seed: 2 });
@@ -93,7 +98,7 @@ describe('honest', () => {
     const other = await startOrigin();
     try {
       const lastModified = 'Sat, 21 Nov 2026 09:00:00 GMT';
-      const resource = other.add('/far.bin', { length: LENGTH, seed: 9, lastModified, cors: 'plain', faults: [{ ...CUT }] });
+      const resource = other.add('/far.bin', { length: LENGTH, seed: 9, bytesPerSecond: PACE, lastModified, cors: 'plain', faults: [{ ...CUT }] });
       await download(page, `${other.url}/far.bin`, { id: 'far' });
       const result = await outcome(page, 'far');
       assert.deepEqual([result.state, result.sha256, result.restarts, result.resumability], ['completed', resource.sha256, 0, 'resumable-by-comparison']);

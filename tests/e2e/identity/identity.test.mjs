@@ -106,8 +106,8 @@ test('a configuration with a lower version is refused, a higher one replaces', a
 });
 
 test('a page without a service worker is told so', async (t) => {
-  const { origin, chromium } = await startWorld(t.after.bind(t));
-  const page = await chromium.newPage(`${origin.url}/?idle`);
+  const { origin, browser } = await startWorld(t.after.bind(t));
+  const page = await browser.newPage(`${origin.url}/?idle`);
   const code = await page.evaluate(async () => (await errorOf((await import('/longhaul/client.js')).openSession('x'))).code);
   assert.equal(code, 'no-service-worker');
 });

@@ -3,6 +3,7 @@
 // byte of it may be asked for again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { lacks } from '../../browser/lacks.mjs';
 import { contiguousLength, download, durableRanges, holdUntilDurable, ledgerFor, lengthOf, MIB, openPage, outcome, requestsFor, startWorld, stored } from '../support.mjs';
 
 const LENGTH = 48 * MIB;
@@ -39,8 +40,8 @@ async function survived(page, { ledger }) {
 
 test('goes on while every page of the app is closed', async (t) => {
   const world = await underWay(t.after.bind(t), '/closed.bin');
-  const { page, chromium, origin, resource, path } = world;
-  const elsewhere = await chromium.newPage();
+  const { page, browser, origin, resource, path } = world;
+  const elsewhere = await browser.newPage();
   await page.close();
   resource.update({ bytesPerSecond: Infinity });
   await origin.waitFor(() => requestsFor(origin, path).every((entry) => entry.endedAt));
@@ -48,43 +49,43 @@ test('goes on while every page of the app is closed', async (t) => {
   await finishes(await world.open(), world);
 });
 
-test('goes on after the worker was stopped, revived by the open page', async (t) => {
+test('goes on after the worker was stopped, revived by the open page', { skip: lacks('stop-worker') }, async (t) => {
   const world = await underWay(t.after.bind(t), '/stopped.bin');
-  const { page, chromium, origin, path, ledger } = world;
+  const { page, browser, origin, path, ledger } = world;
   await holdUntilDurable(page, origin, path);
   await ledger.note(page);
   const before = requestsFor(origin, path).length;
-  await chromium.stopWorkers(page);
+  await browser.stopWorkers(page);
   await origin.waitFor(() => requestsFor(origin, path).length > before);
   await finishes(page, world);
 });
 
-test('goes on after the renderer was killed', async (t) => {
+test('goes on after the renderer was killed', { skip: lacks('kill-renderer') }, async (t) => {
   const world = await underWay(t.after.bind(t), '/crashed.bin');
-  await world.chromium.killRenderer(world.page);
+  await world.browser.killRenderer(world.page);
   await survived(await world.open('?idle'), world);
   await finishes(await world.open(), world);
 });
 
 test('goes on after the browser was killed, with no call but openSession', async (t) => {
   const world = await underWay(t.after.bind(t), '/killed.bin');
-  await world.chromium.kill();
-  await world.chromium.relaunch();
+  await world.browser.kill();
+  await world.browser.relaunch();
   const idle = await world.open('?idle');
   await survived(idle, world);
   await idle.close();
-  const page = await openPage(world.chromium, world.origin.url);
+  const page = await openPage(world.browser, world.origin.url);
   await finishes(page, world);
   assert.deepEqual(await page.evaluate(() => handled.map(({ seq, type }) => ({ seq, type }))), [{ seq: 1, type: 'completed' }]);
 });
 
 test('one stream goes on exactly where the last commit ended', async (t) => {
-  const { origin, chromium, open } = await startWorld(t.after.bind(t));
+  const { origin, browser, open } = await startWorld(t.after.bind(t));
   const file = origin.add('/one.bin', { length: LENGTH, seed: 12, bytesPerSecond: 16 * MIB });
   await download(await open(), '/one.bin', { id: 'one', maxSegments: 1 });
   await origin.waitForSent('/one.bin', SENT_BEFORE);
-  await chromium.kill();
-  await chromium.relaunch();
+  await browser.kill();
+  await browser.relaunch();
   const idle = await open('?idle');
   const durable = contiguousLength(await stored(idle));
   assert.ok(durable > 0 && durable < LENGTH, `${durable} bytes were durable`);
@@ -95,11 +96,11 @@ test('one stream goes on exactly where the last commit ended', async (t) => {
 
 test('goes on through many kills, each costing at most what was not committed', async (t) => {
   const world = await underWay(t.after.bind(t), '/often.bin');
-  const { chromium, ledger } = world;
+  const { browser, ledger } = world;
   let page;
   for (let kill = 0; kill < 3; kill++) {
-    await chromium.kill();
-    await chromium.relaunch();
+    await browser.kill();
+    await browser.relaunch();
     const idle = await world.open('?idle');
     const durable = lengthOf(await ledger.note(idle));
     page = await world.open();

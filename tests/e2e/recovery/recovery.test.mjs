@@ -4,26 +4,22 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { download, holdUntilDurable, ledgerFor, MIB, outcome, requestsFor, startWorld } from '../support.mjs';
 
-/** Lets the worker see a wasm trap, as a crash in a timer or a microtask would show it. */
-async function trap(chromium) {
-  const target = await chromium.browser.waitForTarget((target) => target.type() === 'service_worker');
-  const session = await target.createCDPSession();
-  const expression = "dispatchEvent(new ErrorEvent('error', { error: new WebAssembly.RuntimeError('unreachable') }))";
-  await session.send('Runtime.evaluate', { expression });
-  await session.detach();
-}
+const WORKER = '?worker=/sw-trapping.js';
+
+/** Lets the worker see a wasm trap. */
+const trap = (page) => page.evaluate(async () => (await navigator.serviceWorker.ready).active.postMessage('trap'));
 
 test('a trap in the middle of a transfer costs nothing that was committed', async (t) => {
-  const { origin, chromium, open } = await startWorld(t.after.bind(t));
+  const { origin, open } = await startWorld(t.after.bind(t));
   const file = origin.add('/f.bin', { length: 40 * MIB, seed: 1, bytesPerSecond: 16 * MIB });
-  const page = await open();
+  const page = await open(WORKER);
   await download(page, '/f.bin', { id: 'f' });
   await origin.waitForSent('/f.bin', 20 * MIB);
   await holdUntilDurable(page, origin, '/f.bin');
   const ledger = ledgerFor(origin, '/f.bin');
   await ledger.note(page);
   const before = [...requestsFor(origin, '/f.bin')];
-  await trap(chromium);
+  await trap(page);
   await origin.waitFor(() => requestsFor(origin, '/f.bin').length > before.length);
   assert.ok(before.every((entry) => entry.aborted), 'the crashed instance has let go of its connections');
   file.update({ bytesPerSecond: Infinity });
@@ -33,11 +29,11 @@ test('a trap in the middle of a transfer costs nothing that was committed', asyn
 });
 
 test('calls are answered again after a trap', async (t) => {
-  const { origin, chromium, open } = await startWorld(t.after.bind(t));
+  const { origin, open } = await startWorld(t.after.bind(t));
   const file = origin.add('/f.bin', { length: MIB, seed: 2 });
-  const page = await open();
+  const page = await open(WORKER);
   for (let round = 0; round < 3; round++) {
-    await trap(chromium);
+    await trap(page);
     await download(page, '/f.bin', { id: `round ${round}` });
     assert.equal((await outcome(page, `round ${round}`)).sha256, file.sha256);
   }

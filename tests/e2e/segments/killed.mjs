@@ -1,6 +1,6 @@
 // A file in several segments from nginx, whose browser is killed again and again at random points.
 import assert from 'node:assert/strict';
-import { launchChromium } from '../../browser/chromium.mjs';
+import { launchBrowser } from '../../browser/launch.mjs';
 import { bigFile } from '../../origin/big-file.mjs';
 import { startNginx } from '../../origin/nginx.mjs';
 import { Ledger } from '../ledger.mjs';
@@ -21,8 +21,8 @@ function random(seed) {
 }
 
 /** A page whose session may use `CONNECTIONS` connections; `received(bytes)` waits until so many have come. */
-async function openSession(chromium, url) {
-  const page = await openPage(chromium, url, '?idle');
+async function openSession(browser, url) {
+  const page = await openPage(browser, url, '?idle');
   await page.evaluate(async (connections) => {
     window.session = await open({ configuration: { maxConnectionsPerHost: connections } });
     window.received = (bytes) =>
@@ -49,22 +49,22 @@ export async function downloadKilledAtRandom({ length, kills, bytesPerSecond, se
     root: staticDirs['/'],
     routes: { '/longhaul/': staticDirs['/longhaul/'], '/files/': { dir: file.dir, rate: bytesPerSecond } },
   });
-  const chromium = await launchChromium({ timeoutMs: 180_000 });
+  const browser = await launchBrowser({ timeoutMs: 180_000 });
   try {
     const path = `/files/${file.name}`;
     const requests = async () =>
       (await nginx.accessLog()).filter((entry) => entry.path === path).map(({ bytesSent, ...entry }) => ({ ...entry, sentBytes: bytesSent }));
     const ledger = new Ledger(length, requests);
-    let page = await openSession(chromium, nginx.url);
+    let page = await openSession(browser, nginx.url);
     await download(page, path, { id: 'big', maxSegments: CONNECTIONS });
     for (const point of points) {
       await page.evaluate((point) => received(point), point);
-      await chromium.kill();
+      await browser.kill();
       const at = Date.now();
-      await chromium.relaunch();
-      const idle = await openPage(chromium, nginx.url, '?idle');
+      await browser.relaunch();
+      const idle = await openPage(browser, nginx.url, '?idle');
       await ledger.note(idle, at);
-      page = await openSession(chromium, nginx.url);
+      page = await openSession(browser, nginx.url);
       await idle.close();
     }
     const { state, restarts, completeLength } = await page.evaluate(async () => (await (await session.task('big')).finished()).snapshot);
@@ -74,7 +74,7 @@ export async function downloadKilledAtRandom({ length, kills, bytesPerSecond, se
     const hashed = seconds(hashing);
     return { length, seed, points, ...(await ledger.check()), seconds: seconds(began), hashedIn: hashed };
   } finally {
-    await chromium.close();
+    await browser.close();
     await nginx.close();
   }
 }

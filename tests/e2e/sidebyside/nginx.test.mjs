@@ -5,7 +5,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { launchChromium } from '../../browser/chromium.mjs';
+import { launchBrowser } from '../../browser/launch.mjs';
 import { bytes } from '../../origin/content.mjs';
 import { startNginx } from '../../origin/nginx.mjs';
 import { contiguousLength, download, MIB, openPage, outcome, staticDirs, stored } from '../support.mjs';
@@ -13,7 +13,7 @@ import { contiguousLength, download, MIB, openPage, outcome, staticDirs, stored 
 const LENGTH = 24 * MIB;
 let folder;
 let nginx;
-let chromium;
+let browser;
 const digests = {};
 
 before(async () => {
@@ -27,17 +27,17 @@ before(async () => {
     root: staticDirs['/'],
     routes: { '/longhaul/': staticDirs['/longhaul/'], '/files/': folder, '/slow/': { dir: folder, rate: 12 * MIB } },
   });
-  chromium = await launchChromium();
+  browser = await launchBrowser();
 });
 
 after(async () => {
-  await chromium?.close();
+  await browser?.close();
   await nginx?.close();
   await fs.rm(folder, { recursive: true });
 });
 
 test('three files side by side, each with one request', async () => {
-  const page = await openPage(chromium, nginx.url);
+  const page = await openPage(browser, nginx.url);
   const names = Object.keys(digests);
   await Promise.all(names.map((name) => download(page, `/files/${name}.bin`, { id: name, maxSegments: 1 })));
   for (const name of names) {
@@ -50,16 +50,16 @@ test('three files side by side, each with one request', async () => {
 });
 
 test('continued after a kill with If-Range, and nginx agrees', async () => {
-  const page = await openPage(chromium, nginx.url);
+  const page = await openPage(browser, nginx.url);
   await download(page, '/slow/a.bin', { id: 'slow', maxSegments: 1 });
   await page.waitForFunction(() => progress.some(({ id, receivedBytes }) => id === 'slow' && receivedBytes > 10 * 2 ** 20));
-  await chromium.kill();
-  await chromium.relaunch();
-  const idle = await openPage(chromium, nginx.url, '?idle');
+  await browser.kill();
+  await browser.relaunch();
+  const idle = await openPage(browser, nginx.url, '?idle');
   const { bodies } = await stored(idle);
   const partial = Object.values(bodies).filter((chunks) => chunks.reduce((sum, [, length]) => sum + length, 0) < LENGTH);
   const durable = contiguousLength({ bodies: { partial: partial[0] } });
-  const again = await openPage(chromium, nginx.url);
+  const again = await openPage(browser, nginx.url);
   const { state, sha256, restarts } = await outcome(again, 'slow');
   assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: digests.a, restarts: 0 });
   const log = (await nginx.accessLog()).filter((entry) => entry.path === '/slow/a.bin');

@@ -1,0 +1,20 @@
+// What a browser, or its driver, cannot do, and why. A test that needs it is skipped there with this reason:
+// `test(name, { skip: lacks('stop-worker') }, …)`.
+import { browserName } from './launch.mjs';
+
+const LACKS = {
+  chromium: {},
+  firefox: {},
+  webkit: {
+    'stop-worker': 'WebKit runs a worker in the process of its page and its driver cannot stop it alone',
+    'kill-renderer': 'WebKitWebDriver ends its session when a page crashes, so the browser cannot be asked anything after it',
+    'tell-cut-chunked-body': 'WebKitGTK ends a chunked body that is cut as if it were complete, and there is no length to hold it against',
+    'count-read-back': 'WebKit keeps chunks as ArrayBuffers, and reading these cannot be counted as reading Blobs can',
+    'page-errors': 'WebDriver does not tell what a page writes to the console or throws',
+  },
+};
+
+/** Why this browser cannot do it; `false` if it can. */
+export function lacks(ability, name = browserName) {
+  return LACKS[name]?.[ability] ?? false;
+}
