@@ -2,10 +2,15 @@
 // `test(name, { skip: lacks('stop-worker') }, …)`.
 import { browserName } from './launch.mjs';
 
+const PUSH = 'only the protocol of Chromium can deliver a push message without a push service';
+
 const LACKS = {
   chromium: {},
-  firefox: {},
+  firefox: {
+    push: PUSH,
+  },
   webkit: {
+    push: PUSH,
     'stop-worker': 'WebKit runs a worker in the process of its page and its driver cannot stop it alone',
     'kill-renderer': 'WebKitWebDriver ends its session when a page crashes, so the browser cannot be asked anything after it',
     'tell-cut-chunked-body': 'WebKitGTK ends a chunked body that is cut as if it were complete, and there is no length to hold it against',

@@ -2,6 +2,7 @@
 // and only then.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { lacks } from '../../browser/lacks.mjs';
 import { MIB, requestsFor, startWorld, stored } from '../support.mjs';
 
 const WORKER = '/sw-files.js';
@@ -15,7 +16,7 @@ async function startAlone(t) {
     await navigator.serviceWorker.ready;
     (await caches.open('files')).keys();
   }, WORKER);
-  const outside = await world.chromium.newPage('about:blank');
+  const outside = await world.browser.newPage('about:blank');
   await page.close();
   const cdp = await outside.createCDPSession();
   const known = new Promise((resolve) => {
@@ -52,7 +53,7 @@ async function openHandler(open) {
   return page;
 }
 
-test('a push downloads and files with every page closed, past the end of its own promise', async (t) => {
+test('a push downloads and files with every page closed, past the end of its own promise', { skip: lacks('push') }, async (t) => {
   const { origin, open, push, said, untilSaid } = await startAlone(t);
   const file = origin.add('/one.bin', { length: 6 * MIB, seed: 1, bytesPerSecond: 3 * MIB });
   await push({ url: '/one.bin', id: 'one' });
@@ -68,15 +69,15 @@ test('a push downloads and files with every page closed, past the end of its own
   assert.equal(said('begun-1'), 1);
 });
 
-test('a worker killed while its handler is at work is given the same event again', async (t) => {
-  const { origin, chromium, open, outside, push, said, untilSaid } = await startAlone(t);
+test('a worker killed while its handler is at work is given the same event again', { skip: lacks('push') }, async (t) => {
+  const { origin, browser, open, outside, push, said, untilSaid } = await startAlone(t);
   const file = origin.add('/two.bin', { length: MIB, seed: 2 });
   const before = await open('?idle');
   await setHold(before, true);
   await before.close();
   await push({ url: '/two.bin', id: 'two' });
   await untilSaid('begun-1');
-  assert.equal(await chromium.stopWorkers(outside), 1);
+  assert.equal(await browser.stopWorkers(outside), 1);
 
   const page = await open('?idle');
   assert.equal(await outbox(page), 1, 'what was not handled is not acknowledged');
@@ -88,7 +89,7 @@ test('a worker killed while its handler is at work is given the same event again
   assert.equal(await outbox(page), 0);
 });
 
-test('a page that comes while the worker handles waits for that, and sees only what comes later', async (t) => {
+test('a page that comes while the worker handles waits for that, and sees only what comes later', { skip: lacks('push') }, async (t) => {
   const { origin, open, push, said, untilSaid } = await startAlone(t);
   origin.add('/three.bin', { length: MIB, seed: 3 });
   origin.add('/four.bin', { length: MIB, seed: 4 });
