@@ -6,33 +6,12 @@ import { LonghaulError } from './errors.js';
 import { PageSession as Session } from './page-session.js';
 import type { SessionConfiguration } from './session.js';
 
-export type { Authorization, AuthorizationRequest, Authorize } from './authorization.js';
+export * from './api.js';
 export type { AppConditions } from './conditions.js';
 export type { EventHandler } from './delegate.js';
-export type { DownloadOptions, TransferOptions } from './download.js';
-export { LonghaulError } from './errors.js';
-export type { Explanation } from './explain.js';
-export { type DownloadAllOptions, Group, type GroupMember } from './group.js';
-export type { Allowance, SessionLimits, TaskPolicies } from './policy.js';
+export { Group } from './group.js';
 export { PageSession as Session } from './page-session.js';
-export type { SessionConfiguration, TaskFilter } from './session.js';
-export type { SessionEventMap } from './session-events.js';
-export { Task, type TaskUpdate } from './task.js';
-export type {
-  AnswerInfo,
-  DurableState,
-  ErrorCode,
-  ErrorData,
-  GroupCounts,
-  IfExists,
-  Priority,
-  Resumability,
-  TaskEvent,
-  TaskProgress,
-  TaskSnapshot,
-  TaskState,
-  WaitReason,
-} from './types.js';
+export { Task } from './task.js';
 
 export interface OpenSessionOptions {
   /** The registration whose service worker attaches longhaul. Default: the one that controls this page's scope. */

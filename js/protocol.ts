@@ -97,8 +97,7 @@ export type Call =
   /** `keep`: the bytes stay for a while, named by the resume data in the answer. */
   | { type: 'cancel'; session: string; id: string; keep: boolean }
   | { type: 'update'; session: string; id: string; policy: PolicyFields }
-  /** `headers` replace those that were given before. */
-  /** For a task whose URL has this origin. */
+  /** For a task whose URL has this origin. `headers` replace those that were given before. */
   | { type: 'authorize'; session: string; id: string; origin: string; headers?: HeaderPair[]; persist: boolean; source?: Source }
   /** The stored chunk of a finished file that starts at `offset`. */
   | { type: 'chunk'; session: string; id: string; offset: number }

@@ -3,32 +3,12 @@ import { WorkerHost } from './host.js';
 import type { AttachOptions } from './options.js';
 import type { Session, SessionConfiguration } from './session.js';
 
-export type { Authorization, AuthorizationRequest, Authorize } from './authorization.js';
-export type { DownloadOptions, TransferOptions } from './download.js';
-export { LonghaulError } from './errors.js';
-export type { Explanation } from './explain.js';
-export type { DownloadAllOptions, Group, GroupMember } from './group.js';
+export * from './api.js';
+export type { Group } from './group.js';
 export type { EventsHandler } from './hook.js';
 export type { AttachOptions } from './options.js';
-export type { Allowance, SessionLimits, TaskPolicies } from './policy.js';
-export type { Session, SessionConfiguration, TaskFilter } from './session.js';
-export type { SessionEventMap } from './session-events.js';
-export type { Task, TaskUpdate } from './task.js';
-export type {
-  AnswerInfo,
-  DurableState,
-  ErrorCode,
-  ErrorData,
-  GroupCounts,
-  IfExists,
-  Priority,
-  Resumability,
-  TaskEvent,
-  TaskProgress,
-  TaskSnapshot,
-  TaskState,
-  WaitReason,
-} from './types.js';
+export type { Session } from './session.js';
+export type { Task } from './task.js';
 
 /** The events that may begin when no page is open. Each takes up what there is to do; `sync` says that the network is back. */
 const WAKING = ['push', 'sync', 'periodicsync', 'notificationclick'];

@@ -99,7 +99,8 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 17] = [
+const SHARED: [&str; 18] = [
+    "api",
     "types",
     "protocol",
     "given",

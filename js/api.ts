@@ -1,0 +1,25 @@
+// What an app may name, in a page as in its service worker.
+export type { Authorization, AuthorizationRequest, Authorize } from './authorization.js';
+export type { DownloadOptions, TransferOptions } from './download.js';
+export { LonghaulError } from './errors.js';
+export type { Explanation } from './explain.js';
+export type { DownloadAllOptions, GroupMember } from './group.js';
+export type { Allowance, SessionLimits, TaskPolicies } from './policy.js';
+export type { SessionConfiguration, TaskFilter } from './session.js';
+export type { SessionEventMap } from './session-events.js';
+export type { TaskUpdate } from './task.js';
+export type {
+  AnswerInfo,
+  DurableState,
+  ErrorCode,
+  ErrorData,
+  GroupCounts,
+  IfExists,
+  Priority,
+  Resumability,
+  TaskEvent,
+  TaskProgress,
+  TaskSnapshot,
+  TaskState,
+  WaitReason,
+} from './types.js';
