@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
-import net from 'node:net';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { findWebKitDriver, findXvfb } from '../../tools/setup.mjs';
+import { freePort } from '../origin/port.mjs';
 import { BrowserProcess, launch } from './process.mjs';
 import { WebDriverBrowser } from './webdriver.mjs';
 
@@ -18,15 +18,6 @@ async function startDisplay() {
   const server = spawn(findXvfb(), ['-displayfd', '3', '-nolisten', 'tcp'], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
   const [number] = await once(server.stdio[3], 'data');
   return { server, display: `:${String(number).trim()}` };
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Resolves when the driver answers at `base`. */

@@ -2,11 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs/promises';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { findNginx } from '../../tools/setup.mjs';
+import { freePort } from './port.mjs';
 import { parseRange } from './rfc9110.mjs';
 
 const MIME_TYPES = `types {
@@ -51,15 +51,6 @@ http {
   }
 }
 `;
-}
-
-async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Resolves when nginx, which binds its port before, says that its event loop is set up; rejects if it ends. */
