@@ -209,7 +209,7 @@ impl Step<'_> {
             _ => by_servers(),
         };
         // What resume data brought, or a mirror that was asked first, may not be what the server has.
-        let may_differ = self.is_adopted || has_mirrors(spec, origin);
+        let may_differ = self.is_adopted || has_other_versions(spec, origin);
         let is_explained = is_explained || (may_differ && error.code == ErrorCode::BadContentRange);
         assert!(is_explained, "nothing explains that {:?} failed with {error:?}", self.key);
     }
@@ -251,7 +251,7 @@ impl Step<'_> {
         assert!(is_repair || !old.received.is_empty(), "a restart of a task without bytes");
         let kept = old.representation.as_ref().map(|kept| kept.resumability);
         let is_explained = match kept {
-            _ if is_repair || self.is_adopted || has_mirrors(&before.record.spec, origin) => true,
+            _ if is_repair || self.is_adopted || has_other_versions(&before.record.spec, origin) => true,
             Some(Resumability::RestartOnly | Resumability::SizeUnknown) | None => true,
             Some(_) => origin.family(before.record.spec.url()).any(|resource| resource.explains_restart(reason)),
         };
@@ -264,9 +264,15 @@ impl Step<'_> {
     }
 }
 
-/// Whether other servers say that they have the file, too. Not all of them do.
-fn has_mirrors(spec: &TaskSpec, origin: &Origin) -> bool {
-    origin.family(spec.url()).nth(1).is_some()
+/// Whether one of the task's mirrors serves, or has served, what the server of its URL never told of: asked first, it
+/// says what the file is, until that server is heard.
+fn has_other_versions(spec: &TaskSpec, origin: &Origin) -> bool {
+    let told = |resource: &Resource| -> Vec<_> {
+        resource.versions.iter().map(|version| (version.id, version.length, version.etag.clone())).collect()
+    };
+    let mut all = origin.family(spec.url()).map(told);
+    let first = all.next();
+    all.any(|other| Some(other) != first)
 }
 
 /// Whether the app's digests are not those of all that the servers have.
