@@ -1,7 +1,7 @@
 //! Digests, pieces, and bytes that another task left.
 
 use longhaul::engine::error::ErrorCode;
-use longhaul::engine::input::{Call, IfExists, TaskCall};
+use longhaul::engine::input::{Call, IfExists, Input, TaskCall};
 use longhaul::engine::output::Answer;
 use longhaul::engine::task::{EventKind, TaskState};
 use longhaul::integrity::{Algorithm, Digest, Expected, HashState, Pieces};
@@ -10,6 +10,8 @@ use super::world::{File, Reply, World, at_home, failure, from, key, source};
 
 const LEN: usize = 600_000;
 const PIECE: usize = 256 << 10;
+/// So long resume data is good for.
+const WEEK_MS: u64 = 7 * 24 * 60 * 60_000;
 
 fn sha256(bytes: &[u8]) -> Digest {
     let mut state = HashState::new(Algorithm::Sha256);
@@ -214,6 +216,29 @@ fn resume_data_goes_on_from_another_url_and_is_good_once() {
     spec.call_token = "a third".into();
     let again = world.call(Call::ResumeFrom { key: key("v"), spec, secrets: Vec::new(), data });
     assert_eq!(again.err().map(|error| error.code), Some(ErrorCode::ResumeDataStale), "somebody else has them now");
+}
+
+#[test]
+fn bytes_that_somebody_has_just_come_for_are_not_swept() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| file.answer(request));
+    let data = leave_bytes(&mut world);
+    world.drain_all();
+    let mut spec = from("https://app.example/moved?sig=new");
+    spec.call_token = "another".into();
+    // Their time ends while it is being looked up whether they are there.
+    let until = world.now + WEEK_MS;
+    world.wait(WEEK_MS - 2_000);
+    let call = world.ask(Call::ResumeFrom { key: key("u"), spec, secrets: Vec::new(), data });
+    world.one_step();
+    world.now = until;
+    world.give(Input::Timeout);
+    world.until(|world| world.replies.contains_key(&call));
+    assert!(world.replies[&call].is_ok(), "{:?}", world.replies[&call]);
+    world.until(|world| world.stored("u").is_some_and(|task| task.record.state.has_ended()));
+    assert_eq!(world.stored("u").map(|task| task.record.state), Some(TaskState::Completed));
+    assert_eq!(world.file_of("u"), bytes);
 }
 
 #[test]

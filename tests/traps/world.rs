@@ -390,7 +390,12 @@ impl World {
 
     /// The stored bytes of the task `t`.
     pub fn file(&self) -> Vec<u8> {
-        let task = self.task().expect("there is a task");
+        self.file_of("t")
+    }
+
+    /// The same of another.
+    pub fn file_of(&self, id: &str) -> Vec<u8> {
+        let task = self.stored(id).expect("there is a task");
         let mut bytes = Vec::new();
         for (key, value) in self.store.rows(Table::Chunks) {
             if key.0.first() == Key::chunk(task.progress.body, 0).0.first()
