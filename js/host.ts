@@ -1,11 +1,11 @@
 // The component's host: starts the wasm when it is first needed, hands in what happens to the worker, does what the
 // component asks for, and owns every promise and port, so that none hangs should the component crash.
-import init, { beginInstance, Component, retireInstance } from '../pkg/longhaul.js';
+import init, { Component } from '../pkg/longhaul.js';
 import { Authorizer } from './authorization.js';
 import { Calls } from './calls.js';
 import { BlockedOrigins } from './csp.js';
 import { type EventsHandler, EventsHook } from './hook.js';
-import { Life } from './life.js';
+import { Instances } from './instances.js';
 import { isMetered, watchNetwork } from './network.js';
 import type { AttachOptions } from './options.js';
 import { OwnLine } from './own-line.js';
@@ -28,9 +28,8 @@ export class WorkerHost {
   readonly #pages: Pages;
   readonly #calls = new Calls();
   readonly #wakes = new Wakes();
+  readonly #instances: Instances;
   #lastNumber = 0;
-  #component: Promise<Component> | undefined;
-  #life = new Life();
 
   constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
     this.#scope = scope;
@@ -42,10 +41,8 @@ export class WorkerHost {
     this.#authorizer = options.authorize && new Authorizer(options.authorize, tell);
     this.#hook = options.onEvents && this.#layHook(options.onEvents);
     this.own = this.#layOwnLine();
-    watchNetwork(() => this.#component && this.#use(tellNetwork));
-    // A trap reaches nobody's promise: it is thrown out of a timer or a microtask.
-    scope.addEventListener('error', ({ error }) => this.#crashedIf(error));
-    scope.addEventListener('unhandledrejection', ({ reason }) => this.#crashedIf(reason));
+    this.#instances = new Instances(scope, () => this.#start(), (error) => this.#failed(error));
+    watchNetwork(() => this.#instances.useIfRunning(tellNetwork));
   }
 
   /** Takes in a message, if it is one of ours. */
@@ -122,13 +119,8 @@ export class WorkerHost {
     if (endsAt !== undefined) this.#use((component) => component.wake(wake, endsAt, false));
   }
 
-  /** Does something with the component, which is started if need be; in the order of the calls. */
   #use(action: (component: Component) => void): void {
-    const component = (this.#component ??= this.#start());
-    component.then(action).catch((error: unknown) => {
-      // An instance that was replaced meanwhile has been answered for already.
-      if (this.#component === component) this.#fail(error);
-    });
+    this.#instances.use(action);
   }
 
   async #start(): Promise<Component> {
@@ -139,20 +131,9 @@ export class WorkerHost {
     return component;
   }
 
-  #crashedIf(error: unknown): void {
-    if (this.#component && error instanceof WebAssembly.RuntimeError) this.#fail(error);
-  }
-
-  #fail(error: unknown): void {
-    try {
-      if (error instanceof WebAssembly.RuntimeError) {
-        retireInstance();
-        beginInstance();
-      }
-    } finally {
-      this.#retire('component-failed', String(error));
-      this.own.crashed();
-    }
+  #failed(error: unknown): void {
+    this.#retire('component-failed', String(error));
+    this.own.crashed();
   }
 
   /**
@@ -160,9 +141,7 @@ export class WorkerHost {
    * that, and wake the next one.
    */
   #retire(code: ErrorCode, detail: string): void {
-    this.#component = undefined;
-    this.#life.end();
-    this.#life = new Life();
+    this.#instances.retire();
     this.#hook?.end();
     this.#calls.failAll({ code, detail });
     this.#wakes.settleAll();
@@ -189,11 +168,11 @@ export class WorkerHost {
   }
 
   get signal(): AbortSignal {
-    return this.#life.signal;
+    return this.#instances.life.signal;
   }
 
   lock(name: string, ifAvailable: boolean): Promise<boolean> {
-    return this.#life.lock(name, ifAvailable);
+    return this.#instances.life.lock(name, ifAvailable);
   }
 
   started(boot: string, lock: string): void {

@@ -119,8 +119,8 @@ const SHARED: [&str; 18] = [
     "policy",
     "explain",
 ];
-const WORKER: [&str; 11] =
-    ["worker", "host", "options", "hook", "own-line", "wakes", "calls", "pages", "pings", "life", "csp"];
+const WORKER: [&str; 12] =
+    ["worker", "host", "instances", "options", "hook", "own-line", "wakes", "calls", "pages", "pings", "life", "csp"];
 
 #[test]
 fn the_protocol_imports_types_only_and_page_and_worker_share_only_what_is_named() {
@@ -133,7 +133,7 @@ fn the_protocol_imports_types_only_and_page_and_worker_share_only_what_is_named(
             let allowed = match name {
                 "types" | "given" | "network" => false,
                 "protocol" => own == Some("types"),
-                "host" => is_shared || is_worker || module == "../pkg/longhaul.js",
+                "host" | "instances" => is_shared || is_worker || module == "../pkg/longhaul.js",
                 shared if SHARED.contains(&shared) => is_shared,
                 worker if WORKER.contains(&worker) => is_shared || is_worker,
                 _ => own.is_some() && !is_worker,
