@@ -37,6 +37,7 @@ export const mistakes = [
   engine('delivery', 'an acknowledgement deletes one event too many', 'let change = Change::DeleteEvents { session: id.clone(), through };', 'let change = Change::DeleteEvents { session: id.clone(), through: through + 1 };'),
   engine('delivery', 'a delivered event counts as acknowledged', 'delegate.sent = last.seq;', 'delegate.sent = last.seq;\n            session.outbox.ack(last.seq);'),
   engine('outbox', 'an event overtakes one whose commit is not answered', 'event.seq > self.acked && event.seq < gate', 'event.seq > self.acked && (event.seq < gate || gate > 0)'),
+  engine('outbox', 'an event that another worker made cannot be acknowledged', 'self.last_seq = self.last_seq.max(event.seq);', ''),
   engine('hook', 'an acknowledgement of a hook that has no turn counts', 'let Turn::Handling(last) = session.hook.turn else { return };', 'let last = if let Turn::Handling(last) = session.hook.turn { last } else { seq };'),
   engine('hook', 'the worker is not held while the hook handles', 'Turn::Handling(_) | Turn::Resting(_) => true,\n        };', 'Turn::Handling(_) | Turn::Resting(_) => false,\n        };'),
   engine('hook', 'a hook that has failed is never tried again', 'Turn::Resting(until) => until <= now,', 'Turn::Resting(until) => until.0 == 0,'),

@@ -19,6 +19,7 @@ pub const KEPT_SEEDS: &[(u64, &str)] = &[
     (13232, "a mirror across origins was believed to be as long as the file, whose length it never told"),
     (14582, "a call that was sent again told its headers to the origin that its task had moved to"),
     (15015, "tasks that were let go were loaded again at once, after every commit"),
+    (17260, "the hook of a worker whose time was over handled one event of the next again and again"),
     (44678, "secrets were sent beside the headers that had taken their place"),
     (62096, "the secrets of a task that was replaced were sent for the one that took its place"),
     (91158, "what was found out about a task's server counted against the task that took its place"),
