@@ -1,11 +1,11 @@
 // A look at what is durable, read by a page of the origin itself so that no worker wakes.
 
 /**
- * What is in longhaul's database: the stored chunks of every body as `[offset, length]`, by offset, and how many rows
- * each table has.
+ * What is in longhaul's database: the stored chunks of every body as `[offset, length]`, by offset, how many rows each
+ * table has, and the first `sampleBytes` of every body's first chunk, as hex.
  */
-export const stored = (page) =>
-  page.evaluate(async () => {
+export const stored = (page, sampleBytes = 0) =>
+  page.evaluate(async (sampleBytes) => {
     const settled = (request) =>
       new Promise((resolve, reject) => {
         request.onsuccess = () => resolve(request.result);
@@ -22,9 +22,15 @@ export const stored = (page) =>
     const counts = await Promise.all(tables.map((name) => settled(transaction.objectStore(name).count())));
     database.close();
     const bodies = {};
-    keys.forEach(([body, offset], at) => (bodies[body] ??= []).push([offset, chunks[at].size ?? chunks[at].byteLength]));
-    return { bodies, rows: Object.fromEntries(tables.map((name, at) => [name, counts[at]])) };
-  });
+    const samples = {};
+    for (const [at, [body, offset]] of keys.entries()) {
+      (bodies[body] ??= []).push([offset, chunks[at].size ?? chunks[at].byteLength]);
+      if (sampleBytes === 0 || body in samples) continue;
+      const bytes = new Uint8Array(await new Response(chunks[at]).arrayBuffer());
+      samples[body] = [...bytes.subarray(0, sampleBytes)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    }
+    return { bodies, samples, rows: Object.fromEntries(tables.map((name, at) => [name, counts[at]])) };
+  }, sampleBytes);
 
 /** How many rows each table has; far cheaper than `stored` where there are thousands of chunks. */
 export const rowCounts = (page) =>

@@ -15,6 +15,11 @@ else Promise.race([promise, new Promise((resolve) => setTimeout(resolve, waitMs,
   done(answer);
 });`;
 
+// Where a page is that was sent to the URL given.
+const WHERE = `
+if (window.__left || document.readyState !== 'complete') return 'on the way';
+return document.URL === 'about:blank' && document.URL !== arguments[0] ? 'nowhere' : 'there';`;
+
 const begin = (call) => `
 const [id, json] = arguments;
 const args = JSON.parse(json).map(({ value }) => value);
@@ -47,9 +52,13 @@ class WebDriverPage {
 
   async goto(url) {
     await this.#script('sync', 'window.__left = true');
-    await this.#session.command(this.#handle, 'POST', '/url', { url: String(url) });
-    // The answer may come while the page that is left is still there.
-    while (!(await this.#script('sync', 'return !window.__left && document.readyState === "complete"')));
+    // The answer may come while the page that is left is still there. And a page whose process is ending just then, as
+    // that of a worker without pages does, is empty afterwards: it is sent there again.
+    let where;
+    do {
+      if (where !== 'on the way') await this.#session.command(this.#handle, 'POST', '/url', { url: String(url) });
+      where = await this.#script('sync', WHERE, String(url));
+    } while (where !== 'there');
     this.#url = await this.#session.command(this.#handle, 'GET', '/url');
   }
 

@@ -7,9 +7,13 @@ const seen = [];
 const progress = [];
 const notes = [];
 
+// With `?record` events are not only listed: this defines what handles them.
+if (query.has('record')) await import('/record.js');
+
 async function open(options = {}) {
   const serviceWorker = navigator.serviceWorker.register(query.get('worker') ?? '/sw.js').then(() => navigator.serviceWorker.ready);
-  const onEvent = query.has('observer') ? undefined : async (event) => void handled.push(event);
+  const list = async (event) => void handled.push(event);
+  const onEvent = query.has('observer') ? undefined : (self.record ?? list);
   const session = await openSession(query.get('session') ?? 'podcasts', { serviceWorker, onEvent, ...options });
   session.addEventListener('event', ({ detail }) => seen.push(detail));
   session.addEventListener('progress', ({ detail }) => progress.push(...detail));

@@ -4,21 +4,11 @@ import { launchBrowser } from '../../browser/launch.mjs';
 import { bigFile } from '../../origin/big-file.mjs';
 import { startNginx } from '../../origin/nginx.mjs';
 import { Ledger } from '../ledger.mjs';
+import { pointsIn, random } from '../random.mjs';
 import { digestOfStream } from '../sink.mjs';
 import { download, MIB, openPage, staticDirs } from '../support.mjs';
 
 const CONNECTIONS = 4;
-
-/** Numbers from 0 to 1, the same ones for the same seed (mulberry32). */
-function random(seed) {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** A page whose session may use `CONNECTIONS` connections; `received(bytes)` waits until so many have come. */
 async function openSession(browser, url) {
@@ -42,8 +32,7 @@ const seconds = (since) => Number(((performance.now() - since) / 1000).toFixed(1
  */
 export async function downloadKilledAtRandom({ length, kills, bytesPerSecond, seed }) {
   const began = performance.now();
-  const next = random(seed);
-  const points = Array.from({ length: kills }, () => Math.floor(length * (0.02 + 0.93 * next()))).sort((a, b) => a - b);
+  const points = pointsIn(random(seed), kills, length);
   const file = await bigFile({ length });
   const nginx = await startNginx({
     root: staticDirs['/'],

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { browserName } from '../../browser/launch.mjs';
+import { newSeed } from '../random.mjs';
 import { MIB } from '../support.mjs';
 import { downloadKilledAtRandom, told } from './killed.mjs';
 
@@ -10,7 +11,7 @@ import { downloadKilledAtRandom, told } from './killed.mjs';
 const LENGTH = (browserName === 'chromium' ? 1024 : 256) * MIB;
 
 test(`${LENGTH / MIB} MiB in several segments, the browser killed five times at random`, async (t) => {
-  const seed = Number(process.env.LONGHAUL_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  const seed = newSeed();
   t.diagnostic(`seed ${seed}`);
   const figures = await downloadKilledAtRandom({ length: LENGTH, kills: 5, bytesPerSecond: 48 * MIB, seed });
   t.diagnostic(told(figures));

@@ -1,0 +1,25 @@
+// `npm run chaos [-- --browser chromium|firefox|webkit] [--kills 20] [--seed S]`: downloads while pages, workers,
+// renderers and the browser are killed at random moments. Takes its time, so it is a command of its own.
+import { parseArgs } from 'node:util';
+import { build } from './build.mjs';
+import { browserNames, main, setup, whyNotHere } from './setup.mjs';
+
+await main(async () => {
+  const options = { browser: { type: 'string', default: 'chromium' }, kills: { type: 'string', default: '20' }, seed: { type: 'string' } };
+  const { browser, kills, seed } = parseArgs({ options }).values;
+  if (!browserNames.includes(browser)) throw new Error(`no browser ${browser}; there are ${browserNames.join(', ')}`);
+  await build(await setup({ browsers: [browser] }));
+  const reason = whyNotHere(browser);
+  if (reason) throw new Error(reason);
+  process.env.LONGHAUL_BROWSER = browser;
+  const { chaos } = await import('../tests/e2e/chaos/chaos.mjs');
+  const { newSeed } = await import('../tests/e2e/random.mjs');
+  const endings = [];
+  try {
+    const began = performance.now();
+    const figures = await chaos((end) => endings.push(end), { kills: Number(kills), seed: Number(seed ?? newSeed()), tell: console.log });
+    console.log(JSON.stringify({ ...figures, seconds: Math.round((performance.now() - began) / 1000) }));
+  } finally {
+    for (const end of endings) await end();
+  }
+});
