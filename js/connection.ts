@@ -1,6 +1,7 @@
 // A page's line to the service worker: posts messages, matches replies to calls, and notices when the worker has
 // died. Every call is safe to send twice, so what was not answered is sent again to the next worker.
 import { type AppConditions, Conditions } from './conditions.js';
+import { watchSleep } from './sleep.js';
 import { badArgument, LonghaulError } from './errors.js';
 import type { Incoming, Line, Listener, Part } from './line.js';
 import type { Answers, Call, PageMessage, Reply, Unversioned } from './protocol.js';
@@ -41,6 +42,7 @@ export class Connection implements Line {
     navigator.serviceWorker.startMessages();
     addEventListener('online', kick);
     addEventListener('pageshow', (event) => event.persisted && kick());
+    watchSleep(() => this.#sleep(), () => this.#awake());
     setInterval(() => this.#watch(), RESEND_MS);
   }
 
@@ -157,6 +159,21 @@ export class Connection implements Line {
       this.#boot = '';
       this.#revive();
     });
+  }
+
+  /** A page that sleeps handles nothing, and what is posted to it waits: the worker must not count on it. */
+  #sleep(): void {
+    for (const listener of this.#listeners) {
+      this.post({ type: 'bye', session: listener.identifier });
+      listener.sleep();
+    }
+  }
+
+  #awake(): void {
+    for (const listener of this.#listeners) {
+      listener.attach();
+      listener.wake();
+    }
   }
 
   #kick(): void {

@@ -1,5 +1,5 @@
 // One session's durable events in one page: handled one after the other, each acknowledged once its handler has
-// resolved. One delegate at a time: the page that holds the session's lock, and the next in line when it is gone.
+// resolved. One delegate at a time: the page that holds the session's lock, and the next in line when it is gone or asleep.
 import type { TaskEvent } from './types.js';
 
 const FIRST_HANDLER_RETRY_MS = 1_000;
@@ -24,7 +24,7 @@ export class Delegate {
   #handledSeq = 0;
   #queue: TaskEvent[] = [];
   #isHandling = false;
-  #giveUpLock: (() => void) | undefined;
+  #leaveLine: (() => void) | undefined;
 
   constructor(onEvent: EventHandler | undefined, watcher: Watcher) {
     this.#onEvent = onEvent;
@@ -37,13 +37,23 @@ export class Delegate {
 
   /** Waits in line for the session's lock. Who has no handler, watches. */
   stand(lock: string): void {
-    if (this.#onEvent) void navigator.locks.request(lock, () => this.#elect());
+    if (!this.#onEvent || this.#hasResigned) return;
+    const line = new AbortController();
+    this.#leaveLine = () => line.abort();
+    // It is rejected if this page leaves the line.
+    navigator.locks.request(lock, { signal: line.signal }, () => this.#elect()).catch(() => {});
+  }
+
+  /** This page is put to sleep, and must not keep the lock. An event whose handler is cut by that comes again. */
+  stepBack(): void {
+    this.#isElected = false;
+    this.#queue = [];
+    this.#leaveLine?.();
   }
 
   resign(): void {
     this.#hasResigned = true;
-    this.#isElected = false;
-    this.#giveUpLock?.();
+    this.stepBack();
   }
 
   /** The worker delivers to this page. It knows pages, not sessions: the delegate may be another one of this page. */
@@ -53,22 +63,21 @@ export class Delegate {
     void this.#handleQueue();
   }
 
-  #elect(): Promise<void> | undefined {
-    if (this.#hasResigned) return undefined;
+  #elect(): Promise<void> {
     this.#isElected = true;
     this.#watcher.elected();
-    return new Promise((resolve) => (this.#giveUpLock = resolve));
+    return new Promise((resolve) => (this.#leaveLine = resolve));
   }
 
   async #handleQueue(): Promise<void> {
     if (this.#isHandling) return;
     this.#isHandling = true;
     let event: TaskEvent | undefined;
-    while ((event = this.#queue.shift()) && !this.#hasResigned) {
+    while ((event = this.#queue.shift()) && this.#isElected) {
       // A worker that was killed before it stored our ack delivers again: acknowledged again, not handled again.
       if (event.seq > this.#handledSeq) {
         this.#watcher.seen(event);
-        if (!(await this.#runHandler(event))) return;
+        if (!(await this.#runHandler(event))) break;
         this.#handledSeq = event.seq;
       }
       this.#watcher.handled(event.seq);
@@ -76,9 +85,9 @@ export class Delegate {
     this.#isHandling = false;
   }
 
-  /** Runs the handler until it succeeds: an event that it could not handle must not be lost. False: this page let go. */
+  /** Runs the handler until it succeeds: an event that it could not handle must not be lost. False: it is another page's now. */
   async #runHandler(event: TaskEvent): Promise<boolean> {
-    for (let delay = FIRST_HANDLER_RETRY_MS; !this.#hasResigned; delay = Math.min(2 * delay, LAST_HANDLER_RETRY_MS)) {
+    for (let delay = FIRST_HANDLER_RETRY_MS; this.#isElected; delay = Math.min(2 * delay, LAST_HANDLER_RETRY_MS)) {
       try {
         await this.#onEvent?.(event);
         return true;

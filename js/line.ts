@@ -11,6 +11,9 @@ export interface Listener {
   hello(): void;
   /** A worker has started: attach to it. */
   attach(): void;
+  /** The page is put to sleep; `attach` and `wake` follow when it has woken. */
+  sleep(): void;
+  wake(): void;
   handle(message: Incoming): void;
 }
 

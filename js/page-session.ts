@@ -42,7 +42,7 @@ export class PageSession extends Session {
   /** @internal */
   override async open(configuration: SessionConfiguration, signal?: AbortSignal): Promise<void> {
     await super.open(configuration, signal);
-    this.#delegate.stand(`longhaul:${this.#connection.scope}:${this.identifier}`);
+    this.wake();
   }
 
   /** Tells what only the app knows of this page's surroundings; it holds for all sessions, until the page is closed. */
@@ -60,6 +60,16 @@ export class PageSession extends Session {
   /** @internal */
   protected override get part(): Part {
     return { delegate: this.#delegate.isElected, canAuthorize: this.#authorizer !== undefined };
+  }
+
+  /** @internal */
+  protected override wake(): void {
+    this.#delegate.stand(`longhaul:${this.#connection.scope}:${this.identifier}`);
+  }
+
+  /** @internal */
+  protected override sleep(): void {
+    this.#delegate.stepBack();
   }
 
   /** @internal */

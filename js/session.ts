@@ -46,6 +46,8 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
         this.hello();
         this.#view.refresh();
       },
+      sleep: () => this.sleep(),
+      wake: () => this.wake(),
       handle: (message) => this.handle(message),
     };
   }
@@ -173,6 +175,12 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   protected hello(): void {
     this.#line.hello(this.identifier, this.part);
   }
+
+  /** @internal */
+  protected sleep(): void {}
+
+  /** @internal */
+  protected wake(): void {}
 
   /** @internal */
   protected handle(message: Incoming): void {

@@ -53,6 +53,57 @@ test('the next page takes over when the delegate\'s page is gone without a word'
   assert.equal(second.session.isDelegate, true);
 });
 
+for (const [how, sleep, wake] of [
+  ['frozen', (page) => page.document.dispatchEvent(new Event('freeze')), (page) => page.document.dispatchEvent(new Event('resume'))],
+  [
+    'kept for later',
+    (page) => page.window.dispatchEvent(Object.assign(new Event('pagehide'), { persisted: true })),
+    (page) => page.window.dispatchEvent(Object.assign(new Event('pageshow'), { persisted: true })),
+  ],
+]) {
+  test(`the next page takes over while the delegate's page is ${how}`, async (t) => {
+    const world = startWorld(t);
+    const { worker } = world;
+    let finish;
+    const cut = world.newPage();
+    const handled = [];
+    const onEvent = ({ seq }) => (handled.push(seq), new Promise((resolve) => (finish = resolve)));
+    const session = await cut.open('podcasts', { onEvent });
+    const second = await open(world);
+    worker.post(cut, events(1, 2));
+    await worker.settled(cut);
+    const delegated = becomesDelegate(second.session);
+    sleep(cut);
+    await delegated;
+    assert.equal(session.isDelegate, false);
+    assert.deepEqual((await worker.next('bye', { page: cut })).message.session, 'podcasts');
+    worker.post(second.page, events(1, 2));
+    await worker.next('ack', { page: second.page, seq: 2 });
+
+    wake(cut);
+    finish();
+    await worker.settled(cut);
+    assert.deepEqual(handled, [1], 'what was left is the business of the other page');
+    assert.equal(session.isDelegate, false, 'it stands at the end of the line');
+    const again = becomesDelegate(session);
+    second.page.close();
+    await again;
+    worker.post(cut, events(3));
+    await worker.settled(cut);
+    assert.deepEqual(handled, [1, 3]);
+  });
+}
+
+test('a sleeping page is passed over in the line', async (t) => {
+  const world = startWorld(t);
+  const [first, second, third] = [await open(world), await open(world), await open(world)];
+  second.page.document.dispatchEvent(new Event('freeze'));
+  const delegated = becomesDelegate(third.session);
+  first.page.close();
+  await delegated;
+  assert.equal(second.session.isDelegate, false);
+});
+
 test('a session that let go while it waited in line is passed over', async (t) => {
   const world = startWorld(t);
   const [first, second, third] = [await open(world), await open(world), await open(world)];

@@ -10,10 +10,10 @@ export class FakeLocks {
     return {
       request: (name, ...rest) => {
         const [options, callback] = rest.length === 1 ? [{}, rest[0]] : rest;
-        const { mode = 'exclusive', ifAvailable = false, ...others } = options;
+        const { mode = 'exclusive', ifAvailable = false, signal, ...others } = options;
         if (ifAvailable) throw new TypeError('the fake locks always wait');
         if (Object.keys(others).length > 0) throw new TypeError(`the fake locks know no ${Object.keys(others)}`);
-        return this.#request(name, owner, mode, callback);
+        return this.#request(name, owner, mode, callback, signal);
       },
     };
   }
@@ -41,9 +41,17 @@ export class FakeLocks {
     return this.#queues.get(name)?.at(-1)?.mode;
   }
 
-  async #request(name, owner, mode, callback) {
+  async #request(name, owner, mode, callback, signal) {
     const entry = { owner, mode, isHeld: false };
-    const granted = new Promise((resolve) => (entry.grant = resolve));
+    const granted = new Promise((resolve, reject) => {
+      entry.grant = resolve;
+      // As in a browser, who holds the lock does not lose it by this.
+      signal?.addEventListener('abort', () => {
+        if (entry.isHeld) return;
+        this.#queues.set(name, this.#queues.get(name).filter((other) => other !== entry));
+        reject(signal.reason);
+      });
+    });
     if (!this.#queues.has(name)) this.#queues.set(name, []);
     this.#queues.get(name).push(entry);
     this.#grant(name);
