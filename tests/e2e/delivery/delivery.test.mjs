@@ -2,6 +2,7 @@
 // later; other pages watch.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { lacks } from '../../browser/lacks.mjs';
 import { download, MIB, outcome, startWorld, stored } from '../support.mjs';
 
 const kinds = (page, list) => page.evaluate((list) => window[list].map(({ seq, type, taskId }) => `${seq} ${type} ${taskId}`), list);
@@ -56,6 +57,24 @@ test('one page is the delegate, the others watch; the next in line takes over', 
   await download(second, '/two.bin', { id: 'two' });
   await until(second, () => handled.length === 1);
   assert.deepEqual(await kinds(second, 'handled'), ['2 completed two']);
+});
+
+test('a frozen page gives its turn to the next, and stands in line again when it thaws', { skip: lacks('freeze-page') }, async (t) => {
+  const { origin, open } = await startWorld(t.after.bind(t));
+  origin.add('/one.bin', { length: MIB, seed: 1 });
+  const first = await open();
+  await until(first, () => session.isDelegate);
+  const second = await open();
+  const life = await first.createCDPSession();
+  await life.send('Page.setWebLifecycleState', { state: 'frozen' });
+  await until(second, () => session.isDelegate);
+  await download(second, '/one.bin', { id: 'one' });
+  await until(second, () => handled.length === 1);
+  await life.send('Page.setWebLifecycleState', { state: 'active' });
+  await until(first, () => !session.isDelegate);
+  await second.close();
+  await until(first, () => session.isDelegate);
+  assert.deepEqual(await kinds(first, 'handled'), []);
 });
 
 test('a reload between doing and acknowledging repeats the event with the same number', async (t) => {
