@@ -45,6 +45,7 @@ export type ErrorCode =
   | 'network'
   | 'no-service-worker'
   | 'not-finished'
+  | 'outbox-full'
   | 'protocol-mismatch'
   | 'quota-exceeded'
   | 'resume-data-invalid'

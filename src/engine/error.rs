@@ -48,6 +48,8 @@ codes! {
     Network = "network",
     /// The call needs a task that has completed.
     NotFinished = "not-finished",
+    /// Too many events of the session wait for somebody who handles them.
+    OutboxFull = "outbox-full",
     /// The origin's storage quota is used up.
     QuotaExceeded = "quota-exceeded",
     /// The resume data is damaged, or of a newer version.

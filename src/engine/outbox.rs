@@ -5,6 +5,8 @@ use super::task::TaskEvent;
 
 /// How many events one load brings, and how many may be with the delegate unacknowledged.
 pub const WINDOW: usize = 64;
+/// So many events may wait for their acknowledgement before no more tasks are made that would add to them.
+const MOST_WAITING: u64 = 10_000;
 
 /// Events awaiting their acknowledgement, in order.
 #[derive(Debug, Default)]
@@ -25,7 +27,8 @@ pub struct Outbox {
 impl Outbox {
     /// What a boot found: the head of the outbox, whether there is more, and the last number ever given.
     pub fn restore(head: Vec<TaskEvent>, more: bool, last_seq: u64) -> Self {
-        let mut outbox = Self { more, last_seq, ..Self::default() };
+        let acked = head.first().map_or(last_seq, |first| first.seq - 1);
+        let mut outbox = Self { more, last_seq, acked, deleted: acked, ..Self::default() };
         outbox.keep(head);
         outbox
     }
@@ -122,6 +125,11 @@ impl Outbox {
         first > seq && !unseen && self.uncommitted.keys().next().is_none_or(|pending| *pending > seq)
     }
 
+    /// Whether nobody has acknowledged anything for so long that it is time to say so. Numbers that were given up count.
+    pub fn is_full(&self) -> bool {
+        self.last_seq - self.acked.min(self.last_seq) >= MOST_WAITING
+    }
+
     /// The last number given.
     pub fn last_seq(&self) -> u64 {
         self.last_seq
@@ -184,12 +192,22 @@ mod tests {
     fn an_event_of_another_worker_can_be_acknowledged() {
         let mut outbox = Outbox::restore(Vec::new(), false, 1);
         outbox.forget_resident();
-        assert_eq!(outbox.begin_load(), Some(0));
+        assert_eq!(outbox.begin_load(), Some(1));
         outbox.loaded(vec![event(2)], false);
         assert_eq!(seqs(outbox.to_deliver(0)), [2]);
         assert!(!outbox.is_drained_through(outbox.last_seq()), "it waits");
         assert!(outbox.ack(2));
         assert_eq!(outbox.acked_and_stored(), Some(2));
+    }
+
+    #[test]
+    fn it_is_full_when_nobody_has_acknowledged_anything_for_long() {
+        assert!(!Outbox::restore(Vec::new(), false, 2 * MOST_WAITING).is_full(), "all of it was acknowledged");
+        assert!(!Outbox::restore(vec![event(8)], true, MOST_WAITING + 6).is_full());
+        let mut outbox = Outbox::restore(vec![event(8)], true, MOST_WAITING + 7);
+        assert!(outbox.is_full());
+        assert!(outbox.ack(8));
+        assert!(!outbox.is_full());
     }
 
     #[test]

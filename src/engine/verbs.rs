@@ -34,13 +34,18 @@ impl Engine {
         secrets: Vec<Header>,
         if_exists: IfExists,
     ) {
+        let is_flooded = self.is_flooded(key, &spec);
         let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else {
+            if is_flooded {
+                return self.answer(asker, Err(TaskError::new(ErrorCode::OutboxFull)));
+            }
             return self.create(key, asker, (spec, secrets, if_exists), None, Vec::new());
         };
         let is_same_call = task.record.spec.call_token == spec.call_token;
         let refusal = match if_exists {
             // The same call once more: its first reply was lost.
             _ if is_same_call => None,
+            IfExists::Replace | IfExists::Refresh if is_flooded => Some(ErrorCode::OutboxFull),
             IfExists::Replace => {
                 self.drop_attempts(key);
                 let killed = bodies(&task).into_iter().map(Change::KillBody).collect();
@@ -72,6 +77,11 @@ impl Engine {
             }
         };
         self.answer(asker, result);
+    }
+
+    /// Whether so many events of the session wait that a task which adds to them is refused. Members have none of their own.
+    fn is_flooded(&self, key: &TaskKey, spec: &TaskSpec) -> bool {
+        spec.group.is_none() && self.sessions.get(&key.session).is_some_and(|session| session.outbox.is_full())
     }
 
     /// Makes a task, with bytes that are there already if `progress` says so.
@@ -127,6 +137,9 @@ impl Engine {
             let is_same_call = task.record.spec.call_token == spec.call_token;
             let answer = is_same_call.then(|| Answer::Download(self.snapshot(&task), true));
             return self.answer(asker, answer.ok_or(TaskError::new(ErrorCode::TaskExists)));
+        }
+        if self.is_flooded(key, &spec) {
+            return self.answer(asker, Err(TaskError::new(ErrorCode::OutboxFull)));
         }
         if self.taken_up.contains(&claim.body) {
             return self.answer(asker, Err(TaskError::new(ErrorCode::ResumeDataStale)));

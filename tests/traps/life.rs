@@ -1,10 +1,11 @@
 //! Life and death: of workers, pages, storage and tasks.
 
 use longhaul::engine::error::ErrorCode;
-use longhaul::engine::id::SessionId;
-use longhaul::engine::input::{CommitOutcome, IfExists, Input, TaskCall};
-use longhaul::engine::output::Answer;
-use longhaul::engine::task::{EventKind, TaskState};
+use longhaul::engine::id::{ClientId, SessionId};
+use longhaul::engine::input::{Call, CommitOutcome, IfExists, Input, TaskCall};
+use longhaul::engine::output::{Answer, Change};
+use longhaul::engine::task::{EventKind, TaskEvent, TaskSpec, TaskState};
+use longhaul::store::changes::to_writes;
 use longhaul::store::{Key, Table, Value, Write};
 
 use super::world::{File, Reply, World, at_home, failure, key};
@@ -22,7 +23,7 @@ fn a_kill_at_every_step_leaves_the_right_file_in_the_end() {
     for kill_after in 0..60 {
         let mut world = honest(&file);
         world.read_bytes = 40_000;
-        let asked = world.ask(longhaul::engine::input::Call::Download {
+        let asked = world.ask(Call::Download {
             key: key("t"),
             spec: at_home(),
             secrets: Vec::new(),
@@ -79,7 +80,7 @@ fn an_old_worker_writes_nothing_once_a_new_one_drives() {
 fn an_event_waits_for_whoever_comes_to_hear_it_and_comes_again_until_it_is_acknowledged() {
     let file = File::new(0, LEN);
     let mut world = honest(&file);
-    world.give(Input::Bye { client: longhaul::engine::id::ClientId::new("page"), session: None });
+    world.give(Input::Bye { client: ClientId::new("page"), session: None });
     world.download(at_home()).expect("accepted");
     world.until(|world| world.task().is_some_and(|task| task.record.state.has_ended()));
     assert_eq!(world.kinds(), [], "nobody was there");
@@ -94,7 +95,7 @@ fn an_event_waits_for_whoever_comes_to_hear_it_and_comes_again_until_it_is_ackno
     world.attach("reloaded page", false);
     world.until(|world| world.events.len() == 2);
     assert_eq!((world.events[1].seq, &world.events[1].kind), (seq, &completed));
-    let (client, session) = (longhaul::engine::id::ClientId::new("reloaded page"), SessionId::new("s"));
+    let (client, session) = (ClientId::new("reloaded page"), SessionId::new("s"));
     world.give(Input::Ack { client, session, seq });
     world.until(|world| world.store.rows(Table::Outbox).is_empty());
     world.kill();
@@ -111,17 +112,46 @@ fn an_acknowledgement_ends_what_it_names_and_nothing_else() {
         let mut spec = at_home();
         spec.call_token = id.into();
         let (key, secrets, if_exists) = (key(id), Vec::new(), IfExists::Keep);
-        world.call(longhaul::engine::input::Call::Download { key, spec, secrets, if_exists }).expect("accepted");
+        world.call(Call::Download { key, spec, secrets, if_exists }).expect("accepted");
     }
     world.until(|world| world.events.len() == 3);
     let seqs: Vec<u64> = world.events.iter().map(|event| event.seq).collect();
-    let (client, session) = (longhaul::engine::id::ClientId::new("page"), SessionId::new("s"));
+    let (client, session) = (ClientId::new("page"), SessionId::new("s"));
     world.give(Input::Ack { client, session, seq: seqs[0] });
     world.until(|world| world.store.rows(Table::Outbox).len() == 2);
     world.kill();
     world.attach("page", false);
     world.until(|world| world.events.len() == 5);
     assert_eq!(world.events[3..].iter().map(|event| event.seq).collect::<Vec<_>>(), seqs[1..]);
+}
+
+/// Stores another event of the task, under this number, as a worker before would have.
+fn leave_event(world: &mut World, seq: u64) {
+    let like = world.events[0].clone();
+    let writes = to_writes(&[Change::PutEvent(TaskEvent { seq, ..like })], |_| None);
+    let epoch = world.store.next_epoch();
+    assert_eq!(world.store.apply(epoch, writes), CommitOutcome::Committed);
+}
+
+#[test]
+fn ten_thousand_events_that_nobody_handles_are_told_before_there_are_more() {
+    let file = File::new(0, 1_000);
+    let mut world = honest(&file);
+    let download = |world: &mut World, id: &str| {
+        let spec = TaskSpec { call_token: id.into(), ..at_home() };
+        let (key, secrets, if_exists) = (key(id), Vec::new(), IfExists::Keep);
+        world.call(Call::Download { key, spec, secrets, if_exists }).map(|_| ()).map_err(|error| error.code)
+    };
+    download(&mut world, "a").expect("accepted");
+    world.until(|world| world.events.len() == 1);
+    leave_event(&mut world, 10_000);
+    world.kill();
+    assert_eq!(download(&mut world, "b"), Err(ErrorCode::OutboxFull));
+    assert_eq!(download(&mut world, "a"), Ok(()), "what is there is told all the same");
+    world.attach("page", false);
+    let (client, session) = (ClientId::new("page"), SessionId::new("s"));
+    world.give(Input::Ack { client, session, seq: 1 });
+    assert_eq!(download(&mut world, "b"), Ok(()));
 }
 
 #[test]
@@ -246,12 +276,7 @@ fn the_same_call_twice_is_one_task() {
     let mut world = honest(&file);
     let mut spec = at_home();
     spec.call_token = "once".into();
-    let call = || longhaul::engine::input::Call::Download {
-        key: key("t"),
-        spec: spec.clone(),
-        secrets: Vec::new(),
-        if_exists: IfExists::Error,
-    };
+    let call = || Call::Download { key: key("t"), spec: spec.clone(), secrets: Vec::new(), if_exists: IfExists::Error };
     let Ok(Answer::Download(_, true)) = world.call(call()) else { panic!("the first call makes it") };
     world.kill();
     let Ok(Answer::Download(_, true)) = world.call(call()) else { panic!("the same call is answered as the first") };
