@@ -19,7 +19,7 @@ const sentences: Record<ErrorCode, string> = {
   network: 'The server could not be reached, again and again. Call resume() to go on from the kept bytes.',
   'no-service-worker': 'No service worker with longhaul was found. Register one that calls attach(), and pass its registration.',
   'not-finished': 'This needs a task that has ended: a file needs a completed one.',
-  'outbox-full': '10,000 events of this session wait to be handled. Pass onEvent to openSession(), or onEvents to attach().',
+  'outbox-full': 'Nobody has handled the last 10,000 events of this session. Pass onEvent to openSession(), or onEvents to attach().',
   'protocol-mismatch': 'The page and the service worker run different versions of longhaul. Reload the page.',
   'quota-exceeded': 'The storage quota is used up. Release finished files, then resume() the task.',
   'resume-data-invalid': 'The resume data is damaged, or of a newer version. Call download() instead.',
