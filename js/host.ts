@@ -8,6 +8,7 @@ import { type EventsHandler, EventsHook } from './hook.js';
 import { Instances } from './instances.js';
 import { isMetered, watchNetwork } from './network.js';
 import type { AttachOptions } from './options.js';
+import { Notices } from './notices.js';
 import { OwnLine } from './own-line.js';
 import { Pages, PROTOCOL } from './pages.js';
 import type { AuthorizeMessage, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
@@ -25,6 +26,7 @@ export class WorkerHost {
   readonly #blocked: BlockedOrigins;
   readonly #authorizer: Authorizer | undefined;
   readonly #hook: EventsHook | undefined;
+  readonly #notices: Notices | undefined;
   readonly #pages: Pages;
   readonly #calls = new Calls();
   readonly #wakes = new Wakes();
@@ -40,6 +42,7 @@ export class WorkerHost {
     const tell = (call: unknown) => this.#use((component) => component.call(++this.#lastNumber, call));
     this.#authorizer = options.authorize && new Authorizer(options.authorize, tell);
     this.#hook = options.onEvents && this.#layHook(options.onEvents);
+    this.#notices = options.notification && new Notices(scope, options.notification);
     this.own = this.#layOwnLine();
     this.#instances = new Instances(scope, () => this.#start(), (error) => this.#failed(error));
     watchNetwork(() => this.#instances.useIfRunning(tellNetwork));
@@ -151,6 +154,7 @@ export class WorkerHost {
   async #finishEvents(session: string): Promise<void> {
     try {
       await this.#options.onAllEventsDelivered?.(session);
+      await this.#notices?.show(session);
     } catch (error) {
       reportError(error);
     }

@@ -1,6 +1,7 @@
 // What the worker's own code tells longhaul.
 import type { Authorize } from './authorization.js';
 import type { EventsHandler } from './hook.js';
+import type { Notify } from './notices.js';
 
 export interface AttachOptions {
   /** Where the component is: the package's `longhaul.wasm`. */
@@ -14,6 +15,11 @@ export interface AttachOptions {
   onEvents?: EventsHandler;
   /** `onEvents` has handled all events of the session that there were. */
   onAllEventsDelivered?: (session: string) => void | Promise<void>;
+  /**
+   * The notification that is shown then, if no page is in sight; a click on it opens the app. The user must have allowed
+   * notifications, which only a page can ask for.
+   */
+  notification?: Notify;
   /** How many connections there may be at the same time, over all sessions. Default 6. */
   maxConnections?: number;
 }

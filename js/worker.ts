@@ -6,6 +6,7 @@ import type { Session, SessionConfiguration } from './session.js';
 export * from './api.js';
 export type { Group } from './group.js';
 export type { EventsHandler } from './hook.js';
+export type { Notice, Notify } from './notices.js';
 export type { AttachOptions } from './options.js';
 export type { Session } from './session.js';
 export type { Task } from './task.js';

@@ -119,8 +119,21 @@ const SHARED: [&str; 18] = [
     "policy",
     "explain",
 ];
-const WORKER: [&str; 12] =
-    ["worker", "host", "instances", "options", "hook", "own-line", "wakes", "calls", "pages", "pings", "life", "csp"];
+const WORKER: [&str; 13] = [
+    "worker",
+    "host",
+    "instances",
+    "options",
+    "hook",
+    "notices",
+    "own-line",
+    "wakes",
+    "calls",
+    "pages",
+    "pings",
+    "life",
+    "csp",
+];
 
 #[test]
 fn the_protocol_imports_types_only_and_page_and_worker_share_only_what_is_named() {

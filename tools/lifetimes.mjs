@@ -71,7 +71,7 @@ async function watched({ origin, requests, began, minutes }) {
 async function measure(name, { minutes, startWorld, download, outcome, requestsFor }) {
   const endings = [];
   try {
-    const world = await startWorld((end) => endings.push(end), { timeoutMs: 0 });
+    const world = await startWorld((end) => endings.push(end), { timeoutMs: 3_600_000 });
     const file = world.origin.add('/slow.bin', { length: LENGTH, seed: 1, bytesPerSecond: Math.ceil(LENGTH / (minutes * 60)) });
     const page = await world.open();
     await download(page, '/slow.bin', { id: 'slow', maxSegments: 1 });

@@ -111,3 +111,47 @@ test('when all is handled the app is told, and no wake is let go before it is do
   assert.equal(push.isOpen, false);
   assert.deepEqual(worker.reported.map(({ message }) => message), ['no notification']);
 });
+
+/** A worker that has told its app that all is handled, with these pages open; what was shown, opened and brought to the front. */
+async function tellAll(pages, notice = { title: 'Done', body: 'All there', url: 'library' }) {
+  const seen = { shown: [], opened: [], focused: [] };
+  const asked = [];
+  const worker = await begin({ notification: (session) => (asked.push(session), notice) });
+  worker.scope.registration.showNotification = async (...args) => void seen.shown.push(args);
+  worker.scope.clients.matchAll = async () => pages.map((page) => ({ ...page, focus: async () => seen.focused.push(page.url) }));
+  worker.scope.clients.openWindow = async (url) => seen.opened.push(url);
+  worker.work[0].resolve();
+  await turn();
+  worker.host().post('', { type: 'all-events-delivered', session: 'podcasts' });
+  await turn();
+  const click = async (tag = seen.shown[0][1].tag) => {
+    let isClosed = false;
+    const notification = { tag, data: seen.shown[0][1].data, close: () => (isClosed = true) };
+    worker.scope.dispatchEvent(Object.assign(new Event('notificationclick'), { notification, waitUntil() {} }));
+    await turn();
+    return isClosed;
+  };
+  return { ...seen, asked, click, reported: worker.reported };
+}
+
+test('a notification is shown when no page is in sight, and a click on it opens the app', async () => {
+  const url = 'https://app.example/library';
+  const { shown, opened, focused, asked, click } = await tellAll([{ url: 'https://app.example/', visibilityState: 'hidden' }]);
+  assert.deepEqual(asked, ['podcasts']);
+  assert.deepEqual(shown, [['Done', { body: 'All there', tag: 'longhaul:podcasts', data: { url } }]]);
+  assert.equal(await click('of the app'), false, 'a notification of the app itself is left alone');
+  assert.deepEqual([opened, focused], [[], []]);
+  assert.equal(await click(), true);
+  assert.deepEqual([opened, focused], [[url], []]);
+
+  const known = await tellAll([{ url, visibilityState: 'hidden' }]);
+  await known.click();
+  assert.deepEqual([known.opened, known.focused], [[], [url]], 'a page that is open is brought to the front');
+});
+
+test('nothing is shown while a page is in sight, or when the app has nothing to say', async () => {
+  const seen = await tellAll([{ url: 'https://app.example/', visibilityState: 'visible' }]);
+  assert.deepEqual([seen.shown, seen.asked], [[], []]);
+  const silent = await tellAll([], null);
+  assert.deepEqual([silent.shown, silent.asked, silent.reported], [[], ['podcasts'], []]);
+});

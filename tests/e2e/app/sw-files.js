@@ -19,6 +19,7 @@ const { openSession } = longhaul.attach(self, {
     for (const event of events) await file(event);
   },
   onAllEventsDelivered: (session) => say(`all-of-${session}`),
+  notification: (session) => (Notification.permission === 'granted' ? { title: `${session} are there`, url: '/?idle' } : undefined),
 });
 
 async function download({ url, id }) {

@@ -53,14 +53,23 @@ async function openHandler(open) {
   return page;
 }
 
-test('a push downloads and files with every page closed, past the end of its own promise', { skip: lacks('push') }, async (t) => {
-  const { origin, open, push, said, untilSaid } = await startAlone(t);
+test('a push downloads, files and tells the user with every page closed, past the end of its own promise', { skip: lacks('push') }, async (t) => {
+  const { origin, browser, open, push, said, untilSaid } = await startAlone(t);
+  await browser.browser.defaultBrowserContext().overridePermissions(origin.url, ['notifications']);
   const file = origin.add('/one.bin', { length: 6 * MIB, seed: 1, bytesPerSecond: 3 * MIB });
   await push({ url: '/one.bin', id: 'one' });
   await untilSaid('all-of-podcasts');
   assert.deepEqual([said('begun-1'), said('filed-1')], [1, 1]);
 
   const page = await open('?idle');
+  await page.waitForFunction(
+    async (title) => {
+      const shown = await (await navigator.serviceWorker.ready).getNotifications();
+      return shown.some((notification) => notification.title === title);
+    },
+    { polling: 50 },
+    'podcasts are there',
+  );
   assert.equal(await filed(page, 'one'), file.sha256);
   assert.equal(await outbox(page), 0);
   const later = await openHandler(open);
