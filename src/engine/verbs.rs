@@ -2,6 +2,7 @@
 
 use super::delivery::Session;
 use super::error::{ErrorCode, TaskError};
+use super::http::Resumability;
 use super::id::{BodyId, TaskKey};
 use super::input::{IfExists, Loaded, StoreFailure, TaskCall};
 use super::output::{Answer, Change, FileLocation, Output, Query};
@@ -159,8 +160,8 @@ impl Engine {
             slot.busy = false;
         }
         match loaded {
-            Ok(Loaded::Detached(Some(found))) if !found.fits(&spec) => {
-                let detail = Some("pieces".into());
+            Ok(Loaded::Detached(Some(found))) if found.misfit(&spec).is_some() => {
+                let detail = found.misfit(&spec).map(Into::into);
                 self.answer(asker, Err(TaskError { code: ErrorCode::BadArgument, status: None, detail }));
             }
             Ok(Loaded::Detached(Some(found))) if found.body == claim.body => {
@@ -369,9 +370,13 @@ fn file_location(task: &Task) -> Option<FileLocation> {
 }
 
 impl Detached {
-    /// Whether the bytes can be checked piece by piece, if that is asked for: no chunk may lie in two pieces.
-    fn fits(&self, spec: &TaskSpec) -> bool {
+    /// What the bytes are not good for, by the name of the option that asks for it.
+    fn misfit(&self, spec: &TaskSpec) -> Option<&'static str> {
         let wanted = spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
-        wanted.is_none() || wanted == self.piece_length
+        // No chunk may lie in two pieces.
+        if wanted.is_some() && wanted != self.piece_length {
+            return Some("pieces");
+        }
+        (spec.strong_only && self.representation.resumability != Resumability::Resumable).then_some("resume")
     }
 }

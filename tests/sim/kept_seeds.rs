@@ -23,4 +23,8 @@ pub const KEPT_SEEDS: &[(u64, &str)] = &[
     (44678, "secrets were sent beside the headers that had taken their place"),
     (62096, "the secrets of a task that was replaced were sent for the one that took its place"),
     (91158, "what was found out about a task's server counted against the task that took its place"),
+    (
+        96208,
+        "bytes that a comparison holds together were taken up where that was refused, and then asked for again whole",
+    ),
 ];

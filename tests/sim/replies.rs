@@ -158,7 +158,7 @@ impl World {
                 true
             }
             // Bytes that were not stored in such pieces cannot be checked by them.
-            (Call::ResumeFrom { spec, .. }, ErrorCode::BadArgument) => spec.proof.pieces.is_some(),
+            (Call::ResumeFrom { spec, .. }, ErrorCode::BadArgument) => spec.proof.pieces.is_some() || spec.strong_only,
             (Call::ResumeFrom { key, .. }, ErrorCode::TaskExists) => self.model.tasks.contains_key(key),
             // The task has another URL than the one that the page was asked about.
             (Call::Task(_, TaskCall::Authorize { .. }), ErrorCode::IdInUse) => true,

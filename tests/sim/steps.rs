@@ -264,11 +264,12 @@ impl Step<'_> {
     }
 }
 
-/// Whether one of the task's mirrors serves, or has served, what the server of its URL never told of: asked first, it
-/// says what the file is, until that server is heard.
+/// Whether one of the task's mirrors serves, or has served, what the server of its URL never told of, or lets more of it be
+/// read: asked first, it says what the file is, until that server is heard.
 fn has_other_versions(spec: &TaskSpec, origin: &Origin) -> bool {
-    let told = |resource: &Resource| -> Vec<_> {
-        resource.versions.iter().map(|version| (version.id, version.length, version.etag.clone())).collect()
+    let told = |resource: &Resource| {
+        let versions = resource.versions.iter().map(|version| (version.id, version.length, version.etag.clone()));
+        (resource.same_origin || resource.exposes, versions.collect::<Vec<_>>())
     };
     let mut all = origin.family(spec.url()).map(told);
     let first = all.next();

@@ -3,7 +3,7 @@
 use longhaul::engine::error::ErrorCode;
 use longhaul::engine::input::{Call, IfExists, Input, TaskCall};
 use longhaul::engine::output::Answer;
-use longhaul::engine::task::{EventKind, TaskState};
+use longhaul::engine::task::{EventKind, TaskSpec, TaskState};
 use longhaul::integrity::{Algorithm, Digest, Expected, HashState, Pieces};
 
 use super::world::{File, Reply, World, at_home, failure, from, key, source};
@@ -265,6 +265,23 @@ fn tampered_resume_data_is_refused_and_harms_nothing() {
     let refused = resume_from(&mut world, tampered);
     assert_eq!(refused.err().map(|error| error.code), Some(ErrorCode::ResumeDataInvalid));
     resume_from(&mut world, data).expect("the real one is still good");
+}
+
+#[test]
+fn bytes_that_only_a_comparison_holds_together_are_no_good_where_strong_validators_are_demanded() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| {
+        file.answer(request).with(|head| {
+            head.etag = None;
+            head.last_modified = Some("Mon, 07 Nov 1994 08:49:37 GMT".into());
+        })
+    });
+    let data = leave_bytes(&mut world);
+    let spec = TaskSpec { strong_only: true, call_token: "another".into(), ..at_home() };
+    let refused = world.call(Call::ResumeFrom { key: key("u"), spec, secrets: Vec::new(), data: data.clone() });
+    let refused = refused.expect_err("they may be of two versions");
+    assert_eq!((refused.code, refused.detail.as_deref()), (ErrorCode::BadArgument, Some("resume")));
+    resume_from(&mut world, data).expect("good for a task that is content with a comparison");
 }
 
 #[test]
