@@ -176,7 +176,8 @@ impl World {
             let is_silent = self.now - heard_at >= 5_000;
             if after.iter().all(|(other, ..)| *other != id) {
                 assert!(is_silent || !has_head, "{id:?} was ended although it brings bytes");
-                self.stats.count(Group::Engine, if is_silent { "silent attempts replaced" } else { "gave way to others" });
+                self.stats
+                    .count(Group::Engine, if is_silent { "silent attempts replaced" } else { "gave way to others" });
             }
         }
     }

@@ -11,7 +11,7 @@ use longhaul::engine::policy::Conditions;
 use longhaul::engine::task::TaskEvent;
 
 use super::stats::Group;
-use super::worker::{Delegate, Wake, WaitingCall};
+use super::worker::{Delegate, WaitingCall, Wake};
 use super::world::{Event, World, note};
 
 /// How many pages are opened in one run.

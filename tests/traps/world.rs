@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Head;
-use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey};
+use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
 use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, ReadEnd, TaskCall};
-use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Output};
+use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Outcome, Output};
 use longhaul::engine::request::{Header, Source};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::session::{Configuration, SessionRecord};
@@ -152,6 +152,8 @@ pub struct World {
     pub hook_ends: usize,
     /// Whether the worker is to be held.
     pub is_working: bool,
+    /// The wakes that were settled, and how.
+    pub settled: Vec<(u64, Outcome)>,
     /// Whom the engine asked for headers or another URL.
     pub asked: Vec<(Option<ClientId>, AuthorizationNeed)>,
     pub replies: BTreeMap<u64, Result<Answer, TaskError>>,
@@ -201,6 +203,7 @@ impl World {
             stood: 0,
             hook_ends: 0,
             is_working: false,
+            settled: Vec::new(),
             asked: Vec::new(),
             replies: BTreeMap::new(),
             probes: Vec::new(),
@@ -242,6 +245,17 @@ impl World {
         self.buffers.clear();
         self.inputs.clear();
         self.drain();
+    }
+
+    /// An event for which the browser runs the worker for so long; another one if it fails.
+    pub fn sync(&mut self, wake: u64, lasts_ms: u64) {
+        let ends_at = Some(Timestamp(self.now + lasts_ms));
+        self.give(Input::Wake { wake: WakeId(wake), ends_at, is_repeated: true, kick: true });
+    }
+
+    /// Things may be better now.
+    pub fn kick(&mut self) {
+        self.give(Input::Wake { wake: WakeId(self.now), ends_at: None, is_repeated: false, kick: true });
     }
 
     /// From now on the server is another.
@@ -459,6 +473,7 @@ impl World {
                 Output::AllDelivered(client, _) if client == ClientId::hook() => self.hook_ends += 1,
                 Output::Stand(_) => self.stood += 1,
                 Output::Working(is_working) => self.is_working = is_working,
+                Output::Settle(wake, outcome) => self.settled.push((wake.0, outcome)),
                 Output::Deliver(_, _, events) => self.events.extend(events),
                 Output::Changed(_, snapshot) if snapshot.record.key == key("t") => {
                     self.shown.push(snapshot.record.state);
