@@ -21,7 +21,7 @@ function syncs({ log }) {
 test('a download goes on through sync events with every page closed', { skip: lacks('background-sync') }, async (t) => {
   const { origin, browser, open } = await startWorld(t.after.bind(t), { args: FAST });
   const file = origin.add('/long.bin', { length: LENGTH, seed: 31, bytesPerSecond: MIB });
-  const page = await open('?worker=/sw-syncs.js');
+  const page = await open('?sync&worker=/sw-syncs.js');
   await download(page, '/long.bin', { id: 'long', maxSegments: 1 });
   await origin.waitForSent('/long.bin', 3 * MIB);
   await origin.waitFor(() => syncs(origin).length > 0);
@@ -31,7 +31,7 @@ test('a download goes on through sync events with every page closed', { skip: la
   await browser.stopWorkers(outside);
   const before = syncs(origin).length;
 
-  await origin.waitFor(() => origin.log.some(({ path }) => path === '/said/all-of-podcasts'));
+  await origin.waitFor(() => origin.log.some(({ path }) => path === '/said/all-of-podcasts'), { timeoutMs: 90_000 });
   const after = syncs(origin).slice(before);
   assert.ok(after.length >= 2, `${after.length} events were enough`);
   const starts = requestsFor(origin, '/long.bin').map(({ range }) => range.start);
