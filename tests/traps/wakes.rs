@@ -59,6 +59,32 @@ fn an_event_ends_before_it_is_cut_and_nothing_that_was_read_is_lost() {
 }
 
 #[test]
+fn what_waits_for_slow_storage_is_not_thrown_away_before_the_very_end() {
+    for is_answered in [true, false] {
+        let file = File::new(0, LEN);
+        let mut world = under_way(3_000, move |request, _| file.answer(request));
+        let ends_at = world.now + 3_000;
+        world.until(|world| world.now >= ends_at - 1_400);
+        // One buffer is on its way from now on, and the next one has to wait.
+        world.is_slow_to_store = true;
+        world.until(|world| world.now >= ends_at - 500);
+        assert_eq!((world.settled.len(), world.open_requests()), (0, 1));
+        let before = received(&world);
+        if is_answered {
+            world.let_storage_answer();
+        }
+        world.until(|world| !world.settled.is_empty());
+        assert_eq!(
+            (world.now < ends_at, world.open_requests()),
+            (is_answered, 0),
+            "storage that hangs is not waited for"
+        );
+        assert_eq!(received(&world) > before, is_answered);
+        assert_eq!(received(&world) == world.bytes_sent, is_answered);
+    }
+}
+
+#[test]
 fn an_event_that_comes_just_in_time_interrupts_nothing() {
     let file = File::new(0, LEN);
     let mut world = under_way(3_000, move |request, _| file.answer(request));
@@ -66,7 +92,9 @@ fn an_event_that_comes_just_in_time_interrupts_nothing() {
     // Reading has stopped, but the request is still there.
     world.until(|world| world.now >= ends_at - 1_000);
     world.drain_all();
+    let before = world.bytes_sent;
     world.sync(2, 60_000);
+    assert!(world.bytes_sent > before, "it goes on being read at once");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.requests.len(), 1);
 }

@@ -179,6 +179,9 @@ pub struct World {
     /// Whether reading stored bytes back takes long: what it brings comes when [`World::let_hashes_come`] is called.
     pub is_slow_to_hash: bool,
     hashes: Vec<Input>,
+    /// Whether storage takes long: that a commit is done is heard when [`World::let_storage_answer`] is called.
+    pub is_slow_to_store: bool,
+    commits: Vec<Input>,
     attempts: BTreeMap<EffectId, Attempt>,
     buffers: BTreeMap<EffectId, Vec<u8>>,
     inputs: VecDeque<Input>,
@@ -219,6 +222,8 @@ impl World {
             hashed_from_storage: 0,
             is_slow_to_hash: false,
             hashes: Vec::new(),
+            is_slow_to_store: false,
+            commits: Vec::new(),
             attempts: BTreeMap::new(),
             buffers: BTreeMap::new(),
             inputs: VecDeque::new(),
@@ -357,6 +362,12 @@ impl World {
     pub fn let_hashes_come(&mut self) {
         self.is_slow_to_hash = false;
         self.inputs.extend(std::mem::take(&mut self.hashes));
+    }
+
+    /// Storage answers at last.
+    pub fn let_storage_answer(&mut self) {
+        self.is_slow_to_store = false;
+        self.inputs.extend(std::mem::take(&mut self.commits));
     }
 
     /// Requests whose bodies nobody has ended.
@@ -548,9 +559,14 @@ impl World {
                 Completion::Probed(self.reachable)
             }
         };
-        let is_held = self.is_slow_to_hash && matches!(completion, Completion::Hashed(_));
+        let is_held_hash = self.is_slow_to_hash && matches!(completion, Completion::Hashed(_));
+        let is_held_commit = self.is_slow_to_store && matches!(completion, Completion::Committed(_));
         let input = Input::Completed(id, completion);
-        if is_held { self.hashes.push(input) } else { self.inputs.push_back(input) }
+        match (is_held_hash, is_held_commit) {
+            (true, _) => self.hashes.push(input),
+            (_, true) => self.commits.push(input),
+            _ => self.inputs.push_back(input),
+        }
     }
 }
 
