@@ -178,10 +178,9 @@ pub struct World {
     pub hashed_from_storage: u64,
     /// Whether reading stored bytes back takes long: what it brings comes when [`World::let_hashes_come`] is called.
     pub is_slow_to_hash: bool,
-    hashes: Vec<Input>,
     /// Whether storage takes long: that a commit is done is heard when [`World::let_storage_answer`] is called.
     pub is_slow_to_store: bool,
-    commits: Vec<Input>,
+    held: Vec<Input>,
     attempts: BTreeMap<EffectId, Attempt>,
     buffers: BTreeMap<EffectId, Vec<u8>>,
     inputs: VecDeque<Input>,
@@ -221,9 +220,8 @@ impl World {
             bytes_sent: 0,
             hashed_from_storage: 0,
             is_slow_to_hash: false,
-            hashes: Vec::new(),
             is_slow_to_store: false,
-            commits: Vec::new(),
+            held: Vec::new(),
             attempts: BTreeMap::new(),
             buffers: BTreeMap::new(),
             inputs: VecDeque::new(),
@@ -361,13 +359,13 @@ impl World {
     /// What was read back from storage comes at last.
     pub fn let_hashes_come(&mut self) {
         self.is_slow_to_hash = false;
-        self.inputs.extend(std::mem::take(&mut self.hashes));
+        self.inputs.extend(std::mem::take(&mut self.held));
     }
 
     /// Storage answers at last.
     pub fn let_storage_answer(&mut self) {
         self.is_slow_to_store = false;
-        self.inputs.extend(std::mem::take(&mut self.commits));
+        self.inputs.extend(std::mem::take(&mut self.held));
     }
 
     /// Requests whose bodies nobody has ended.
@@ -559,14 +557,13 @@ impl World {
                 Completion::Probed(self.reachable)
             }
         };
-        let is_held_hash = self.is_slow_to_hash && matches!(completion, Completion::Hashed(_));
-        let is_held_commit = self.is_slow_to_store && matches!(completion, Completion::Committed(_));
+        let is_held = match completion {
+            Completion::Hashed(_) => self.is_slow_to_hash,
+            Completion::Committed(_) => self.is_slow_to_store,
+            _ => false,
+        };
         let input = Input::Completed(id, completion);
-        match (is_held_hash, is_held_commit) {
-            (true, _) => self.hashes.push(input),
-            (_, true) => self.commits.push(input),
-            _ => self.inputs.push_back(input),
-        }
+        if is_held { self.held.push(input) } else { self.inputs.push_back(input) }
     }
 }
 
