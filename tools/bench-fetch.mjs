@@ -1,6 +1,7 @@
 // `npm run bench-fetch [-- --rounds 20]`: what a page's own requests cost more for longhaul's listener for fetches, in
-// Chromium: four workers, with and without it, of an app that has a listener itself and of one that has none. One after
-// the other each page makes 100 small requests; the figures are medians over the rounds (docs/benchmarks.md).
+// Chromium: workers with and without it, of an app that has a listener itself and of one that has none. One after the other
+// each page makes 100 small requests; the figures are medians over the rounds (docs/benchmarks.md). `again` is the same as
+// `own`: what these two differ by is no difference.
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -12,7 +13,7 @@ import { main, root, setup } from './setup.mjs';
 const REQUESTS = 100;
 /** An app's listener that, as most do, looks at each request and leaves this one alone. */
 const OWN = "addEventListener('fetch', (event) => { if (new URL(event.request.url).pathname.startsWith('/app/')) event.respondWith(fetch(event.request)); });";
-const VARIANTS = { none: [false, ''], ours: [true, ''], own: [false, OWN], both: [true, OWN] };
+const VARIANTS = { none: [false, ''], ours: [true, ''], own: [false, OWN], both: [true, OWN], again: [false, OWN] };
 
 /** A folder for each variant, with its page and its worker. */
 function writePages(dir) {
@@ -69,7 +70,7 @@ await main(async () => {
     }
     const difference = (one, other) => median(times[one].map((ms, round) => ms - times[other][round])).toFixed(3);
     for (const name of names) console.log(`${name.padEnd(5)} ${median([...times[name]]).toFixed(3)} ms for each request`);
-    console.log(`added by longhaul's listener: ${difference('both', 'own')} ms where the app has one, ${difference('ours', 'none')} ms where it has none`);
+    console.log(`added by longhaul's listener: ${difference('both', 'own')} ms where the app has one, ${difference('ours', 'none')} ms where it has none; the same twice differs by ${difference('again', 'own')} ms`);
   } finally {
     await browser.close();
     await origin.close();
