@@ -5,6 +5,7 @@ import type { EventHandler } from './delegate.js';
 import { LonghaulError } from './errors.js';
 import { PageSession as Session } from './page-session.js';
 import type { SessionConfiguration } from './session.js';
+import { requestPeriodicSync } from './sync.js';
 
 export * from './api.js';
 export type { AppConditions } from './conditions.js';
@@ -24,6 +25,12 @@ export interface OpenSessionOptions {
    * are missing after the worker was restarted. Without it such a task waits, until `task.update` gives them.
    */
   onAuthorize?: Authorize;
+  /**
+   * Asks for periodic Background Sync (Chromium, where the permission `periodic-background-sync` is granted): downloads
+   * then go on from time to time with no page open, and the worker's own `periodicsync` listeners hear of it by the tag
+   * `longhaul`. Never more often than every `minInterval` milliseconds, and as seldom as the browser sees fit.
+   */
+  periodicSync?: { minInterval: number };
   /** Ends the call, never the session. */
   signal?: AbortSignal;
 }
@@ -35,6 +42,7 @@ export interface OpenSessionOptions {
 export async function openSession(identifier: string, options: OpenSessionOptions = {}): Promise<Session> {
   const registration = await (options.serviceWorker ?? findRegistration());
   await activeWorker(registration, options.signal);
+  if (options.periodicSync) requestPeriodicSync(registration, options.periodicSync.minInterval);
   const session = new Session(connect(registration), identifier, options);
   await session.open(options.configuration ?? {}, options.signal);
   return session;

@@ -4,13 +4,19 @@ import { type AppConditions, Conditions } from './conditions.js';
 import { watchSleep } from './sleep.js';
 import { badArgument, LonghaulError } from './errors.js';
 import type { Incoming, Line, Listener, Part } from './line.js';
+import { watchNetwork } from './network.js';
 import type { Answers, Call, PageMessage, Reply, Unversioned } from './protocol.js';
+import { requestSync } from './sync.js';
 
 const PROTOCOL = 1;
 /** An unanswered call is sent again after this time, unless it was sent to the worker that is known to live. */
 const RESEND_MS = 5_000;
 /** A worker at work is heard at least this often. */
 const SILENCE_MS = 25_000;
+/** A timer that comes so much too late tells that everything stood still; but out of sight, browsers let timers wait. */
+const LATE_MS = 15_000;
+/** How often a sync is asked for while there is work: the one before may have come, and been used up. */
+const SYNC_MS = 60_000;
 
 /** A message without its version. */
 export type Outgoing = Unversioned<PageMessage>;
@@ -33,6 +39,8 @@ export class Connection implements Line {
   #boot = '';
   #working = false;
   #lastHeard = 0;
+  #lastWatched = Date.now();
+  #lastSync = 0;
 
   constructor(registration: ServiceWorkerRegistration) {
     this.#registration = registration;
@@ -41,6 +49,7 @@ export class Connection implements Line {
     // Messages wait until this is called, unless the page uses `onmessage`.
     navigator.serviceWorker.startMessages();
     addEventListener('online', kick);
+    watchNetwork(kick);
     addEventListener('pageshow', (event) => event.persisted && kick());
     watchSleep(() => this.#sleep(), () => this.#awake());
     setInterval(() => this.#watch(), RESEND_MS);
@@ -133,6 +142,7 @@ export class Connection implements Line {
         break;
       case 'working':
         this.#working = message.working;
+        this.#requestSync(SYNC_MS);
         break;
       case 'boot':
         // Workers announce themselves to the whole origin, which may have other registrations.
@@ -192,6 +202,8 @@ export class Connection implements Line {
     if (this.#boot !== '') this.#tellConditions();
     const cameIntoSight = this.#wasVisible && !wasVisible;
     const wentOutOfSight = wasVisible && !this.#wasVisible;
+    // Perhaps it is being closed.
+    if (wentOutOfSight) this.#requestSync(0);
     if (cameIntoSight || (this.#boot === '' && !wentOutOfSight)) this.#kick();
   }
 
@@ -201,10 +213,23 @@ export class Connection implements Line {
     if (this.#working) this.post({ type: 'wake' });
   }
 
+  /** Lets the worker go on when no page is left; not again within `pauseMs`. */
+  #requestSync(pauseMs: number): void {
+    const now = Date.now();
+    if (!this.#working || this.#listeners.size === 0 || now - this.#lastSync < pauseMs) return;
+    this.#lastSync = now;
+    requestSync(this.#registration);
+  }
+
   #watch(): void {
+    const now = Date.now();
+    const isLate = now - this.#lastWatched > RESEND_MS + LATE_MS;
+    this.#lastWatched = now;
+    if (isLate && this.#working && this.#conditions.isVisible) this.#kick();
+    this.#requestSync(SYNC_MS);
     if (this.#boot === '') return this.#revive();
     for (const pending of this.#pending) if (pending.boot !== this.#boot) this.#send(pending);
-    const isSilent = Date.now() - this.#lastHeard > SILENCE_MS;
+    const isSilent = now - this.#lastHeard > SILENCE_MS;
     if (this.#working && isSilent && this.#listeners.size > 0) this.post({ type: 'wake' });
   }
 }

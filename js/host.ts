@@ -6,12 +6,14 @@ import { Calls } from './calls.js';
 import { BlockedOrigins } from './csp.js';
 import { type EventsHandler, EventsHook } from './hook.js';
 import { Instances } from './instances.js';
+import { holdsWork } from './marker.js';
 import { isMetered, watchNetwork } from './network.js';
 import type { AttachOptions } from './options.js';
 import { Notices } from './notices.js';
 import { OwnLine } from './own-line.js';
 import { Pages, PROTOCOL } from './pages.js';
 import type { AuthorizeMessage, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import { requestSync } from './sync.js';
 import type { ErrorCode } from './types.js';
 import { Wakes } from './wakes.js';
 
@@ -64,8 +66,15 @@ export class WorkerHost {
   /** Keeps the worker alive for as long as the component wants this event's time. `kick`: things may be better now. */
   wake(event: ExtendableEvent, kick: boolean): void {
     const wake = ++this.#lastNumber;
-    const endsAt = this.#wakes.open(wake, event);
-    this.#use((component) => component.wake(wake, endsAt, kick));
+    const { endsAt, isRepeated } = this.#wakes.open(wake, event);
+    this.#use((component) => component.wake(wake, endsAt, isRepeated, kick));
+  }
+
+  /** Lets the event wake the component if storage holds work, and the component does not run. */
+  look(event: ExtendableEvent): void {
+    if (this.#instances.isRunning) return;
+    const found = holdsWork(`longhaul:${this.#scope.registration.scope}`, this.#hook !== undefined);
+    event.waitUntil(found.then((holds) => holds && this.wake(event, false)));
   }
 
   #handle(message: PageMessage, page: Client, port: MessagePort | undefined): void {
@@ -118,8 +127,8 @@ export class WorkerHost {
   /** What the worker's own code begins in one of its events goes on when that code has let go of the event. */
   #join(): void {
     const wake = ++this.#lastNumber;
-    const endsAt = this.#wakes.join(wake);
-    if (endsAt !== undefined) this.#use((component) => component.wake(wake, endsAt, false));
+    const joined = this.#wakes.join(wake);
+    if (joined) this.#use((component) => component.wake(wake, joined.endsAt, joined.isRepeated, false));
   }
 
   #use(action: (component: Component) => void): void {
@@ -217,12 +226,13 @@ export class WorkerHost {
     return this.#blocked.has(url);
   }
 
-  settle(wake: number): void {
-    void this.#wakes.settle(wake);
+  settle(wake: number, again: boolean): void {
+    void this.#wakes.settle(wake, again);
   }
 
   working(working: boolean): void {
     this.#pages.working(working);
+    if (working) requestSync(this.#scope.registration);
   }
 }
 

@@ -18,6 +18,10 @@ export class Instances {
     scope.addEventListener('unhandledrejection', ({ reason }) => this.#crashedIf(reason));
   }
 
+  get isRunning(): boolean {
+    return this.#current !== undefined;
+  }
+
   /** What lives no longer than the instance. */
   get life(): Life {
     return this.#life;

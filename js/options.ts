@@ -20,6 +20,11 @@ export interface AttachOptions {
    * notifications, which only a page can ask for.
    */
   notification?: Notify;
+  /**
+   * Whether the first fetch of each of the worker's lives, such as that of a page that opens no session, lets downloads go
+   * on if any are due. It answers no fetch. `false` adds no listener for fetches. Default true.
+   */
+  wakeOnFetch?: boolean;
   /** How many connections there may be at the same time, over all sessions. Default 6. */
   maxConnections?: number;
 }

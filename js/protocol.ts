@@ -160,7 +160,7 @@ export type PageMessage = { longhaul: Protocol } & (
   /** Replaces what this page told before. */
   | ({ type: 'conditions' } & ConditionFields)
   | { type: 'pong' }
-  /** Sent when expected pings stay away, and when the page comes back online or into sight. */
+  /** Sent when expected pings stay away, and when things may be better: online, in sight, another network, after a standstill. */
   | { type: 'wake' }
 );
 

@@ -30,5 +30,7 @@ export function attach(scope: ServiceWorkerGlobalScope, options: AttachOptions):
   const host = new WorkerHost(scope, options);
   scope.addEventListener('message', (event) => host.receive(event));
   for (const type of WAKING) scope.addEventListener(type, (event) => host.wake(event as ExtendableEvent, type === 'sync'));
+  // Once in each boot: the look costs later fetches nothing, and no answer is ever held up by it.
+  if (options.wakeOnFetch ?? true) scope.addEventListener('fetch', (event) => host.look(event), { once: true });
   return { openSession: (identifier, configuration) => host.own.open(identifier, configuration) };
 }

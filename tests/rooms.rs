@@ -99,13 +99,14 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 18] = [
+const SHARED: [&str; 19] = [
     "api",
     "types",
     "protocol",
     "given",
     "errors",
     "network",
+    "sync",
     "source",
     "authorization",
     "line",
@@ -119,7 +120,7 @@ const SHARED: [&str; 18] = [
     "policy",
     "explain",
 ];
-const WORKER: [&str; 13] = [
+const WORKER: [&str; 14] = [
     "worker",
     "host",
     "instances",
@@ -128,6 +129,7 @@ const WORKER: [&str; 13] = [
     "notices",
     "own-line",
     "wakes",
+    "marker",
     "calls",
     "pages",
     "pings",
@@ -144,7 +146,7 @@ fn the_protocol_imports_types_only_and_page_and_worker_share_only_what_is_named(
             let is_shared = own.is_some_and(|own| SHARED.contains(&own));
             let is_worker = own.is_some_and(|own| WORKER.contains(&own));
             let allowed = match name {
-                "types" | "given" | "network" => false,
+                "types" | "given" | "network" | "sync" => false,
                 "protocol" => own == Some("types"),
                 "host" | "instances" => is_shared || is_worker || module == "../pkg/longhaul.js",
                 shared if SHARED.contains(&shared) => is_shared,

@@ -54,7 +54,8 @@ pub struct Reading {
     /// Where the body ends, as the answer said.
     body_end: Option<u64>,
     began: (Timestamp, u64),
-    read: Option<(EffectId, u64)>,
+    /// The read in flight, with what it asked for and when it began.
+    read: Option<(EffectId, u64, Timestamp)>,
     ready: Option<Buffer>,
 }
 
@@ -72,13 +73,13 @@ impl Reading {
     }
 
     /// Notes the read that was asked for.
-    pub fn read_started(&mut self, read: EffectId, up_to_bytes: u64) {
-        self.read = Some((read, up_to_bytes));
+    pub fn read_started(&mut self, read: EffectId, up_to_bytes: u64, now: Timestamp) {
+        self.read = Some((read, up_to_bytes, now));
     }
 
     /// Takes in what a read brought. Returns its buffer if it is not wanted.
     pub fn read_done(&mut self, len: u64, end: ReadEnd, hash: Option<HashState>) -> Option<EffectId> {
-        let (id, _) = self.read.take()?;
+        let (id, ..) = self.read.take()?;
         if self.end.is_some_and(|limit| self.next_offset + len > limit) {
             self.ended = Some(Ended::TooLong);
             return Some(id).filter(|_| len > 0);
@@ -127,7 +128,7 @@ impl Reading {
 
     /// The read in flight, if any.
     pub fn read_in_flight(&self) -> Option<EffectId> {
-        self.read.map(|(read, _)| read)
+        self.read.map(|(read, ..)| read)
     }
 
     /// Whether the body ended where its answer, or the representation, said that it would.
@@ -211,13 +212,22 @@ impl Attempt {
         self.reading.as_ref().map(|reading| self.start..reading.next_offset)
     }
 
+    /// Since when it has been waiting for its head, or for the bytes of a read; `None` if it waits for neither, or has
+    /// bytes that are not on their way to storage.
+    pub fn waits_since(&self) -> Option<Timestamp> {
+        match &self.reading {
+            None => self.arrived.is_none().then_some(self.began_at),
+            Some(reading) => reading.read.filter(|_| !reading.has_ready()).map(|(_, _, since)| since),
+        }
+    }
+
     /// The segment as the planner sees it, in a file of `length` bytes.
     pub fn running(&self, length: u64, now: Timestamp) -> Running {
         let end = self.reading.as_ref().and_then(|reading| reading.end).or(self.end).unwrap_or(length);
         let free_from = match &self.reading {
             // What is over has no tail to give away, whatever it did not bring.
             Some(reading) if reading.ended.is_some() => end,
-            Some(reading) => reading.next_offset + reading.read.map_or(0, |(_, up_to_bytes)| up_to_bytes),
+            Some(reading) => reading.next_offset + reading.read.map_or(0, |(_, up_to_bytes, _)| up_to_bytes),
             None => self.start,
         };
         let bytes_per_second = self.reading.as_ref().map_or(0, |reading| reading.bytes_per_second(now));
@@ -247,7 +257,7 @@ mod tests {
     }
 
     fn read(reading: &mut Reading, id: u64, len: u64, end: ReadEnd) -> Option<EffectId> {
-        reading.read_started(EffectId(id), len);
+        reading.read_started(EffectId(id), len, Timestamp(0));
         reading.read_done(len, end, None)
     }
 
@@ -255,7 +265,7 @@ mod tests {
     fn holds_at_most_one_buffer_beside_the_one_being_stored() {
         let mut body = reading((0, None), Some(100));
         assert_eq!(body.next_read(60), Some(60));
-        body.read_started(EffectId(2), 60);
+        body.read_started(EffectId(2), 60, Timestamp(0));
         assert_eq!(body.next_read(60), None);
         assert_eq!(body.read_done(60, ReadEnd::More, None), None);
         assert_eq!(body.next_read(60), None, "a buffer is ready");
@@ -291,7 +301,7 @@ mod tests {
         let request = Request { range: None, if_range: false, conditional: false };
         let mut attempt = Attempt::new(EffectId(1), 0, request, (0, None), Timestamp(0));
         attempt.begin_body(0, Some(100), None, Timestamp(0));
-        attempt.reading.as_mut().unwrap().read_started(EffectId(2), 30);
+        attempt.reading.as_mut().unwrap().read_started(EffectId(2), 30, Timestamp(0));
         assert_eq!(attempt.running(100, Timestamp(1)).free_from, 30, "what is being read is not free");
         attempt.shorten(30);
         let body = attempt.reading.as_mut().unwrap();

@@ -167,6 +167,10 @@ impl Engine {
         let Some(session) = self.sessions.get(&key.session) else { return };
         let session_limit = session.record.configuration.limits.max_bytes_per_second;
         let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.attempts.is_empty()) else { return };
+        slot.read_at = None;
+        if self.wakes.are_ending(now) {
+            return;
+        }
         let Some(policy) = slot.task.as_ref().map(|task| task.record.spec.policy.clone()) else { return };
         let task_limit = policy.max_bytes_per_second;
         slot.read_at = session.pace.wait(session_limit, now).max(slot.pace.wait(task_limit, now));
@@ -189,7 +193,7 @@ impl Engine {
             let Some(up_to_bytes) = reading.next_read(wanted) else { continue };
             let deadline = now.after(policy.stall_timeout_ms);
             let read = self.effects.start(Purpose::Read(key.clone(), id), deadline);
-            reading.read_started(read, up_to_bytes);
+            reading.read_started(read, up_to_bytes, now);
             let hash = reading.hash.clone();
             let effect = Effect::Read { attempt: id, offset, up_to_bytes, or_after_ms, hash };
             self.outputs.push_back(Output::Start(read, effect));

@@ -23,6 +23,8 @@ pub enum Input {
         wake: WakeId,
         /// When the browser will cut it, if known.
         ends_at: Option<Timestamp>,
+        /// The browser repeats the event if it is settled as [`super::output::Outcome::Again`].
+        is_repeated: bool,
         /// The event says that things may have changed for the better: back online, page visible.
         kick: bool,
     },

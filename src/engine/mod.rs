@@ -226,7 +226,7 @@ impl Engine {
             return;
         }
         match input {
-            Input::Wake { wake, ends_at, kick } => self.handle_wake(wake, ends_at, kick),
+            Input::Wake { wake, ends_at, is_repeated, kick } => self.handle_wake(wake, ends_at, is_repeated, kick),
             Input::Call(id, call) => self.handle_call(id, call),
             Input::Hello { client, session, delegate, can_authorize } => {
                 self.handle_hello(client, &session, delegate, can_authorize);
@@ -254,7 +254,7 @@ impl Engine {
         }
         // Only now is it known whether the inputs since the last drain left anything to do.
         let working = self.has_work();
-        self.wakes.poll(working)
+        self.wakes.poll(self.now, working, !self.effects.is_empty())
     }
 
     /// When to hand in [`Input::Timeout`], if nothing happens before.
@@ -263,7 +263,7 @@ impl Engine {
         let sessions = self.sessions.values().filter_map(|session| session.next_time(self.now));
         let groups = self.groups.values().filter_map(Group::next_time);
         let sweep_at = self.sweep_at.filter(|_| !self.is_sweeping);
-        let others = [self.effects.next_deadline(), sweep_at];
+        let others = [self.effects.next_deadline(), sweep_at, self.wakes.next_time(self.now)];
         slots.chain(sessions).chain(groups).chain(others.into_iter().flatten()).min()
     }
 

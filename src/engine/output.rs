@@ -42,11 +42,20 @@ pub enum Output {
     /// Ask a page, or the worker's own code if there is none, for headers or another URL.
     AskAuthorization(Option<ClientId>, TaskKey, AuthorizationNeed),
     /// Let go of a wake.
-    Settle(WakeId),
+    Settle(WakeId, Outcome),
     /// Whether there is work, so whether the worker is to be kept alive.
     Working(bool),
     /// Another worker drives the database: stop, for good.
     Fenced,
+}
+
+/// How a wake ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing is left to do.
+    Done,
+    /// Work is left: if the browser repeats such events, it should.
+    Again,
 }
 
 /// What a server wants before it goes on.

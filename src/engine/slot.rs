@@ -82,6 +82,8 @@ pub struct Slot {
     pub bearable_segments: u32,
     /// No more segments before: the server did not bear them.
     pub more_after: Timestamp,
+    /// Silent attempts are not replaced before, whatever gets better.
+    pub replace_after: Timestamp,
     /// Sources that failed since the last progress, as a set of bits.
     pub failed_sources: u32,
     /// How far ahead of its bandwidth limit it is.

@@ -16,6 +16,9 @@ use super::{Engine, Purpose};
 impl Engine {
     /// Gives connections to the tasks whose turn it is.
     pub(super) fn start_what_may_run(&mut self) {
+        if self.wakes.are_ending(self.now) {
+            return self.end_with_the_wake();
+        }
         // Most inputs come while every connection is in use: then there is nobody to choose.
         if self.network_load().is_full() {
             return;

@@ -59,11 +59,11 @@ impl Component {
         component
     }
 
-    /// The worker was woken by an event that lasts until `ends_at_ms` (epoch milliseconds, if known). `kick` says
-    /// that things may have changed for the better.
-    pub fn wake(&self, wake: f64, ends_at_ms: Option<f64>, kick: bool) {
+    /// The worker was woken by an event that lasts until `ends_at_ms` (epoch milliseconds, if known), and that the browser
+    /// repeats if it fails, if `is_repeated`. `kick` says that things may have changed for the better.
+    pub fn wake(&self, wake: f64, ends_at_ms: Option<f64>, is_repeated: bool, kick: bool) {
         let ends_at = ends_at_ms.map(|at| Timestamp(at as u64));
-        self.handle(Input::Wake { wake: WakeId(wake as u64), ends_at, kick });
+        self.handle(Input::Wake { wake: WakeId(wake as u64), ends_at, is_repeated, kick });
     }
 
     /// A page attaches to a session, or, by an empty name, the worker's own code; see [`Input::Hello`].

@@ -25,7 +25,7 @@ use crate::engine::Engine;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{CallId, EffectId, TaskKey};
 use crate::engine::input::{Arrived, Completion, Input};
-use crate::engine::output::{Answer, Effect, FetchRequest, FileLocation, Output};
+use crate::engine::output::{Answer, Effect, FetchRequest, FileLocation, Outcome, Output};
 use crate::engine::sorted_map::SortedMap;
 use crate::store::Store;
 use crate::store::changes::to_writes;
@@ -177,7 +177,7 @@ impl Driver {
                 let message = Message::of_type("all-events-delivered").with("session", session.as_str());
                 self.host.post(client.as_str(), message.into());
             }
-            Output::Settle(wake) => self.host.settle(number(wake.0)),
+            Output::Settle(wake, outcome) => self.host.settle(number(wake.0), outcome == Outcome::Again),
             Output::Working(working) => self.host.working(working),
             Output::Fenced => self.stop("fenced"),
         }

@@ -57,9 +57,9 @@ extern "C" {
     #[wasm_bindgen(method, js_name = cspBlocks)]
     pub fn csp_blocks(this: &Host, url: &str) -> bool;
 
-    /// Lets a wake's event end.
+    /// Lets a wake's event end. `again`: there is work left.
     #[wasm_bindgen(method)]
-    pub fn settle(this: &Host, wake: f64);
+    pub fn settle(this: &Host, wake: f64, again: bool);
 
     /// Work has begun or ended.
     #[wasm_bindgen(method)]

@@ -3,7 +3,7 @@
 
 use longhaul::engine::id::{EffectId, SessionId, TaskKey};
 use longhaul::engine::input::{Completion, Loaded};
-use longhaul::engine::output::{Activity, Query, TaskSnapshot};
+use longhaul::engine::output::{Activity, Outcome, Query, TaskSnapshot};
 use longhaul::engine::task::{Task, TaskEvent, TaskState, WaitReason};
 use longhaul::store::{Index, KeyRange, Reader, Table};
 
@@ -11,8 +11,8 @@ use super::pages::{Holder, Lock};
 use super::stats::Group;
 use super::steps::is_subset;
 use super::storage::ready;
-use super::worker::{DueAnswer, Worker};
-use super::world::World;
+use super::worker::{DueAnswer, Wake, Worker};
+use super::world::{Event, World};
 
 /// Loads of due tasks that begin so soon after the last, and find the same, so many times, are a loop.
 const TOO_SOON_MS: u64 = 1_000;
@@ -149,14 +149,37 @@ impl World {
         assert!(dead.expect("the store in memory answers").is_empty(), "a dead body will never be swept");
     }
 
-    /// When all outputs are drained: one wake at the most is held, and whatever is unfinished will go on.
+    /// A wake is let go if nothing is left to do, if another ends later, or before it is cut: then what has come is in
+    /// storage, and nothing more is being fetched.
+    pub(super) fn check_settled(&mut self, worker: &mut Worker, name: u64, outcome: Outcome) {
+        let is_last = worker.last_wake() == Some(name);
+        let wake = worker.wakes.remove(&name).expect("a wake was settled that is not held");
+        assert_eq!(outcome == Outcome::Again, worker.is_working, "{wake:?} was settled as {outcome:?}");
+        let left_ms = wake.ends_at.map_or(u64::MAX, |ends_at| ends_at.since(worker.time(self.now)));
+        let is_ending = left_ms <= 500;
+        assert!(!worker.is_working || is_ending || !(is_last || wake.is_repeated), "{wake:?} was let go too early");
+        if worker.is_working && is_last {
+            self.stats.count(Group::Engine, "wakes ended before they are cut");
+            worker.has_ended_early = true;
+            let live = worker.live_attempts().next();
+            assert!(live.is_none(), "its last wake has ended, but an attempt goes on: {live:?}");
+            assert!(worker.buffers.is_empty(), "its last wake has ended, and what was read is nowhere");
+        }
+        if worker.is_working && wake.is_repeated {
+            self.stats.count(Group::Engine, "wakes to be repeated");
+            let delay_ms = self.random.pick(&[1_000, 300_000]);
+            self.schedule(delay_ms, Event::Sync);
+        }
+    }
+
+    /// When all outputs are drained: no more wakes are held than should be, and whatever is unfinished will go on.
     pub(super) fn check_drained(&self, worker: &Worker) {
-        let newest = worker.newest_wake;
-        let is_right = worker.wakes.iter().all(|wake| *wake == newest && worker.is_working);
-        assert!(is_right, "the wakes {:?} are held; the newest is {newest}", worker.wakes);
+        let last = worker.last_wake();
+        let is_right = |(name, wake): (&u64, &Wake)| worker.is_working && (Some(*name) == last || wake.is_repeated);
+        assert!(worker.wakes.iter().all(is_right), "the wakes {:?} are held", worker.wakes);
         let hook = &worker.hook;
         assert!(worker.is_working || hook.batches.is_empty(), "the hook handles {hook:?}, and no wake is held for it");
-        if self.is_newest(worker) && worker.engine.poll_timeout().is_none() {
+        if self.is_newest(worker) && worker.engine.poll_timeout().is_none() && !worker.has_ended_early {
             let waiting: Vec<_> = worker.calls.values().collect();
             assert!(waiting.is_empty(), "calls wait for nothing: {waiting:?}");
             // Some only wait for news, which wake the worker by themselves.

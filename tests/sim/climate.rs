@@ -83,6 +83,8 @@ numbers! {
     hook,
     /// Whether the worker's own code handles events.
     hook_events,
+    /// Whether the browser cuts every event after a while.
+    wakes_end,
 }
 
 impl Climate {
@@ -118,6 +120,7 @@ impl Climate {
             special_calls: random.pick(&[0, 200, 500]),
             hook: random.below(2),
             hook_events: random.below(2),
+            wakes_end: random.below(2),
             without: BTreeSet::new(),
         }
     }

@@ -75,7 +75,10 @@ const ENGINE: &[&str] = &[
     "resume data stale",
     "resume data taken up",
     "resumed attempts",
+    "silent attempts replaced",
     "stored bytes hashed",
+    "wakes ended before they are cut",
+    "wakes to be repeated",
 ];
 const WAITS: &[&str] = &[
     "retry",

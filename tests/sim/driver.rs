@@ -111,11 +111,7 @@ impl World {
                 assert!(!need.url.contains('?'), "a page is told a signature: {need:?}");
                 self.ask_authorization(client.as_ref(), key);
             }
-            Output::Settle(wake) => {
-                assert!(worker.wakes.remove(&wake.0), "a wake was settled that is not held");
-                let is_needed = worker.is_working && wake.0 == worker.newest_wake;
-                assert!(!is_needed, "the newest wake was settled although there is work");
-            }
+            Output::Settle(wake, outcome) => self.check_settled(worker, wake.0, outcome),
             Output::Working(is_working) => {
                 assert_ne!(worker.is_working, is_working, "the engine said again what it had said");
                 worker.is_working = is_working;

@@ -58,7 +58,18 @@ impl World {
         let claimed = answer.body.start..answer.body.start;
         let body = answer.body;
         (
-            Attempt { key, url, host, range, head: Some(head), body, wish: None, claimed, is_aborted: false },
+            Attempt {
+                key,
+                url,
+                host,
+                range,
+                head: Some(head),
+                body,
+                wish: None,
+                claimed,
+                heard_at: self.now,
+                is_aborted: false,
+            },
             answer.after_ms,
         )
     }
@@ -93,6 +104,7 @@ impl World {
         let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else { return };
         let Some(attempt) = worker.attempts.get_mut(&id) else { return };
         let Some(head) = attempt.head.take() else { return };
+        attempt.heard_at = self.now;
         if head.is_err() || attempt.is_aborted {
             worker.attempts.remove(&id);
         }
@@ -105,6 +117,7 @@ impl World {
         let Some(wish) = attempt.wish.take_if(|wish| wish.read == read) else { return };
         let (chunk, len, end) = attempt.body.read(self.now, wish.up_to_bytes);
         attempt.claimed.end = attempt.claimed.start + len;
+        attempt.heard_at = self.now;
         let end = match end {
             None | Some(BodyEnd::Stall) => ReadEnd::More,
             Some(BodyEnd::Eof) => ReadEnd::Eof,

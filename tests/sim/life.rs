@@ -1,7 +1,7 @@
 //! How a run goes: it begins, workers live, die and overlap, things go wrong, and then all is calm and everything
 //! that was begun must come to its end.
 
-use longhaul::engine::id::WakeId;
+use longhaul::engine::id::{EffectId, WakeId};
 use longhaul::engine::input::Input;
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::task::TaskState;
@@ -11,7 +11,7 @@ use super::invariants::check_storage;
 use super::origin::OWN_HOST;
 use super::pages::ToPage;
 use super::stats::Group;
-use super::worker::{EPOCH_MS, Worker};
+use super::worker::{EPOCH_MS, Wake, Worker};
 use super::world::{Event, World, note};
 
 /// How often a run loses all that was stored.
@@ -141,18 +141,45 @@ impl World {
     pub(super) fn sync(&mut self) {
         self.start_worker();
         let wake = self.name();
-        let ends = (!self.is_calm && self.random.one_in(3)).then(|| self.random.within(100..=30_000));
+        let has_end = !self.is_calm && (self.climate.wakes_end > 0 || self.random.one_in(3));
+        let ends = has_end.then(|| self.random.within(100..=30_000));
         let kick = self.is_calm || self.random.one_in(3);
+        let is_repeated = self.random.one_in(2);
         let now = self.now;
         let worker = self.workers.last_mut().expect("booted above");
-        worker.wakes.insert(wake);
-        worker.newest_wake = wake;
         let number = worker.number;
         let ends_at = ends.map(|ends| worker.time(now).after(ends));
+        worker.open_wake(wake, Wake { ends_at, is_repeated });
         if let Some(ends) = ends.filter(|_| self.random.one_in(2)) {
             self.schedule(ends, Event::Kill(number));
         }
-        self.give(number, vec![Input::Wake { wake: WakeId(wake), ends_at, kick }]);
+        let input = Input::Wake { wake: WakeId(wake), ends_at, is_repeated, kick };
+        if kick { self.kick(number, input) } else { self.give(number, vec![input]) }
+    }
+
+    /// Things may be better now: what is silent is begun anew, and what brings bytes goes on.
+    pub(super) fn kick(&mut self, number: u64, wake: Input) {
+        let live = |world: &Self| -> Vec<(EffectId, u64, bool)> {
+            let worker = world.workers.iter().find(|worker| worker.number == number);
+            let attempts = worker.into_iter().flat_map(|worker| &worker.attempts);
+            let live = attempts.filter(|(_, attempt)| !attempt.is_aborted);
+            live.map(|(id, attempt)| (*id, attempt.heard_at, attempt.head.is_none())).collect()
+        };
+        let before = live(self);
+        self.give(number, vec![wake]);
+        let after = live(self);
+        let Some(worker) = self.workers.iter().find(|worker| worker.number == number) else { return };
+        if worker.has_ended_early {
+            return;
+        }
+        for (id, heard_at, has_head) in before {
+            let is_silent = self.now - heard_at >= 5_000;
+            if after.iter().all(|(other, ..)| *other != id) {
+                assert!(is_silent || !has_head, "{id:?} was ended although it brings bytes");
+                self.stats
+                    .count(Group::Engine, if is_silent { "silent attempts replaced" } else { "gave way to others" });
+            }
+        }
     }
 
     /// A second worker starts although the first is alive: the lease decides.

@@ -11,7 +11,7 @@ use longhaul::engine::policy::Conditions;
 use longhaul::engine::task::TaskEvent;
 
 use super::stats::Group;
-use super::worker::{Delegate, WaitingCall};
+use super::worker::{Delegate, WaitingCall, Wake};
 use super::world::{Event, World, note};
 
 /// How many pages are opened in one run.
@@ -233,10 +233,11 @@ impl World {
         self.start_worker();
         let wake = self.name();
         let client = self.pages[page].client.clone();
-        let events = &self.model.events;
+        let ends = (!self.is_calm && self.climate.wakes_end > 0).then(|| self.random.within(2_000..=60_000));
+        let (now, events) = (self.now, &self.model.events);
         let worker = self.workers.last_mut().expect("booted above");
-        worker.wakes.insert(wake);
-        worker.newest_wake = wake;
+        let ends_at = ends.map(|ends| worker.time(now).after(ends));
+        worker.open_wake(wake, Wake { ends_at, is_repeated: false });
         let kick = matches!(message, ToWorker::Kick);
         let input = match message {
             ToWorker::Call(number, call) => {
@@ -274,10 +275,13 @@ impl World {
             ToWorker::Kick => None,
         };
         let number = worker.number;
-        let wake = Input::Wake { wake: longhaul::engine::id::WakeId(wake), ends_at: None, kick };
+        let wake = Input::Wake { wake: longhaul::engine::id::WakeId(wake), ends_at, is_repeated: false, kick };
         let is_about_surroundings = matches!(input, Some(Input::Conditions { .. } | Input::Bye { .. }));
-        if !is_about_surroundings {
+        if !is_about_surroundings && !kick {
             return self.give(number, std::iter::once(wake).chain(input).collect());
+        }
+        if kick {
+            return self.kick(number, wake);
         }
         self.give(number, vec![wake]);
         // What the wake has begun was begun before this was known.

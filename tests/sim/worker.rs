@@ -48,6 +48,8 @@ pub struct Attempt {
     pub wish: Option<Wish>,
     /// Which bytes have been read, or are being read.
     pub claimed: Range<u64>,
+    /// When something was last heard of it.
+    pub heard_at: u64,
     /// The engine has ended it, but a completion may still be under way.
     pub is_aborted: bool,
 }
@@ -91,6 +93,15 @@ pub struct Meter {
     pub limit: u64,
 }
 
+/// An event that the worker is held for.
+#[derive(Clone, Copy, Debug)]
+pub struct Wake {
+    /// When the browser cuts it, by the worker's clock.
+    pub ends_at: Option<Timestamp>,
+    /// Whether the browser repeats it if it fails.
+    pub is_repeated: bool,
+}
+
 /// A running worker.
 #[derive(Debug)]
 pub struct Worker {
@@ -118,8 +129,9 @@ pub struct Worker {
     /// By task, what its own limit lets through.
     pub meters: BTreeMap<TaskKey, Meter>,
     /// Wakes that are not settled.
-    pub wakes: BTreeSet<u64>,
-    pub newest_wake: u64,
+    pub wakes: BTreeMap<u64, Wake>,
+    /// Whether the last one was settled although there was work, so that nothing is begun before the next.
+    pub has_ended_early: bool,
     /// What the engine said last about having work.
     pub is_working: bool,
     /// Loads of which there is one at a time: by kind, the one in flight and when it began.
@@ -155,8 +167,8 @@ impl Worker {
             told: BTreeMap::new(),
             probes: BTreeSet::new(),
             meters: BTreeMap::new(),
-            wakes: BTreeSet::new(),
-            newest_wake: 0,
+            wakes: BTreeMap::new(),
+            has_ended_early: false,
             is_working: false,
             single_loads: BTreeMap::new(),
             due_answers: BTreeMap::new(),
@@ -172,6 +184,18 @@ impl Worker {
     /// When it wants to be woken by the clock.
     pub fn timer(&self, now: u64) -> Option<u64> {
         self.engine.poll_timeout().map(|at| at.0.saturating_sub(self.clock_ms).max(now))
+    }
+
+    /// A new event, which is held until the engine lets go of it.
+    pub fn open_wake(&mut self, name: u64, wake: Wake) {
+        self.wakes.insert(name, wake);
+        self.has_ended_early = false;
+    }
+
+    /// The wake that ends last, or the newest of these: it is held while there is work.
+    pub fn last_wake(&self) -> Option<u64> {
+        let end = |wake: &Wake| wake.ends_at.map_or(u64::MAX, |ends_at| ends_at.0);
+        self.wakes.iter().max_by_key(|(name, wake)| (end(wake), **name)).map(|(name, _)| *name)
     }
 
     /// The attempts that the engine has not ended.

@@ -13,4 +13,5 @@ mod proof;
 mod ranges;
 mod server;
 mod validators;
+mod wakes;
 mod world;

@@ -118,8 +118,7 @@ fn retry_after_is_kept_whatever_else_happens() {
     let TaskState::Active { not_before, reason } = task.record.state else { panic!("{:?}", task.record.state) };
     assert_eq!((not_before.0, reason), (asked_at + 120_000, Some(WaitReason::ServerAsked)));
     // Back online, page visible: nothing that concerns this server.
-    let wake = longhaul::engine::id::WakeId(1);
-    world.give(longhaul::engine::input::Input::Wake { wake, ends_at: None, kick: true });
+    world.kick();
     world.until(|world| world.requests.len() == 2);
     assert!(world.now >= asked_at + 120_000, "asked again after {} ms", world.now - asked_at);
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);

@@ -8,9 +8,9 @@ use std::task::{Context, Poll, Waker};
 
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Head;
-use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey};
+use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
 use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, ReadEnd, TaskCall};
-use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Output};
+use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Outcome, Output};
 use longhaul::engine::request::{Header, Source};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::session::{Configuration, SessionRecord};
@@ -152,6 +152,8 @@ pub struct World {
     pub hook_ends: usize,
     /// Whether the worker is to be held.
     pub is_working: bool,
+    /// The wakes that were settled, and how.
+    pub settled: Vec<(u64, Outcome)>,
     /// Whom the engine asked for headers or another URL.
     pub asked: Vec<(Option<ClientId>, AuthorizationNeed)>,
     pub replies: BTreeMap<u64, Result<Answer, TaskError>>,
@@ -176,7 +178,9 @@ pub struct World {
     pub hashed_from_storage: u64,
     /// Whether reading stored bytes back takes long: what it brings comes when [`World::let_hashes_come`] is called.
     pub is_slow_to_hash: bool,
-    hashes: Vec<Input>,
+    /// Whether storage takes long: that a commit is done is heard when [`World::let_storage_answer`] is called.
+    pub is_slow_to_store: bool,
+    held: Vec<Input>,
     attempts: BTreeMap<EffectId, Attempt>,
     buffers: BTreeMap<EffectId, Vec<u8>>,
     inputs: VecDeque<Input>,
@@ -201,6 +205,7 @@ impl World {
             stood: 0,
             hook_ends: 0,
             is_working: false,
+            settled: Vec::new(),
             asked: Vec::new(),
             replies: BTreeMap::new(),
             probes: Vec::new(),
@@ -215,7 +220,8 @@ impl World {
             bytes_sent: 0,
             hashed_from_storage: 0,
             is_slow_to_hash: false,
-            hashes: Vec::new(),
+            is_slow_to_store: false,
+            held: Vec::new(),
             attempts: BTreeMap::new(),
             buffers: BTreeMap::new(),
             inputs: VecDeque::new(),
@@ -242,6 +248,17 @@ impl World {
         self.buffers.clear();
         self.inputs.clear();
         self.drain();
+    }
+
+    /// An event for which the browser runs the worker for so long; another one if it fails.
+    pub fn sync(&mut self, wake: u64, lasts_ms: u64) {
+        let ends_at = Some(Timestamp(self.now + lasts_ms));
+        self.give(Input::Wake { wake: WakeId(wake), ends_at, is_repeated: true, kick: true });
+    }
+
+    /// Things may be better now.
+    pub fn kick(&mut self) {
+        self.give(Input::Wake { wake: WakeId(self.now), ends_at: None, is_repeated: false, kick: true });
     }
 
     /// From now on the server is another.
@@ -342,7 +359,13 @@ impl World {
     /// What was read back from storage comes at last.
     pub fn let_hashes_come(&mut self) {
         self.is_slow_to_hash = false;
-        self.inputs.extend(std::mem::take(&mut self.hashes));
+        self.inputs.extend(std::mem::take(&mut self.held));
+    }
+
+    /// Storage answers at last.
+    pub fn let_storage_answer(&mut self) {
+        self.is_slow_to_store = false;
+        self.inputs.extend(std::mem::take(&mut self.held));
     }
 
     /// Requests whose bodies nobody has ended.
@@ -459,6 +482,7 @@ impl World {
                 Output::AllDelivered(client, _) if client == ClientId::hook() => self.hook_ends += 1,
                 Output::Stand(_) => self.stood += 1,
                 Output::Working(is_working) => self.is_working = is_working,
+                Output::Settle(wake, outcome) => self.settled.push((wake.0, outcome)),
                 Output::Deliver(_, _, events) => self.events.extend(events),
                 Output::Changed(_, snapshot) if snapshot.record.key == key("t") => {
                     self.shown.push(snapshot.record.state);
@@ -533,9 +557,13 @@ impl World {
                 Completion::Probed(self.reachable)
             }
         };
-        let is_held = self.is_slow_to_hash && matches!(completion, Completion::Hashed(_));
+        let is_held = match completion {
+            Completion::Hashed(_) => self.is_slow_to_hash,
+            Completion::Committed(_) => self.is_slow_to_store,
+            _ => false,
+        };
         let input = Input::Completed(id, completion);
-        if is_held { self.hashes.push(input) } else { self.inputs.push_back(input) }
+        if is_held { self.held.push(input) } else { self.inputs.push_back(input) }
     }
 }
 

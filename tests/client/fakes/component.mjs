@@ -33,7 +33,7 @@ const { outputFiles } = await build({
     },
   ],
 });
-const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, ['told', 'navigator', 'location', 'Client', 'reportError']);
+const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, ['told', 'navigator', 'location', 'Client', 'reportError', 'indexedDB']);
 
 class Client {
   posted = [];
@@ -48,8 +48,11 @@ class Client {
 /** An event of the worker; `isOpen` while somebody waits for it. */
 export class WorkerEvent extends Event {
   #waiting = 1;
-  constructor(type) {
+  /** Whether what somebody waited for has failed. */
+  hasFailed = false;
+  constructor(type, fields = {}) {
     super(type);
+    Object.assign(this, fields);
     // As in a browser it is over when its listeners have returned and nobody waits any more.
     queueMicrotask(() => this.#waiting--);
   }
@@ -60,12 +63,15 @@ export class WorkerEvent extends Event {
     if (!this.isOpen) throw new DOMException('the event is over', 'InvalidStateError');
     this.#waiting++;
     const end = () => this.#waiting--;
-    promise.then(end, end);
+    promise.then(end, () => {
+      this.hasFailed = true;
+      end();
+    });
   }
 }
 
 /** A service worker that has attached longhaul, with these `options`. */
-export async function start({ connection, locks, ...options } = {}) {
+export async function start({ connection, locks, userAgent, indexedDB, ...options } = {}) {
   const told = [];
   const reported = [];
   let host;
@@ -74,11 +80,11 @@ export async function start({ connection, locks, ...options } = {}) {
     else told.push([name, ...args]);
   };
   const scope = Object.assign(new EventTarget(), {
-    registration: { scope: 'https://app.example/' },
+    registration: { scope: 'https://app.example/', sync: { register: async (tag) => void told.push(['sync', tag]) } },
     clients: { matchAll: async () => [] },
   });
   const location = new URL('https://app.example/sw.js');
-  const { attach } = evaluate(tell, { connection, locks }, location, Client, (error) => reported.push(error));
+  const { attach } = evaluate(tell, { connection, locks, userAgent }, location, Client, (error) => reported.push(error), indexedDB);
   const longhaul = attach(scope, { wasm: 'longhaul.wasm', ...options });
   const page = new Client('page');
   const post = async (message) => {
@@ -86,8 +92,8 @@ export async function start({ connection, locks, ...options } = {}) {
     scope.dispatchEvent(Object.assign(new Event('message'), event));
     await new Promise(setImmediate);
   };
-  const dispatch = async (type) => {
-    const event = new WorkerEvent(type);
+  const dispatch = async (type, fields) => {
+    const event = new WorkerEvent(type, fields);
     scope.dispatchEvent(event);
     await new Promise(setImmediate);
     return event;

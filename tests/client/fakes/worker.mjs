@@ -17,6 +17,10 @@ export class FakeWorker extends EventEmitter {
   starts = true;
   boot = undefined;
   isWorking = false;
+  /** What was registered for Background Sync: a tag, or a tag and how seldom. */
+  syncs = [];
+  /** Whether the browser has Background Sync; null: it has, and refuses. */
+  hasSync = true;
   #locks;
   #pages = new Set();
   #ports = new Set();
@@ -36,7 +40,12 @@ export class FakeWorker extends EventEmitter {
       const copy = structuredClone(message);
       setImmediate(() => (this.#inbox = this.#inbox.then(() => this.#take(page, copy, transfer[0]))));
     };
-    return { scope: this.scope, active: { postMessage, state: 'activated' }, waiting: null, installing: null };
+    const register = async (...registered) => {
+      if (this.hasSync === null) throw new DOMException('denied', 'NotAllowedError');
+      this.syncs.push(registered);
+    };
+    const syncing = this.hasSync === false ? {} : { sync: { register }, periodicSync: { register } };
+    return { scope: this.scope, active: { postMessage, state: 'activated' }, waiting: null, installing: null, ...syncing };
   }
 
   /** Answers this type of call with `answer(call)`: an answer, `{ code }` for an error, or `SWALLOW`. */

@@ -2,6 +2,8 @@
 import { LonghaulError, openSession } from '/longhaul/client.js';
 
 const query = new URLSearchParams(location.search);
+// Without `?sync` the browser wakes no worker by itself, so that tests can look at what is durable in between.
+if (!query.has('sync')) Object.defineProperty(ServiceWorkerRegistration.prototype, 'sync', { value: undefined });
 const handled = [];
 const seen = [];
 const progress = [];

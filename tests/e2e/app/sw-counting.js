@@ -6,6 +6,6 @@ Blob.prototype.arrayBuffer = function () {
   readBack += this.size;
   return arrayBuffer.call(this);
 };
-importScripts('/longhaul/service-worker.classic.js');
-longhaul.attach(self, { wasm: '/longhaul/longhaul.wasm' });
+importScripts('/longhaul/service-worker.classic.js', '/quiet.js');
+longhaul.attach(self, { wasm: '/longhaul/longhaul.wasm', ...quiet });
 addEventListener('message', ({ data, ports }) => data === 'read-back' && ports[0].postMessage(readBack));

@@ -15,6 +15,8 @@ async function file(event) {
 
 const { openSession } = longhaul.attach(self, {
   wasm: '/longhaul/longhaul.wasm',
+  // Only what a test does wakes it.
+  wakeOnFetch: false,
   onEvents: async (session, events) => {
     for (const event of events) await file(event);
   },

@@ -1,3 +1,3 @@
-// The plainest worker that attaches longhaul, as a classic script.
-importScripts('/longhaul/service-worker.classic.js');
-longhaul.attach(self, { wasm: '/longhaul/longhaul.wasm' });
+// The plainest worker that attaches longhaul, as a classic script, and is woken by its pages only.
+importScripts('/longhaul/service-worker.classic.js', '/quiet.js');
+longhaul.attach(self, { wasm: '/longhaul/longhaul.wasm', ...quiet });

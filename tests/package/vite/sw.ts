@@ -10,6 +10,7 @@ const nowhere: AttachOptions = {};
 const { openSession } = attach(self, {
   ...nowhere,
   wasm,
+  wakeOnFetch: false,
   onEvents: async (session, events) => {
     for (const { taskId } of events) if (taskId) await (await openSession(session)).task(taskId);
   },

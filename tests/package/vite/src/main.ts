@@ -30,6 +30,7 @@ window.received = 0;
 const session: Session = await openSession('files', {
   serviceWorker,
   configuration: { version: 1, maxConcurrentTasks: 2 },
+  periodicSync: { minInterval: 86_400_000 },
   onEvent: async ({ type }) => void window.events.push(type),
 });
 
