@@ -3,6 +3,7 @@
 import init, { Component } from '../pkg/longhaul.js';
 import { Authorizer } from './authorization.js';
 import { Calls } from './calls.js';
+import { ComponentFile } from './component-file.js';
 import { BlockedOrigins } from './csp.js';
 import { type EventsHandler, EventsHook } from './hook.js';
 import { Instances } from './instances.js';
@@ -21,6 +22,8 @@ const OWN = '';
 export class WorkerHost {
   /** For the sessions that the worker's own code opens. */
   readonly own: OwnLine;
+  /** The component's own file. */
+  readonly file: ComponentFile;
   readonly #scope: ServiceWorkerGlobalScope;
   readonly #options: AttachOptions;
   readonly #blocked: BlockedOrigins;
@@ -36,6 +39,7 @@ export class WorkerHost {
   constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
     this.#scope = scope;
     this.#options = options;
+    this.file = new ComponentFile(options.wasm, scope.registration);
     this.#blocked = new BlockedOrigins(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
     // The reply to a call that nobody waits for is dropped.
@@ -127,7 +131,7 @@ export class WorkerHost {
   }
 
   async #start(): Promise<Component> {
-    await init({ module_or_path: this.#options.wasm });
+    await this.file.load((file) => init({ module_or_path: file }));
     const component = new Component(this, this.#scope.registration.scope);
     tellNetwork(component);
     component.hook(this.#authorizer !== undefined, this.#hook !== undefined);

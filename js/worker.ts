@@ -28,6 +28,8 @@ export interface Longhaul {
 /** Lets this service worker carry longhaul's sessions. Call it while the script is first evaluated. */
 export function attach(scope: ServiceWorkerGlobalScope, options: AttachOptions): Longhaul {
   const host = new WorkerHost(scope, options);
+  scope.addEventListener('install', (event) => event.waitUntil(host.file.keep()));
+  scope.addEventListener('activate', (event) => event.waitUntil(host.file.tidy()));
   scope.addEventListener('message', (event) => host.receive(event));
   for (const type of WAKING) scope.addEventListener(type, (event) => host.wake(event as ExtendableEvent, type === 'sync'));
   return { openSession: (identifier, configuration) => host.own.open(identifier, configuration) };

@@ -119,13 +119,14 @@ const SHARED: [&str; 18] = [
     "policy",
     "explain",
 ];
-const WORKER: [&str; 13] = [
+const WORKER: [&str; 14] = [
     "worker",
     "host",
     "instances",
     "options",
     "hook",
     "notices",
+    "component-file",
     "own-line",
     "wakes",
     "calls",

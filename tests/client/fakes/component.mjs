@@ -23,6 +23,7 @@ const { outputFiles } = await build({
   format: 'iife',
   globalName: 'worker',
   target: 'es2022',
+  define: { WASM_INTEGRITY: '"sha256-of-this-build"' },
   plugins: [
     {
       name: 'component',
@@ -33,7 +34,9 @@ const { outputFiles } = await build({
     },
   ],
 });
-const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, ['told', 'navigator', 'location', 'Client', 'reportError']);
+const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, ['told', 'navigator', 'location', 'Client', 'reportError', 'caches']);
+/** The component's file is always there. */
+const caches = { open: async () => ({ match: async () => new Response() }) };
 
 class Client {
   posted = [];
@@ -78,7 +81,7 @@ export async function start({ connection, locks, ...options } = {}) {
     clients: { matchAll: async () => [] },
   });
   const location = new URL('https://app.example/sw.js');
-  const { attach } = evaluate(tell, { connection, locks }, location, Client, (error) => reported.push(error));
+  const { attach } = evaluate(tell, { connection, locks }, location, Client, (error) => reported.push(error), caches);
   const longhaul = attach(scope, { wasm: 'longhaul.wasm', ...options });
   const page = new Client('page');
   const post = async (message) => {
