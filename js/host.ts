@@ -141,6 +141,10 @@ export class WorkerHost {
   #failed(error: unknown): void {
     this.#retire('component-failed', String(error));
     this.own.crashed();
+    if (!this.#instances.hasCrashedAtTask) return;
+    // The next instance notes that before anything else, and goes on for as long as the event at hand lasts.
+    this.#join();
+    this.#use(() => {});
   }
 
   /**
@@ -165,6 +169,10 @@ export class WorkerHost {
   }
 
   // What follows is called by the component; see `src/web/host.rs`.
+
+  get crashed(): string[] {
+    return this.#instances.takeCrashedAt();
+  }
 
   get origin(): string {
     return this.#scope.location.origin;

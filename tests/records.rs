@@ -129,7 +129,7 @@ fn task(state: TaskState) -> TaskRecord {
     TaskRecord { key: key(), spec, state, since, created_at: Timestamp(5), ended_at: Some(since) }
 }
 
-fn progress() -> Progress {
+fn progress(format: u8) -> Progress {
     let kept = Kept { body: BodyId(3), representation: representation(), length: 77, answer: Some(answer()) };
     Progress {
         representation: Some(representation()),
@@ -146,6 +146,7 @@ fn progress() -> Progress {
         repairs: 6,
         previous: Some(kept),
         resume_data: Some(resume_data::write(&detached())),
+        crashes: if format == 1 { 0 } else { 2 },
         ..Progress::new(BodyId(u128::MAX - 1))
     }
 }
@@ -229,7 +230,7 @@ fn records_of_every_format_are_read() {
         for (at, state) in states.into_iter().enumerate() {
             fixtures.hold(&format!("task-{at}"), &task(state));
         }
-        fixtures.hold("progress", &progress());
+        fixtures.hold("progress", &progress(format));
         fixtures.hold("progress-new", &Progress::new(BodyId(1)));
         fixtures.hold("body-live", &BodyRecord::Live(BodyId(1)));
         fixtures.hold("body-detached", &BodyRecord::Detached(detached(), Timestamp(6)));

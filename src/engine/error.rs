@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What went wrong. The text of [`ErrorCode::as_str`] is public and never changes its meaning.
+        /// What went wrong. The text of [`ErrorCode::as_str`] is public and never changes its meaning. It is stored by its
+        /// place among the others, so that new ones come last.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)*
@@ -72,6 +73,8 @@ codes! {
     UnsupportedScheme = "unsupported-scheme",
     /// A newer version of the session's configuration is stored.
     VersionTooLow = "version-too-low",
+    /// The component crashed while it was at work on the task, again and again.
+    Crashed = "crashed",
 }
 
 /// An error that can be stored with a task and sent to a page.

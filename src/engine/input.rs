@@ -169,6 +169,8 @@ pub enum BulkAction {
 pub enum TaskCall {
     /// Its snapshot.
     Get,
+    /// The component crashed while it was at work on it.
+    CountCrash,
     /// Stop, keep the bytes.
     Pause,
     /// Go on: a paused task, a failed one, or one that waits.

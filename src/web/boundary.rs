@@ -14,10 +14,22 @@ use super::host::Host;
 use super::messages;
 use super::start::{StartFailure, start};
 use super::values::bad;
+use crate::engine::crash::AtWork;
 use crate::engine::id::{CallId, ClientId, SessionId, WakeId};
 use crate::engine::input::Input;
 use crate::engine::policy::Conditions;
 use crate::engine::time::Timestamp;
+
+thread_local! {
+    static AT_WORK: RefCell<AtWork> = RefCell::default();
+}
+
+/// The session and the id of the task that the instance is at work on, or nothing. It can be asked after a crash, too.
+#[wasm_bindgen(js_name = atWork)]
+pub fn at_work() -> Vec<String> {
+    let key = AT_WORK.with(|at_work| at_work.borrow().key());
+    key.map_or_else(Vec::new, |key| vec![key.session.as_str().into(), key.task.as_str().into()])
+}
 
 /// The instance has crashed: the next use of any export begins with a new one.
 #[wasm_bindgen(js_name = retireInstance)]
@@ -49,6 +61,7 @@ impl Component {
         spawn_local(async move {
             match start(host.clone(), &scope).await {
                 Ok(started) => {
+                    AT_WORK.with(|at_work| at_work.replace(started.at_work()));
                     driver.replace(Some(Rc::clone(&started)));
                     started.handle(early.take());
                 }

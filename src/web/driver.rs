@@ -21,7 +21,9 @@ use super::lease::Lease;
 use super::messages::{self, Message, number};
 use super::progress::Speeds;
 use super::quota::Quota;
+use super::turns::during;
 use crate::engine::Engine;
+use crate::engine::crash::AtWork;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{CallId, EffectId, TaskKey};
 use crate::engine::input::{Arrived, Completion, Input};
@@ -54,6 +56,7 @@ pub struct Driver {
     lease: RefCell<Option<Lease>>,
     has_stopped: Cell<bool>,
     engine: RefCell<Engine>,
+    at_work: AtWork,
     attempts: RefCell<SortedMap<EffectId, Attempt>>,
     buffers: RefCell<SortedMap<EffectId, JsValue>>,
     timer: RefCell<Option<Timeout>>,
@@ -80,6 +83,7 @@ impl Driver {
                 quota: Quota::default(),
                 lease: RefCell::default(),
                 has_stopped: Cell::new(false),
+                at_work: engine.at_work(),
                 engine: RefCell::new(engine),
                 attempts: RefCell::default(),
                 buffers: RefCell::default(),
@@ -88,6 +92,11 @@ impl Driver {
                 speeds: RefCell::default(),
             }
         })
+    }
+
+    /// Tells for which task something is being done, also after a crash.
+    pub fn at_work(&self) -> AtWork {
+        self.at_work.clone()
     }
 
     /// Keeps the lease until the driver stops.
@@ -204,8 +213,8 @@ impl Driver {
                     body.read(Wanted { id, up_to_bytes, or_after_ms, hash });
                 }
             }
-            Effect::HashStored { body, range, state } => spawn_local(async move {
-                let hashed = hash(&driver.store, body, range, state).await;
+            Effect::HashStored { key, body, range, state } => spawn_local(async move {
+                let hashed = during(driver.at_work.clone(), key, hash(&driver.store, body, range, state)).await;
                 driver.complete(id, Completion::Hashed(hashed));
             }),
             Effect::Probe { url } => spawn_local(async move {
@@ -219,12 +228,15 @@ impl Driver {
         // Without this the browser could not be told to stop; it exists wherever service workers do.
         let Ok(controller) = AbortController::new() else { return };
         let signal = AbortSignal::any(&Array::of2(&controller.signal(), &self.host.signal()));
-        self.attempts.borrow_mut().insert(id, Attempt { key, controller, _signal: signal.clone(), body: None });
+        self.attempts
+            .borrow_mut()
+            .insert(id, Attempt { key: key.clone(), controller, _signal: signal.clone(), body: None });
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let arrived = match fetch(&request, &signal, &driver.host).await {
+            let answer = during(driver.at_work.clone(), key.clone(), fetch(&request, &signal, &driver.host));
+            let arrived = match answer.await {
                 Ok((head, response)) => {
-                    driver.keep_body(id, &response);
+                    driver.keep_body(id, key, &response);
                     Ok(Arrived { head, free_bytes: driver.quota.free_bytes(driver.clock.now()).await })
                 }
                 Err(failure) => Err(failure),
@@ -233,17 +245,23 @@ impl Driver {
         });
     }
 
-    fn keep_body(self: &Rc<Self>, attempt: EffectId, response: &web_sys::Response) {
+    fn keep_body(self: &Rc<Self>, attempt: EffectId, key: TaskKey, response: &web_sys::Response) {
         let driver = Rc::downgrade(self);
-        let body = Body::new(response, self.store.chunk_kind(), move |filled| {
-            let Some(driver) = driver.upgrade() else { return };
-            if let Some(chunk) = filled.chunk {
-                driver.buffers.borrow_mut().insert(filled.read, chunk);
-            }
-            let completion = Completion::Read { len: filled.len, end: filled.end, hash: filled.hash };
-            // Not from within the read's own call: the engine may be waiting for that to return.
-            spawn_local(async move { driver.complete(filled.read, completion) });
-        });
+        let at_work = self.at_work.clone();
+        let body = Body::new(
+            response,
+            self.store.chunk_kind(),
+            move || at_work.turn(&key),
+            move |filled| {
+                let Some(driver) = driver.upgrade() else { return };
+                if let Some(chunk) = filled.chunk {
+                    driver.buffers.borrow_mut().insert(filled.read, chunk);
+                }
+                let completion = Completion::Read { len: filled.len, end: filled.end, hash: filled.hash };
+                // Not from within the read's own call: the engine may be waiting for that to return.
+                spawn_local(async move { driver.complete(filled.read, completion) });
+            },
+        );
         if let Some(attempt) = self.attempts.borrow_mut().get_mut(&attempt) {
             attempt.body = Some(body);
         }

@@ -12,6 +12,7 @@
 //! | `files` | stored files, chunk by chunk: handed out, or hashed |
 //! | `progress`, `quota` | how fast it goes; how much may still be stored |
 //! | `clock` | time |
+//! | `turns` | for which task something is done, should it crash |
 //! | `host` | what `host.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |
 
@@ -32,4 +33,5 @@ mod progress;
 mod quota;
 mod specs;
 mod start;
+mod turns;
 mod values;

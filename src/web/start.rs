@@ -13,6 +13,7 @@ use super::driver::Driver;
 use super::host::Host;
 use super::indexeddb::IndexedDb;
 use super::lease::{self, Lease};
+use crate::engine::id::{SessionId, TaskId, TaskKey};
 use crate::engine::input::StoreFailure;
 use crate::engine::schedule::MAX_CONNECTIONS;
 use crate::engine::{Engine, Setting};
@@ -66,7 +67,10 @@ pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> 
     let seed = u128::from(random()) << 64 | u128::from(random());
     let max_connections = host.max_connections().unwrap_or(MAX_CONNECTIONS);
     let setting = Setting { seed, origin: host.origin(), max_connections };
-    let engine = Engine::restore(clock.now(), setting, snapshot);
+    let mut engine = Engine::restore(clock.now(), setting, snapshot);
+    if let [session, task] = &host.crashed()[..] {
+        engine.blame(&TaskKey { session: SessionId::new(session), task: TaskId::new(task) });
+    }
 
     let driver = Driver::new(host.clone(), clock, store, epoch, engine);
     let held = Rc::downgrade(&driver);

@@ -514,7 +514,7 @@ impl World {
                 self.most_buffered = self.most_buffered.max(self.buffers.values().map(Vec::len).sum());
                 Completion::Read { len, end, hash }
             }
-            Effect::HashStored { body, range, mut state } => {
+            Effect::HashStored { body, range, mut state, .. } => {
                 let mut at = range.start;
                 while at < range.end {
                     let row = ready(self.store.view().get(Table::Chunks, &Key::chunk(body, at))).expect("it answers");

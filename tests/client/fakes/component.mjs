@@ -7,6 +7,7 @@ import { root } from '../../../tools/setup.mjs';
 
 const component = `
   export default async () => {};
+  export const atWork = () => [];
   export const retireInstance = () => {};
   export const beginInstance = () => {};
   export class Component {
