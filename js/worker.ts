@@ -19,8 +19,8 @@ export interface Longhaul {
   /**
    * Opens the session with this identifier, or attaches to it, with all that a page's has, except that `onEvents` handles
    * its durable events. The same identifier gives the same object. What is begun while an event is handled goes on for as
-   * long as the browser gives that event. Call it in such an event, not while the script is evaluated: an old worker may
-   * still be at work then.
+   * long as the browser gives that event. Before the `activate` event it rejects with `not-active`: an older worker
+   * may still be at work then.
    */
   openSession(identifier: string, configuration?: SessionConfiguration): Promise<Session>;
 }
@@ -28,9 +28,7 @@ export interface Longhaul {
 /** Lets this service worker carry longhaul's sessions. Call it while the script is first evaluated. */
 export function attach(scope: ServiceWorkerGlobalScope, options: AttachOptions): Longhaul {
   const host = new WorkerHost(scope, options);
-  scope.addEventListener('install', (event) => event.waitUntil(host.file.keep()));
-  scope.addEventListener('activate', (event) => event.waitUntil(host.file.tidy()));
   scope.addEventListener('message', (event) => host.receive(event));
   for (const type of WAKING) scope.addEventListener(type, (event) => host.wake(event as ExtendableEvent, type === 'sync'));
-  return { openSession: (identifier, configuration) => host.own.open(identifier, configuration) };
+  return { openSession: (identifier, configuration) => host.open(identifier, configuration) };
 }

@@ -119,14 +119,15 @@ const SHARED: [&str; 18] = [
     "policy",
     "explain",
 ];
-const WORKER: [&str; 14] = [
+const WORKER: [&str; 15] = [
     "worker",
     "host",
     "instances",
+    "component-file",
+    "installation",
     "options",
     "hook",
     "notices",
-    "component-file",
     "own-line",
     "wakes",
     "calls",

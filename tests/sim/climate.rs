@@ -83,6 +83,8 @@ numbers! {
     hook,
     /// Whether the worker's own code handles events.
     hook_events,
+    /// Of the kills, once in so many one is a crash of the component; 0 for never.
+    crash_one_in,
 }
 
 impl Climate {
@@ -118,6 +120,7 @@ impl Climate {
             special_calls: random.pick(&[0, 200, 500]),
             hook: random.below(2),
             hook_events: random.below(2),
+            crash_one_in: random.pick(&[0, 0, 1, 2, 5]),
             without: BTreeSet::new(),
         }
     }

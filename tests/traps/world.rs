@@ -244,6 +244,17 @@ impl World {
         self.drain();
     }
 
+    /// The component crashes at the task `t`, and the next instance starts.
+    pub fn crash(&mut self) {
+        self.seed += 1;
+        (self.epoch, self.engine) = start(&self.store, self.now, self.seed);
+        self.engine.blame(&key("t"));
+        self.attempts.clear();
+        self.buffers.clear();
+        self.inputs.clear();
+        self.drain();
+    }
+
     /// From now on the server is another.
     pub fn serve(&mut self, server: impl FnMut(&FetchRequest, usize) -> Reply + 'static) {
         self.server = Box::new(server);

@@ -2,40 +2,12 @@
 // that took the file of its build away; put there again where it was evicted, and never taken for that of another build.
 import assert from 'node:assert/strict';
 import fs from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { launchBrowser } from '../../browser/launch.mjs';
 import { lacks } from '../../browser/lacks.mjs';
 import { startOrigin } from '../../origin/server.mjs';
-import { download, MIB, openPage, outcome, requestsFor, staticDirs } from '../support.mjs';
-
-const WASM = '/longhaul/longhaul.wasm';
-
-/** An app whose package lies in a folder of its own, where a deploy may change it. */
-async function startApp(t, { deploy = async () => {} } = {}) {
-  const dist = await fs.mkdtemp(path.join(os.tmpdir(), 'longhaul-deployed-'));
-  await fs.cp(staticDirs['/longhaul/'], dist, { recursive: true });
-  await deploy(dist);
-  const origin = await startOrigin({ staticDirs: { ...staticDirs, '/longhaul/': dist } });
-  let isOpen = true;
-  const goOffline = async () => {
-    if (isOpen) await origin.close();
-    isOpen = false;
-  };
-  const browser = await launchBrowser();
-  t.after(async () => {
-    await browser.close();
-    await goOffline();
-    await fs.rm(dist, { recursive: true });
-  });
-  const fetched = () => requestsFor(origin, WASM).length;
-  const restart = async () => {
-    await browser.kill();
-    await browser.relaunch();
-  };
-  return { dist, origin, browser, fetched, goOffline, restart, wasm: path.join(dist, 'longhaul.wasm'), open: (query) => openPage(browser, origin.url, query) };
-}
+import { startApp, WASM } from '../deployed.mjs';
+import { download, MIB, outcome, requestsFor } from '../support.mjs';
 
 /** In the page: registers the worker and uses it for nothing. */
 const install = async () => {
