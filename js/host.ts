@@ -60,7 +60,7 @@ export class WorkerHost {
     const port = event.ports[0];
     if (message.longhaul !== PROTOCOL) return port?.postMessage({ ok: false, error: { code: 'protocol-mismatch' } } satisfies Reply);
     // Not answered: it is sent again, to the worker that is active then.
-    if (!this.#installation.isActive) return;
+    if (!this.#installation.mayDrive) return;
     this.#pages.heard(event.source);
     // First what the page wants, then why the worker runs: a wake without work is let go at once.
     this.#handle(message, event.source, port);
@@ -69,7 +69,7 @@ export class WorkerHost {
 
   /** Opens a session for the worker's own code. */
   async open(identifier: string, configuration?: SessionConfiguration): Promise<Session> {
-    if (!this.#installation.isActive) throw new LonghaulError({ code: 'not-active' });
+    if (!this.#installation.mayDrive) throw new LonghaulError({ code: 'not-active' });
     return this.#own.open(identifier, configuration);
   }
 
@@ -207,6 +207,7 @@ export class WorkerHost {
   /** `fenced` and `yielded`: another worker drives now, and the pages turn to it when this one's lock is free. */
   stopped(code: string, detail: string): void {
     if (code === 'fenced' || code === 'yielded') this.#calls.leavePages();
+    if (code === 'yielded') this.#installation.makeWay();
     this.#retire(code === 'storage' ? 'storage' : 'component-failed', detail);
   }
 
