@@ -126,6 +126,8 @@ export class Connection implements Line {
   #receive({ data, source }: MessageEvent): void {
     if (data?.longhaul !== PROTOCOL) return;
     const message = data as Incoming;
+    // The workers of other registrations may know this page, too. What boots says itself where it belongs.
+    if (message.type !== 'boot' && source !== this.#registration.active) return;
     this.#lastHeard = Date.now();
     switch (message.type) {
       case 'ping':
