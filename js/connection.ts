@@ -127,8 +127,9 @@ export class Connection implements Line {
     if (data?.longhaul !== PROTOCOL) return;
     const message = data as Incoming;
     // The workers of other registrations may know this page, too. What boots says itself where it belongs.
-    if (message.type !== 'boot' && source !== this.#registration.active) return;
-    this.#lastHeard = Date.now();
+    const isOurs = source === this.#registration.active;
+    if (isOurs) this.#lastHeard = Date.now();
+    else if (message.type !== 'boot' && message.type !== 'ping') return;
     switch (message.type) {
       case 'ping':
         (source as ServiceWorker).postMessage({ longhaul: PROTOCOL, type: 'pong' });

@@ -75,6 +75,8 @@ codes! {
     VersionTooLow = "version-too-low",
     /// The component crashed while it was at work on the task, again and again.
     Crashed = "crashed",
+    /// A newer longhaul has written the database: this one only reads it.
+    NewerStore = "newer-store",
 }
 
 /// An error that can be stored with a task and sent to a page.

@@ -291,6 +291,8 @@ pub struct DeadBody {
 pub enum StoreFailure {
     /// The quota is used up.
     Quota,
+    /// A newer version of longhaul has written the database.
+    Newer,
     /// Anything else.
     Other,
 }

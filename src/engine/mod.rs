@@ -48,7 +48,7 @@ pub mod task;
 mod tidy;
 pub mod time;
 mod transfer;
-mod verbs;
+pub mod verbs;
 mod wake;
 
 use std::collections::VecDeque;

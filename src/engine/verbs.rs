@@ -359,7 +359,8 @@ fn bodies(task: &Task) -> Vec<BodyId> {
     own.into_iter().chain(task.progress.previous.as_ref().map(|previous| previous.body)).collect()
 }
 
-fn file_location(task: &Task) -> Option<FileLocation> {
+/// Where the task's finished file is, if it has one.
+pub fn file_location(task: &Task) -> Option<FileLocation> {
     let progress = &task.progress;
     let (body, length, known) = match &progress.previous {
         Some(previous) => (previous.body, previous.length, Some(&previous.representation)),

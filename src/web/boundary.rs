@@ -8,11 +8,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
 use super::calls::CallMessage;
-use super::driver::Driver;
 use super::error::describe;
 use super::host::Host;
 use super::messages;
-use super::start::{StartFailure, start};
+use super::start::{StartFailure, Started, start};
 use super::values::bad;
 use crate::engine::crash::AtWork;
 use crate::engine::id::{CallId, ClientId, SessionId, WakeId};
@@ -47,7 +46,7 @@ pub fn begin_instance() {}
 pub struct Component {
     host: Host,
     /// `None` until the driver has started; what comes before waits in `early`.
-    driver: Rc<RefCell<Option<Rc<Driver>>>>,
+    driver: Rc<RefCell<Option<Started>>>,
     early: Rc<RefCell<Vec<Input>>>,
 }
 
@@ -59,10 +58,12 @@ impl Component {
         let component = Self { host: host.clone(), driver: Rc::default(), early: Rc::default() };
         let (driver, early) = (component.driver.clone(), component.early.clone());
         spawn_local(async move {
+            let life = host.signal();
             match start(host.clone(), &scope).await {
+                _ if life.aborted() => {}
                 Ok(started) => {
                     AT_WORK.with(|at_work| at_work.replace(started.at_work()));
-                    driver.replace(Some(Rc::clone(&started)));
+                    driver.replace(Some(started.clone()));
                     started.handle(early.take());
                 }
                 Err(StartFailure::Locks) => host.stopped("component-failed", "Web Locks are not available"),

@@ -281,13 +281,7 @@ impl Driver {
     fn reply_with_chunk(self: &Rc<Self>, call: CallId, file: FileLocation, offset: u64) {
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let answer = chunk(&driver.store, &file, offset).await.map(|found| {
-                let (chunk, len) = found.map_or((None, 0), |(chunk, len)| (Some(chunk), len));
-                Message::new()
-                    .with_some("chunk", chunk)
-                    .with("length", number(len))
-                    .with_some("contentType", file.content_type.as_deref())
-            });
+            let answer = chunk(&driver.store, &file, offset).await.map(|found| messages::chunk(found, &file));
             driver.reply(call, answer.map_err(|_| TaskError::new(ErrorCode::Storage)));
         });
     }

@@ -6,6 +6,7 @@
 //! | `calls`, `specs`, `values` | calls, what they say of tasks and sessions, their single values: decoded and checked |
 //! | `messages` | types become JS values |
 //! | `start`, `lease` | lease, epoch, snapshot: from nothing to a running driver |
+//! | `archive` | what can be read of a database that a newer longhaul has written |
 //! | `driver` | the loop; the only owner of the engine |
 //! | `fetch`, `body` | one request; its bytes, collected into buffers |
 //! | `commits` | commits on their way to storage, several to a transaction |
@@ -16,6 +17,7 @@
 //! | `host` | what `host.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |
 
+mod archive;
 mod body;
 pub mod boundary;
 mod calls;
