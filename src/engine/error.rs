@@ -49,8 +49,6 @@ codes! {
     Network = "network",
     /// The call needs a task that has completed.
     NotFinished = "not-finished",
-    /// Too many events of the session wait for somebody who handles them.
-    OutboxFull = "outbox-full",
     /// The origin's storage quota is used up.
     QuotaExceeded = "quota-exceeded",
     /// The resume data is damaged, or of a newer version.
@@ -77,6 +75,8 @@ codes! {
     Crashed = "crashed",
     /// A newer longhaul has written the database: this one only reads it.
     NewerStore = "newer-store",
+    /// Too many events of the session wait for somebody who handles them.
+    OutboxFull = "outbox-full",
 }
 
 /// An error that can be stored with a task and sent to a page.
