@@ -1,7 +1,7 @@
 //! Crashes of the component: who was being worked on, and how often in a row that has happened. A task that crashes it
 //! again and again fails, instead of taking all others with it for ever.
 
-use std::cell::RefCell;
+use std::fmt::Debug;
 use std::rc::Rc;
 
 use super::Engine;
@@ -15,20 +15,29 @@ use super::task::Task;
 /// With so many crashes in a row, and not a byte in between, a task fails.
 const MOST_CRASHES: u32 = 3;
 
-/// The task that is being worked on at this moment. It is read from outside when the engine itself cannot be asked any
-/// more: a crash ends nobody's [`Turn`].
+/// Keeps whose turn it is where it can be read when the engine itself cannot be asked any more.
+pub trait Watch: Debug {
+    /// It is this one's turn, or nobody's. Returns whose it was before.
+    fn set(&self, key: Option<TaskKey>) -> Option<TaskKey>;
+}
+
+/// Tells whose turn it is: a crash ends nobody's [`Turn`]. By default nobody is told.
 #[derive(Clone, Debug, Default)]
-pub struct AtWork(Rc<RefCell<Option<TaskKey>>>);
+pub struct AtWork(Option<Rc<dyn Watch>>);
 
 impl AtWork {
-    /// It is this task's turn until the result is dropped.
-    pub fn turn(&self, key: &TaskKey) -> Turn {
-        Turn { at_work: self.clone(), before: self.0.replace(Some(key.clone())) }
+    /// Tells `watch`.
+    pub fn new(watch: Rc<dyn Watch>) -> Self {
+        Self(Some(watch))
     }
 
-    /// Whose turn it is, if it is anybody's.
-    pub fn key(&self) -> Option<TaskKey> {
-        self.0.borrow().clone()
+    /// It is this task's turn until the result is dropped.
+    pub fn turn(&self, key: &TaskKey) -> Turn {
+        Turn { before: self.set(Some(key.clone())), at_work: self.clone() }
+    }
+
+    fn set(&self, key: Option<TaskKey>) -> Option<TaskKey> {
+        self.0.as_ref().and_then(|watch| watch.set(key))
     }
 }
 
@@ -41,14 +50,14 @@ pub struct Turn {
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        self.at_work.0.replace(self.before.take());
+        self.at_work.set(self.before.take());
     }
 }
 
 impl Engine {
-    /// Tells whose turn it is, also after a crash.
-    pub fn at_work(&self) -> AtWork {
-        self.at_work.clone()
+    /// From now on `at_work` is told whose turn it is.
+    pub fn tell(&mut self, at_work: AtWork) {
+        self.at_work = at_work;
     }
 
     /// The engine before this one crashed when it was this task's turn. To be called before the first input: the task is
@@ -70,17 +79,29 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::super::id::{SessionId, TaskId};
     use super::*;
+
+    #[derive(Debug, Default)]
+    struct Noted(RefCell<Option<TaskKey>>);
+
+    impl Watch for Noted {
+        fn set(&self, key: Option<TaskKey>) -> Option<TaskKey> {
+            self.0.replace(key)
+        }
+    }
 
     #[test]
     fn a_turn_within_a_turn_gives_it_back() {
         let key = |id: &str| TaskKey { session: SessionId::new("s"), task: TaskId::new(id) };
-        let at_work = AtWork::default();
+        let noted = Rc::new(Noted::default());
+        let at_work = AtWork::new(Rc::clone(&noted) as Rc<dyn Watch>);
         let outer = at_work.turn(&key("outer"));
         drop(at_work.turn(&key("inner")));
-        assert_eq!(at_work.key(), Some(key("outer")));
+        assert_eq!(*noted.0.borrow(), Some(key("outer")));
         drop(outer);
-        assert_eq!(at_work.key(), None);
+        assert_eq!(*noted.0.borrow(), None);
     }
 }

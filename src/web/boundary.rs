@@ -12,22 +12,17 @@ use super::error::describe;
 use super::host::Host;
 use super::messages;
 use super::start::{StartFailure, Started, start};
+use super::turns::whose;
 use super::values::bad;
-use crate::engine::crash::AtWork;
 use crate::engine::id::{CallId, ClientId, SessionId, WakeId};
 use crate::engine::input::Input;
 use crate::engine::policy::Conditions;
 use crate::engine::time::Timestamp;
 
-thread_local! {
-    static AT_WORK: RefCell<AtWork> = RefCell::default();
-}
-
 /// The session and the id of the task that the instance is at work on, or nothing. It can be asked after a crash, too.
 #[wasm_bindgen(js_name = atWork)]
 pub fn at_work() -> Vec<String> {
-    let key = AT_WORK.with(|at_work| at_work.borrow().key());
-    key.map_or_else(Vec::new, |key| vec![key.session.as_str().into(), key.task.as_str().into()])
+    whose().map_or_else(Vec::new, |key| vec![key.session.as_str().into(), key.task.as_str().into()])
 }
 
 /// The instance has crashed: the next use of any export begins with a new one.
@@ -62,7 +57,6 @@ impl Component {
             match start(host.clone(), &scope).await {
                 _ if life.aborted() => {}
                 Ok(started) => {
-                    AT_WORK.with(|at_work| at_work.replace(started.at_work()));
                     driver.replace(Some(started.clone()));
                     started.handle(early.take());
                 }

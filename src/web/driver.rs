@@ -21,9 +21,8 @@ use super::lease::Lease;
 use super::messages::{self, Message, number};
 use super::progress::Speeds;
 use super::quota::Quota;
-use super::turns::during;
+use super::turns::{at_work, during};
 use crate::engine::Engine;
-use crate::engine::crash::AtWork;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{CallId, EffectId, TaskKey};
 use crate::engine::input::{Arrived, Completion, Input};
@@ -56,7 +55,6 @@ pub struct Driver {
     lease: RefCell<Option<Lease>>,
     has_stopped: Cell<bool>,
     engine: RefCell<Engine>,
-    at_work: AtWork,
     attempts: RefCell<SortedMap<EffectId, Attempt>>,
     buffers: RefCell<SortedMap<EffectId, JsValue>>,
     timer: RefCell<Option<Timeout>>,
@@ -83,7 +81,6 @@ impl Driver {
                 quota: Quota::default(),
                 lease: RefCell::default(),
                 has_stopped: Cell::new(false),
-                at_work: engine.at_work(),
                 engine: RefCell::new(engine),
                 attempts: RefCell::default(),
                 buffers: RefCell::default(),
@@ -92,11 +89,6 @@ impl Driver {
                 speeds: RefCell::default(),
             }
         })
-    }
-
-    /// Tells for which task something is being done, also after a crash.
-    pub fn at_work(&self) -> AtWork {
-        self.at_work.clone()
     }
 
     /// Keeps the lease until the driver stops.
@@ -214,7 +206,7 @@ impl Driver {
                 }
             }
             Effect::HashStored { key, body, range, state } => spawn_local(async move {
-                let hashed = during(driver.at_work.clone(), key, hash(&driver.store, body, range, state)).await;
+                let hashed = during(at_work(), key, hash(&driver.store, body, range, state)).await;
                 driver.complete(id, Completion::Hashed(hashed));
             }),
             Effect::Probe { url } => spawn_local(async move {
@@ -233,7 +225,7 @@ impl Driver {
             .insert(id, Attempt { key: key.clone(), controller, _signal: signal.clone(), body: None });
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let answer = during(driver.at_work.clone(), key.clone(), fetch(&request, &signal, &driver.host));
+            let answer = during(at_work(), key.clone(), fetch(&request, &signal, &driver.host));
             let arrived = match answer.await {
                 Ok((head, response)) => {
                     driver.keep_body(id, key, &response);
@@ -247,7 +239,7 @@ impl Driver {
 
     fn keep_body(self: &Rc<Self>, attempt: EffectId, key: TaskKey, response: &web_sys::Response) {
         let driver = Rc::downgrade(self);
-        let at_work = self.at_work.clone();
+        let at_work = at_work();
         let body = Body::new(
             response,
             self.store.chunk_kind(),

@@ -15,7 +15,7 @@ use super::driver::Driver;
 use super::host::Host;
 use super::indexeddb::IndexedDb;
 use super::lease::{self, Lease};
-use crate::engine::crash::AtWork;
+use super::turns::at_work;
 use crate::engine::id::{SessionId, TaskId, TaskKey};
 use crate::engine::input::{Input, StoreFailure};
 use crate::engine::schedule::MAX_CONNECTIONS;
@@ -61,14 +61,6 @@ impl Started {
         match self {
             Self::Driver(driver) => driver.handle(inputs),
             Self::Archive(archive) => inputs.into_iter().for_each(|input| archive.handle(input)),
-        }
-    }
-
-    /// For which task something is being done.
-    pub fn at_work(&self) -> AtWork {
-        match self {
-            Self::Driver(driver) => driver.at_work(),
-            Self::Archive(_) => AtWork::default(),
         }
     }
 }
@@ -120,6 +112,7 @@ pub async fn start(host: Host, scope: &str) -> Result<Started, StartFailure> {
     let max_connections = host.max_connections().unwrap_or(MAX_CONNECTIONS);
     let setting = Setting { seed, origin: host.origin(), max_connections };
     let mut engine = Engine::restore(clock.now(), setting, snapshot);
+    engine.tell(at_work());
     if let [session, task] = &host.crashed()[..] {
         engine.blame(&TaskKey { session: SessionId::new(session), task: TaskId::new(task) });
     }
