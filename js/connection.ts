@@ -135,7 +135,10 @@ export class Connection implements Line {
   #receive({ data, source }: MessageEvent): void {
     if (data?.longhaul !== PROTOCOL) return;
     const message = data as Incoming;
-    this.#lastHeard = Date.now();
+    // The workers of other registrations may know this page, too. What boots says itself where it belongs.
+    const isOurs = source === this.#registration.active;
+    if (isOurs) this.#lastHeard = Date.now();
+    else if (message.type !== 'boot' && message.type !== 'ping') return;
     switch (message.type) {
       case 'ping':
         (source as ServiceWorker).postMessage({ longhaul: PROTOCOL, type: 'pong' });

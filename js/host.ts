@@ -4,7 +4,9 @@ import init, { Component } from '../pkg/longhaul.js';
 import { Authorizer } from './authorization.js';
 import { Calls } from './calls.js';
 import { BlockedOrigins } from './csp.js';
+import { LonghaulError } from './errors.js';
 import { type EventsHandler, EventsHook } from './hook.js';
+import { Installation } from './installation.js';
 import { Instances } from './instances.js';
 import { holdsWork } from './marker.js';
 import { isMetered, watchNetwork } from './network.js';
@@ -14,6 +16,7 @@ import { OwnLine } from './own-line.js';
 import { Pages, PROTOCOL } from './pages.js';
 import type { AuthorizeMessage, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
 import { requestSync } from './sync.js';
+import type { Session, SessionConfiguration } from './session.js';
 import type { ErrorCode } from './types.js';
 import { Wakes } from './wakes.js';
 
@@ -21,8 +24,8 @@ import { Wakes } from './wakes.js';
 const OWN = '';
 
 export class WorkerHost {
-  /** For the sessions that the worker's own code opens. */
-  readonly own: OwnLine;
+  readonly #own: OwnLine;
+  readonly #installation: Installation;
   readonly #scope: ServiceWorkerGlobalScope;
   readonly #options: AttachOptions;
   readonly #blocked: BlockedOrigins;
@@ -38,6 +41,7 @@ export class WorkerHost {
   constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
     this.#scope = scope;
     this.#options = options;
+    this.#installation = new Installation(scope, options.wasm);
     this.#blocked = new BlockedOrigins(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
     // The reply to a call that nobody waits for is dropped.
@@ -45,7 +49,7 @@ export class WorkerHost {
     this.#authorizer = options.authorize && new Authorizer(options.authorize, tell);
     this.#hook = options.onEvents && this.#layHook(options.onEvents);
     this.#notices = options.notification && new Notices(scope, options.notification);
-    this.own = this.#layOwnLine();
+    this.#own = this.#layOwnLine();
     this.#instances = new Instances(scope, () => this.#start(), (error) => this.#failed(error));
     watchNetwork(() => this.#instances.useIfRunning(tellNetwork));
   }
@@ -57,10 +61,18 @@ export class WorkerHost {
     // A page's first message is a call, so it hears of it; its further messages would not be understood.
     const port = event.ports[0];
     if (message.longhaul !== PROTOCOL) return port?.postMessage({ ok: false, error: { code: 'protocol-mismatch' } } satisfies Reply);
+    // Not answered: it is sent again, to the worker that is active then.
+    if (!this.#installation.mayDrive) return;
     this.#pages.heard(event.source);
     // First what the page wants, then why the worker runs: a wake without work is let go at once.
     this.#handle(message, event.source, port);
     this.wake(event, message.type === 'wake');
+  }
+
+  /** Opens a session for the worker's own code. */
+  async open(identifier: string, configuration?: SessionConfiguration): Promise<Session> {
+    if (!this.#installation.mayDrive) throw new LonghaulError({ code: 'not-active' });
+    return this.#own.open(identifier, configuration);
   }
 
   /** Keeps the worker alive for as long as the component wants this event's time. `kick`: things may be better now. */
@@ -136,7 +148,7 @@ export class WorkerHost {
   }
 
   async #start(): Promise<Component> {
-    await init({ module_or_path: this.#options.wasm });
+    await this.#installation.file.load((file) => init({ module_or_path: file }));
     const component = new Component(this, this.#scope.registration.scope);
     tellNetwork(component);
     component.hook(this.#authorizer !== undefined, this.#hook !== undefined);
@@ -145,7 +157,11 @@ export class WorkerHost {
 
   #failed(error: unknown): void {
     this.#retire('component-failed', String(error));
-    this.own.crashed();
+    this.#own.crashed();
+    if (!this.#instances.hasCrashedAtTask) return;
+    // The next instance notes that before anything else, and goes on for as long as the event at hand lasts.
+    this.#join();
+    this.#use(() => {});
   }
 
   /**
@@ -171,6 +187,10 @@ export class WorkerHost {
 
   // What follows is called by the component; see `src/web/host.rs`.
 
+  get crashed(): string[] {
+    return this.#instances.takeCrashedAt();
+  }
+
   get origin(): string {
     return this.#scope.location.origin;
   }
@@ -189,13 +209,14 @@ export class WorkerHost {
   }
 
   started(boot: string, lock: string): void {
-    this.own.started();
+    this.#own.started();
     this.#pages.started(boot, lock);
   }
 
   /** `fenced` and `yielded`: another worker drives now, and the pages turn to it when this one's lock is free. */
   stopped(code: string, detail: string): void {
     if (code === 'fenced' || code === 'yielded') this.#calls.leavePages();
+    if (code === 'yielded') this.#installation.makeWay();
     this.#retire(code === 'storage' ? 'storage' : 'component-failed', detail);
   }
 
@@ -212,7 +233,7 @@ export class WorkerHost {
     if (client !== OWN) this.#pages.post(client, message);
     else if (message.type === 'events') this.#hook?.deliver(message.session, message.events);
     else if (message.type === 'all-events-delivered') this.#wakes.hold(this.#finishEvents(message.session));
-    else this.own.receive(message);
+    else this.#own.receive(message);
   }
 
   /** Asks the page, or, without one, the worker's own code. */

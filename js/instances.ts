@@ -1,6 +1,6 @@
 // The component's instances, one after the other: one is started when it is first needed, and the next when that has
 // crashed or another worker drives. What is bound to an instance ends with it.
-import { beginInstance, type Component, retireInstance } from '../pkg/longhaul.js';
+import { atWork, beginInstance, type Component, retireInstance } from '../pkg/longhaul.js';
 import { Life } from './life.js';
 
 export class Instances {
@@ -8,6 +8,7 @@ export class Instances {
   readonly #failed: (error: unknown) => void;
   #current: Promise<Component> | undefined;
   #life = new Life();
+  #crashedAt: string[] = [];
 
   /** `start` brings forth an instance; `failed` is called when one could not be started, or has crashed. */
   constructor(scope: ServiceWorkerGlobalScope, start: () => Promise<Component>, failed: (error: unknown) => void) {
@@ -25,6 +26,16 @@ export class Instances {
   /** What lives no longer than the instance. */
   get life(): Life {
     return this.#life;
+  }
+
+  /** Whether the last instance crashed at a task, of which nobody has heard yet. */
+  get hasCrashedAtTask(): boolean {
+    return this.#crashedAt.length > 0;
+  }
+
+  /** That task's session and id, told once. */
+  takeCrashedAt(): string[] {
+    return this.#crashedAt.splice(0);
   }
 
   /** Does something with the component, which is started if need be; in the order of the calls. */
@@ -55,11 +66,21 @@ export class Instances {
   #fail(error: unknown): void {
     try {
       if (error instanceof WebAssembly.RuntimeError) {
+        this.#crashedAt = taskAtWork();
         retireInstance();
         beginInstance();
       }
     } finally {
       this.#failed(error);
     }
+  }
+}
+
+/** What the crashed instance was at, unless it has lost even that. */
+function taskAtWork(): string[] {
+  try {
+    return atWork();
+  } catch {
+    return [];
   }
 }

@@ -32,13 +32,15 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   readonly #line: Line;
   readonly #view: View;
   readonly #listener: Listener;
+  #configuration: SessionConfiguration = {};
+  #reopening: Promise<void> | undefined;
 
   /** @internal */
   constructor(line: Line, identifier: string) {
     super();
     this.#line = line;
     this.identifier = identifier;
-    this.#view = new View(line, identifier, this.emit);
+    this.#view = new View(line, identifier, this.emit, () => this.#reopen());
     this.#listener = {
       identifier,
       hello: () => this.hello(),
@@ -53,8 +55,10 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   }
 
   /** @internal */
-  async open({ version = 1, ...limits }: SessionConfiguration, signal?: AbortSignal): Promise<void> {
+  async open(configuration: SessionConfiguration, signal?: AbortSignal): Promise<void> {
+    const { version = 1, ...limits } = configuration;
     await this.#line.call({ type: 'open', session: this.identifier, version, limits: limitFields(limits) }, signal);
+    this.#configuration = configuration;
     this.#line.add(this.#listener);
     this.hello();
   }
@@ -156,6 +160,14 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** Lets go of the session here. It and its tasks go on. */
   detach(): void {
     this.#line.remove(this.#listener);
+  }
+
+  /** The browser has thrown away all that was stored while this was open: it goes on with nothing. */
+  #reopen(): void {
+    this.#reopening ??= Session.prototype.open
+      .call(this, this.#configuration)
+      .catch(reportError)
+      .finally(() => (this.#reopening = undefined));
   }
 
   async #bulk(action: BulkAction, filter: TaskFilter = {}): Promise<number> {

@@ -19,8 +19,8 @@ export interface Longhaul {
   /**
    * Opens the session with this identifier, or attaches to it, with all that a page's has, except that `onEvents` handles
    * its durable events. The same identifier gives the same object. What is begun while an event is handled goes on for as
-   * long as the browser gives that event. Call it in such an event, not while the script is evaluated: an old worker may
-   * still be at work then.
+   * long as the browser gives that event. Before the `activate` event it rejects with `not-active`: an older worker
+   * may still be at work then.
    */
   openSession(identifier: string, configuration?: SessionConfiguration): Promise<Session>;
 }
@@ -32,5 +32,5 @@ export function attach(scope: ServiceWorkerGlobalScope, options: AttachOptions):
   for (const type of WAKING) scope.addEventListener(type, (event) => host.wake(event as ExtendableEvent, type === 'sync'));
   // Once in each boot: the look costs later fetches nothing, and no answer is ever held up by it.
   if (options.wakeOnFetch ?? true) scope.addEventListener('fetch', (event) => host.look(event), { once: true });
-  return { openSession: (identifier, configuration) => host.own.open(identifier, configuration) };
+  return { openSession: (identifier, configuration) => host.open(identifier, configuration) };
 }

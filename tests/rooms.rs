@@ -120,10 +120,12 @@ const SHARED: [&str; 19] = [
     "policy",
     "explain",
 ];
-const WORKER: [&str; 14] = [
+const WORKER: [&str; 16] = [
     "worker",
     "host",
     "instances",
+    "component-file",
+    "installation",
     "options",
     "hook",
     "notices",

@@ -1,13 +1,16 @@
 //! The store on a real IndexedDB, in a real service worker: the same contract suite that the store in memory keeps,
 //! and what only a browser can show. Run by `wasm-pack test` (see tools/test.mjs).
 #![cfg(target_arch = "wasm32")]
-#![allow(clippy::expect_used, reason = "a test's helpers: panicking is how they report")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers: panicking is how they report")]
 
-use idb::{DatabaseEvent, Factory, ObjectStoreParams};
+use idb::{DatabaseEvent, Factory, KeyPath, ObjectStoreParams};
 use js_sys::{Array, Uint8Array};
+use longhaul::engine::codec::decode;
 use longhaul::engine::id::{BodyId, EffectId};
 use longhaul::engine::input::CommitOutcome;
 use longhaul::engine::output::Change;
+use longhaul::engine::session::SessionRecord;
+use longhaul::engine::task::Progress;
 use longhaul::store::changes::to_writes;
 use longhaul::store::{IndexKeys, Key, KeyRange, Reader, Store, Table, Value, Write, contract};
 use longhaul::web::indexeddb::{ChunkKind, IndexedDb};
@@ -111,4 +114,39 @@ async fn a_database_of_the_first_version_is_made_anew() {
     let store = IndexedDb::open(&name).await.expect("the database climbs");
     assert_eq!(store.advance_epoch().await, Ok(1));
     contract::all(&store, buffer).await;
+}
+
+/// A database of version 2 keeps its rows, whose records are of format 1.
+#[wasm_bindgen_test]
+async fn a_database_of_the_second_version_keeps_its_rows() {
+    let name = format!("longhaul test climb {}", js_sys::Math::random());
+    let mut request = Factory::new().and_then(|factory| factory.open(&name, Some(2))).expect("the database opens");
+    request.on_upgrade_needed(|event| {
+        let database = event.database().expect("an upgrade has its database");
+        for table in Table::ALL {
+            let params = ObjectStoreParams::new();
+            let store = database.create_object_store(table.name(), params).expect("stores can be made");
+            for index in table.indexes() {
+                let property = KeyPath::new_single(index.name());
+                store.create_index(index.name(), property, None).expect("indexes can be made");
+            }
+            let row = match table {
+                Table::Sessions => include_bytes!("fixtures/records/1/session").as_slice(),
+                Table::Progress => include_bytes!("fixtures/records/1/progress").as_slice(),
+                _ => continue,
+            };
+            let key = Array::of1(&"podcasts".into());
+            store.put(&Uint8Array::from(row).buffer(), Some(&key)).expect("rows can be put");
+        }
+    });
+    request.await.expect("the database opens").close();
+    let store = IndexedDb::open(&name).await.expect("the database climbs");
+    let reader = store.reader().await.expect("the store opens");
+    let bytes = async |table| match reader.get(table, &Key::text("podcasts")).await {
+        Ok(Some(Value::Bytes(bytes))) => bytes,
+        other => panic!("{other:?} in {table:?}"),
+    };
+    let session: SessionRecord = decode(&bytes(Table::Sessions).await).expect("it is read");
+    let progress: Progress = decode(&bytes(Table::Progress).await).expect("it is read");
+    assert_eq!((session.id.as_str(), progress.restarts, progress.crashes), ("podcasts", 5, 0));
 }

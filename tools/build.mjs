@@ -1,6 +1,7 @@
 // Builds the package into dist/: the wasm (wasm-pack, wasm-opt), the client and the worker (tsc for the types, esbuild
 // for the code), and holds each part against its budget. The recipe is wasm-pack.toml.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -29,10 +30,13 @@ async function buildJs() {
   for (const side of ['client', 'worker']) run(process.execPath, [tsc, '-p', at('js', `tsconfig.${side}.json`)]);
   const { build } = await import('esbuild');
   const options = { bundle: true, minify: true, target: 'es2022', legalComments: 'none', absWorkingDir: root };
+  // A worker starts only the component that it was built with.
+  const integrity = 'sha256-' + createHash('sha256').update(fs.readFileSync(path.join(dist, 'longhaul.wasm'))).digest('base64');
+  const worker = { ...options, entryPoints: ['js/worker.ts'], define: { WASM_INTEGRITY: JSON.stringify(integrity) } };
   await Promise.all([
     build({ ...options, entryPoints: ['js/client.ts'], format: 'esm', outfile: 'dist/client.js', sourcemap: true }),
-    build({ ...options, entryPoints: ['js/worker.ts'], format: 'esm', outfile: 'dist/service-worker.js', sourcemap: true }),
-    build({ ...options, entryPoints: ['js/worker.ts'], format: 'iife', globalName: 'longhaul', outfile: 'dist/service-worker.classic.js' }),
+    build({ ...worker, format: 'esm', outfile: 'dist/service-worker.js', sourcemap: true }),
+    build({ ...worker, format: 'iife', globalName: 'longhaul', outfile: 'dist/service-worker.classic.js' }),
   ]);
 }
 

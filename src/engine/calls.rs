@@ -188,6 +188,7 @@ impl Engine {
 
     /// Serves the calls that wait for the task, up to the first that needs a commit.
     pub(super) fn serve_queue(&mut self, key: &TaskKey) {
+        let _turn = self.at_work.turn(key);
         while let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.busy) {
             let Some((asker, queued)) = slot.queue.pop_front() else { return };
             match queued {

@@ -48,6 +48,7 @@ impl Engine {
 
     /// Goes on with a running task: decides what answers mean, stores what was read, checks it, and reads on.
     pub(super) fn advance(&mut self, key: &TaskKey) {
+        let _turn = self.at_work.turn(key);
         self.decide_heads(key);
         self.store_what_was_read(key);
         self.hash_on(key);
@@ -156,6 +157,7 @@ impl Engine {
             if progress.representation.as_ref().is_some_and(super::http::Representation::is_resumable) {
                 progress.failures = 0;
                 progress.lost = 0;
+                progress.crashes = 0;
             }
         }
         changes

@@ -36,6 +36,7 @@ impl Engine {
     }
 
     pub(super) fn handle_task_committed(&mut self, key: &TaskKey, staged: Staged, outcome: CommitOutcome) {
+        let _turn = self.at_work.turn(key);
         if let Some(task) = &staged.task {
             self.taken_up.retain(|body| *body != task.progress.body);
         }

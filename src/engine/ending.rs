@@ -133,6 +133,7 @@ impl Engine {
         task.record.enter(TaskState::Completed, self.now);
         task.progress.failures = 0;
         task.progress.lost = 0;
+        task.progress.crashes = 0;
         self.secrets.remove(key);
         changes.push(Change::PutTask(task.record.clone()));
         changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
@@ -224,6 +225,7 @@ impl Engine {
 
     /// Fails a task whose time is over.
     pub(super) fn expire(&mut self, key: &TaskKey) {
+        let _turn = self.at_work.turn(key);
         let Some(slot) = self.slots.get(key).filter(|slot| !slot.busy) else { return };
         let Some(mut task) = slot.task.clone().filter(|task| task.record.state.is_active()) else { return };
         let limit_ms = task.record.spec.policy.resource_timeout_ms;

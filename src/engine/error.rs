@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 macro_rules! codes {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
-        /// What went wrong. The text of [`ErrorCode::as_str`] is public and never changes its meaning.
+        /// What went wrong. The text of [`ErrorCode::as_str`] is public and never changes its meaning. It is stored by its
+        /// place among the others, so that new ones come last.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         pub enum ErrorCode {
             $($(#[$doc])* $name,)*
@@ -48,8 +49,6 @@ codes! {
     Network = "network",
     /// The call needs a task that has completed.
     NotFinished = "not-finished",
-    /// Too many events of the session wait for somebody who handles them.
-    OutboxFull = "outbox-full",
     /// The origin's storage quota is used up.
     QuotaExceeded = "quota-exceeded",
     /// The resume data is damaged, or of a newer version.
@@ -72,6 +71,12 @@ codes! {
     UnsupportedScheme = "unsupported-scheme",
     /// A newer version of the session's configuration is stored.
     VersionTooLow = "version-too-low",
+    /// The component crashed while it was at work on the task, again and again.
+    Crashed = "crashed",
+    /// A newer longhaul has written the database: this one only reads it.
+    NewerStore = "newer-store",
+    /// Too many events of the session wait for somebody who handles them.
+    OutboxFull = "outbox-full",
 }
 
 /// An error that can be stored with a task and sent to a page.

@@ -96,7 +96,7 @@ impl Engine {
         };
         let id = self.effects.start(purpose, deadline);
         slot.hashing = Some(id);
-        self.outputs.push_back(Output::Start(id, Effect::HashStored { body, range, state }));
+        self.outputs.push_back(Output::Start(id, Effect::HashStored { key: key.clone(), body, range, state }));
     }
 
     pub(super) fn handle_file_hashed(&mut self, key: &TaskKey, hashed: Result<HashState, StoreFailure>) {

@@ -171,6 +171,8 @@ pub enum BulkAction {
 pub enum TaskCall {
     /// Its snapshot.
     Get,
+    /// The component crashed while it was at work on it.
+    CountCrash,
     /// Stop, keep the bytes.
     Pause,
     /// Go on: a paused task, a failed one, or one that waits.
@@ -291,6 +293,8 @@ pub struct DeadBody {
 pub enum StoreFailure {
     /// The quota is used up.
     Quota,
+    /// A newer version of longhaul has written the database.
+    Newer,
     /// Anything else.
     Other,
 }

@@ -12,6 +12,7 @@ mod calls;
 mod checkpoint;
 pub mod codec;
 mod commits;
+pub mod crash;
 mod delivery;
 mod effects;
 mod ending;
@@ -47,7 +48,7 @@ pub mod task;
 mod tidy;
 pub mod time;
 mod transfer;
-mod verbs;
+pub mod verbs;
 mod wake;
 
 use std::collections::VecDeque;
@@ -55,6 +56,7 @@ use std::ops::Range;
 
 use authorize::Secrets;
 use batch::Batch;
+use crash::AtWork;
 use delivery::Session;
 use effects::Effects;
 use error::TaskError;
@@ -164,6 +166,8 @@ pub struct Engine {
     hook_can_authorize: bool,
     /// Whether the worker's own code handles the events that no page takes.
     hook_handles_events: bool,
+    /// Whose turn it is.
+    at_work: AtWork,
     /// Headers that must not be stored. They live as long as the worker.
     secrets: SortedMap<TaskKey, Secrets>,
     /// Origins whose answers could be read: a failure there is not for want of CORS headers.
@@ -199,6 +203,7 @@ impl Engine {
             surroundings: Surroundings::default(),
             hook_can_authorize: false,
             hook_handles_events: false,
+            at_work: AtWork::default(),
             secrets: SortedMap::default(),
             readable_origins: SortedMap::default(),
             opening: SortedMap::default(),

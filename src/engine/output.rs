@@ -96,6 +96,8 @@ pub enum Effect {
     },
     /// Hash stored chunks, all that lie within the range, beginning at its first byte.
     HashStored {
+        /// For which task.
+        key: TaskKey,
         /// Of which body.
         body: BodyId,
         /// Which bytes.

@@ -254,6 +254,8 @@ pub struct Progress {
     pub previous: Option<Kept>,
     /// What names the bytes that were given up, so that a repeated call is answered as the first.
     pub resume_data: Option<Vec<u8>>,
+    /// How often in a row the component crashed while it was at work on this task.
+    pub crashes: u32,
 }
 
 impl Progress {
@@ -275,6 +277,7 @@ impl Progress {
             repairs: 0,
             previous: None,
             resume_data: None,
+            crashes: 0,
         }
     }
 
@@ -308,6 +311,7 @@ impl Progress {
             restarts: self.restarts + 1,
             repairs: self.repairs,
             previous: self.previous.clone(),
+            crashes: self.crashes,
             ..Self::new(body)
         }
     }

@@ -85,6 +85,7 @@ impl Engine {
     }
 
     fn start_task(&mut self, key: &TaskKey, source: usize) {
+        let _turn = self.at_work.turn(key);
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.bearable_segments = slot.bearable_segments.max(1);
         let is_resumable = slot.known().is_some_and(Representation::is_resumable);
@@ -110,6 +111,7 @@ impl Engine {
 
     /// More segments of a task that is running.
     fn start_segments(&mut self, key: &TaskKey, sources: &[usize]) {
+        let _turn = self.at_work.turn(key);
         let now = self.now;
         let Some(slot) = self.slots.get_mut(key) else { return };
         let Some(task) = slot.task.clone() else { return };

@@ -183,6 +183,7 @@ impl Engine {
         };
         let state = &task.record.state;
         match what {
+            TaskCall::CountCrash if state.is_active() => self.count_crash(key, asker, task),
             TaskCall::Pause if state.is_active() => self.pause(key, asker, task),
             TaskCall::Resume if matches!(state, TaskState::Paused | TaskState::Failed(_)) => {
                 self.resume(key, asker, task);
@@ -216,6 +217,7 @@ impl Engine {
             }
             TaskCall::Authorize { .. } if !state.has_ended() => self.authorize(key, asker, task, what),
             TaskCall::Get
+            | TaskCall::CountCrash
             | TaskCall::Pause
             | TaskCall::Resume
             | TaskCall::Cancel { .. }
@@ -239,6 +241,7 @@ impl Engine {
         task.record.enter(TaskState::READY, self.now);
         task.progress.failures = 0;
         task.progress.lost = 0;
+        task.progress.crashes = 0;
         let changes =
             vec![Change::PutTask(task.record.clone()), Change::PutProgress(key.clone(), task.progress.clone())];
         self.commit_verb(key, asker, TaskCall::Resume, Some(task), None, changes);
@@ -357,7 +360,8 @@ fn bodies(task: &Task) -> Vec<BodyId> {
     own.into_iter().chain(task.progress.previous.as_ref().map(|previous| previous.body)).collect()
 }
 
-fn file_location(task: &Task) -> Option<FileLocation> {
+/// Where the task's finished file is, if it has one.
+pub fn file_location(task: &Task) -> Option<FileLocation> {
     let progress = &task.progress;
     let (body, length, known) = match &progress.previous {
         Some(previous) => (previous.body, previous.length, Some(&previous.representation)),

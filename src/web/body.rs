@@ -12,6 +12,7 @@ use web_sys::{Blob, ReadableStreamDefaultReader, Response};
 
 use super::fetch::online;
 use super::indexeddb::ChunkKind;
+use crate::engine::crash::Turn;
 use crate::engine::id::EffectId;
 use crate::engine::input::ReadEnd;
 use crate::integrity::HashState;
@@ -53,6 +54,7 @@ pub struct Body {
     reader: Option<ReadableStreamDefaultReader>,
     kind: ChunkKind,
     state: RefCell<State>,
+    turn: Box<dyn Fn() -> Turn>,
     report: Box<dyn Fn(Filled)>,
 }
 
@@ -66,12 +68,18 @@ struct State {
 }
 
 impl Body {
-    /// The body of `response`; `report` is called once for every read.
-    pub fn new(response: &Response, kind: ChunkKind, report: impl Fn(Filled) + 'static) -> Rc<Self> {
+    /// The body of `response`; `report` is called once for every read, and `turn` when its bytes are dealt with.
+    pub fn new(
+        response: &Response,
+        kind: ChunkKind,
+        turn: impl Fn() -> Turn + 'static,
+        report: impl Fn(Filled) + 'static,
+    ) -> Rc<Self> {
         let reader = response.body().map(|stream| stream.get_reader().unchecked_into());
         // No body at all is an empty one.
         let end = reader.is_none().then_some(ReadEnd::Eof);
-        Rc::new(Self { reader, kind, state: RefCell::new(State { end, ..State::default() }), report: Box::new(report) })
+        let state = RefCell::new(State { end, ..State::default() });
+        Rc::new(Self { reader, kind, state, turn: Box::new(turn), report: Box::new(report) })
     }
 
     /// Collects up to so many bytes, or what is there after a while, into a buffer.
@@ -136,6 +144,7 @@ impl Body {
 
     fn report_if_filled(&self) {
         let filled = {
+            let _turn = (self.turn)();
             let mut state = self.state.borrow_mut();
             let is_filled = state.read.as_ref().is_some_and(|read| {
                 let enough = state.collected_bytes >= read.wanted.up_to_bytes;

@@ -8,16 +8,22 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
 use super::calls::CallMessage;
-use super::driver::Driver;
 use super::error::describe;
 use super::host::Host;
 use super::messages;
-use super::start::{StartFailure, start};
+use super::start::{StartFailure, Started, start};
+use super::turns::whose;
 use super::values::bad;
 use crate::engine::id::{CallId, ClientId, SessionId, WakeId};
 use crate::engine::input::Input;
 use crate::engine::policy::Conditions;
 use crate::engine::time::Timestamp;
+
+/// The session and the id of the task that the instance is at work on, or nothing. It can be asked after a crash, too.
+#[wasm_bindgen(js_name = atWork)]
+pub fn at_work() -> Vec<String> {
+    whose().map_or_else(Vec::new, |key| vec![key.session.as_str().into(), key.task.as_str().into()])
+}
 
 /// The instance has crashed: the next use of any export begins with a new one.
 #[wasm_bindgen(js_name = retireInstance)]
@@ -35,7 +41,7 @@ pub fn begin_instance() {}
 pub struct Component {
     host: Host,
     /// `None` until the driver has started; what comes before waits in `early`.
-    driver: Rc<RefCell<Option<Rc<Driver>>>>,
+    driver: Rc<RefCell<Option<Started>>>,
     early: Rc<RefCell<Vec<Input>>>,
 }
 
@@ -47,9 +53,11 @@ impl Component {
         let component = Self { host: host.clone(), driver: Rc::default(), early: Rc::default() };
         let (driver, early) = (component.driver.clone(), component.early.clone());
         spawn_local(async move {
+            let life = host.signal();
             match start(host.clone(), &scope).await {
+                _ if life.aborted() => {}
                 Ok(started) => {
-                    driver.replace(Some(Rc::clone(&started)));
+                    driver.replace(Some(started.clone()));
                     started.handle(early.take());
                 }
                 Err(StartFailure::Locks) => host.stopped("component-failed", "Web Locks are not available"),

@@ -21,6 +21,7 @@ use super::lease::Lease;
 use super::messages::{self, Message, number};
 use super::progress::Speeds;
 use super::quota::Quota;
+use super::turns::{at_work, during};
 use crate::engine::Engine;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{CallId, EffectId, TaskKey};
@@ -204,8 +205,8 @@ impl Driver {
                     body.read(Wanted { id, up_to_bytes, or_after_ms, hash });
                 }
             }
-            Effect::HashStored { body, range, state } => spawn_local(async move {
-                let hashed = hash(&driver.store, body, range, state).await;
+            Effect::HashStored { key, body, range, state } => spawn_local(async move {
+                let hashed = during(at_work(), key, hash(&driver.store, body, range, state)).await;
                 driver.complete(id, Completion::Hashed(hashed));
             }),
             Effect::Probe { url } => spawn_local(async move {
@@ -219,12 +220,15 @@ impl Driver {
         // Without this the browser could not be told to stop; it exists wherever service workers do.
         let Ok(controller) = AbortController::new() else { return };
         let signal = AbortSignal::any(&Array::of2(&controller.signal(), &self.host.signal()));
-        self.attempts.borrow_mut().insert(id, Attempt { key, controller, _signal: signal.clone(), body: None });
+        self.attempts
+            .borrow_mut()
+            .insert(id, Attempt { key: key.clone(), controller, _signal: signal.clone(), body: None });
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let arrived = match fetch(&request, &signal, &driver.host).await {
+            let answer = during(at_work(), key.clone(), fetch(&request, &signal, &driver.host));
+            let arrived = match answer.await {
                 Ok((head, response)) => {
-                    driver.keep_body(id, &response);
+                    driver.keep_body(id, key, &response);
                     Ok(Arrived { head, free_bytes: driver.quota.free_bytes(driver.clock.now()).await })
                 }
                 Err(failure) => Err(failure),
@@ -233,17 +237,23 @@ impl Driver {
         });
     }
 
-    fn keep_body(self: &Rc<Self>, attempt: EffectId, response: &web_sys::Response) {
+    fn keep_body(self: &Rc<Self>, attempt: EffectId, key: TaskKey, response: &web_sys::Response) {
         let driver = Rc::downgrade(self);
-        let body = Body::new(response, self.store.chunk_kind(), move |filled| {
-            let Some(driver) = driver.upgrade() else { return };
-            if let Some(chunk) = filled.chunk {
-                driver.buffers.borrow_mut().insert(filled.read, chunk);
-            }
-            let completion = Completion::Read { len: filled.len, end: filled.end, hash: filled.hash };
-            // Not from within the read's own call: the engine may be waiting for that to return.
-            spawn_local(async move { driver.complete(filled.read, completion) });
-        });
+        let at_work = at_work();
+        let body = Body::new(
+            response,
+            self.store.chunk_kind(),
+            move || at_work.turn(&key),
+            move |filled| {
+                let Some(driver) = driver.upgrade() else { return };
+                if let Some(chunk) = filled.chunk {
+                    driver.buffers.borrow_mut().insert(filled.read, chunk);
+                }
+                let completion = Completion::Read { len: filled.len, end: filled.end, hash: filled.hash };
+                // Not from within the read's own call: the engine may be waiting for that to return.
+                spawn_local(async move { driver.complete(filled.read, completion) });
+            },
+        );
         if let Some(attempt) = self.attempts.borrow_mut().get_mut(&attempt) {
             attempt.body = Some(body);
         }
@@ -263,13 +273,7 @@ impl Driver {
     fn reply_with_chunk(self: &Rc<Self>, call: CallId, file: FileLocation, offset: u64) {
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let answer = chunk(&driver.store, &file, offset).await.map(|found| {
-                let (chunk, len) = found.map_or((None, 0), |(chunk, len)| (Some(chunk), len));
-                Message::new()
-                    .with_some("chunk", chunk)
-                    .with("length", number(len))
-                    .with_some("contentType", file.content_type.as_deref())
-            });
+            let answer = chunk(&driver.store, &file, offset).await.map(|found| messages::chunk(found, &file));
             driver.reply(call, answer.map_err(|_| TaskError::new(ErrorCode::Storage)));
         });
     }

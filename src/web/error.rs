@@ -25,5 +25,11 @@ pub fn is_named(exception: &JsValue, name: &str) -> bool {
 
 /// What an exception of IndexedDB means.
 pub fn store_failure(exception: &JsValue) -> StoreFailure {
-    if is_named(exception, "QuotaExceededError") { StoreFailure::Quota } else { StoreFailure::Other }
+    if is_named(exception, "QuotaExceededError") {
+        StoreFailure::Quota
+    } else if is_named(exception, "VersionError") {
+        StoreFailure::Newer
+    } else {
+        StoreFailure::Other
+    }
 }

@@ -17,6 +17,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn lock(this: &Host, name: &str, if_available: bool) -> Promise;
 
+    /// The session and the id of the task that the instance before this one was at work on when it crashed.
+    #[wasm_bindgen(method, getter)]
+    pub fn crashed(this: &Host) -> Vec<String>;
+
     /// The worker's own origin.
     #[wasm_bindgen(method, getter)]
     pub fn origin(this: &Host) -> String;

@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 use crate::engine::error::TaskError;
 use crate::engine::group::{GroupCounts, GroupKey};
 use crate::engine::id::TaskKey;
-use crate::engine::output::{Activity, Answer, AuthorizationNeed, TaskSnapshot};
+use crate::engine::output::{Activity, Answer, AuthorizationNeed, FileLocation, TaskSnapshot};
 use crate::engine::request::AnswerInfo;
 use crate::engine::task::{EventKind, Subject, TaskEvent, TaskState};
 
@@ -188,6 +188,15 @@ pub fn answer(answer: Answer) -> Message {
         Answer::History(events) => message.with("events", list(&events, event)),
         Answer::Released | Answer::Chunk(..) => message,
     }
+}
+
+/// A chunk of a file, and its length; none at the file's end.
+pub fn chunk(found: Option<(JsValue, u64)>, file: &FileLocation) -> Message {
+    let (chunk, len) = found.map_or((None, 0), |(chunk, len)| (Some(chunk), len));
+    Message::new()
+        .with_some("chunk", chunk)
+        .with("length", number(len))
+        .with_some("contentType", file.content_type.as_deref())
 }
 
 /// An array of messages.

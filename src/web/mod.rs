@@ -6,15 +6,18 @@
 //! | `calls`, `specs`, `values` | calls, what they say of tasks and sessions, their single values: decoded and checked |
 //! | `messages` | types become JS values |
 //! | `start`, `lease` | lease, epoch, snapshot: from nothing to a running driver |
+//! | `archive` | what can be read of a database that a newer longhaul has written |
 //! | `driver` | the loop; the only owner of the engine |
 //! | `fetch`, `body` | one request; its bytes, collected into buffers |
 //! | `commits` | commits on their way to storage, several to a transaction |
 //! | `files` | stored files, chunk by chunk: handed out, or hashed |
 //! | `progress`, `quota` | how fast it goes; how much may still be stored |
 //! | `clock` | time |
+//! | `turns` | for which task something is done, should it crash |
 //! | `host` | what `host.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |
 
+mod archive;
 mod body;
 pub mod boundary;
 mod calls;
@@ -32,4 +35,5 @@ mod progress;
 mod quota;
 mod specs;
 mod start;
+mod turns;
 mod values;

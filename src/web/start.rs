@@ -3,17 +3,21 @@
 
 use std::rc::Rc;
 
+use gloo_timers::callback::Timeout;
 use js_sys::Uint8Array;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::BroadcastChannel;
 
+use super::archive::Archive;
 use super::clock::Clock;
 use super::driver::Driver;
 use super::host::Host;
 use super::indexeddb::IndexedDb;
 use super::lease::{self, Lease};
-use crate::engine::input::StoreFailure;
+use super::turns::at_work;
+use crate::engine::id::{SessionId, TaskId, TaskKey};
+use crate::engine::input::{Input, StoreFailure};
 use crate::engine::schedule::MAX_CONNECTIONS;
 use crate::engine::{Engine, Setting};
 use crate::store::Store;
@@ -29,7 +33,7 @@ extern "C" {
 pub enum StartFailure {
     /// Web Locks or BroadcastChannel are missing or refused.
     Locks,
-    /// Storage is missing, refused, or newer than this version.
+    /// Storage is missing or refused, or nobody waits for it any more.
     Storage,
 }
 
@@ -39,11 +43,33 @@ impl From<StoreFailure> for StartFailure {
     }
 }
 
-/// Starts a driver for the database of this registration.
+/// After so long without an answer from storage, those who wait for the component are told.
+const OPEN_MS: u32 = 20_000;
+
+/// What was started.
+#[derive(Clone)]
+pub enum Started {
+    /// The engine at work.
+    Driver(Rc<Driver>),
+    /// A newer longhaul has written the database.
+    Archive(Rc<Archive>),
+}
+
+impl Started {
+    /// Takes in what happened.
+    pub fn handle(&self, inputs: impl IntoIterator<Item = Input>) {
+        match self {
+            Self::Driver(driver) => driver.handle(inputs),
+            Self::Archive(archive) => inputs.into_iter().for_each(|input| archive.handle(input)),
+        }
+    }
+}
+
+/// Starts what drives, or at least reads, the database of this registration.
 ///
 /// # Errors
 /// If the lease or the database cannot be had.
-pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> {
+pub async fn start(host: Host, scope: &str) -> Result<Started, StartFailure> {
     let name = ["longhaul:", scope].concat();
     let channel = BroadcastChannel::new(&name).map_err(|_| StartFailure::Locks)?;
     if !take_lock(&host, &name, true).await {
@@ -59,14 +85,37 @@ pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> 
         return Err(StartFailure::Locks);
     }
 
-    let store = IndexedDb::open(&name).await?;
-    let epoch = store.advance_epoch().await?;
+    // Another connection may block the opening for ever, and browsers have forgotten to answer.
+    let (life, waiting) = (host.signal(), host.clone());
+    let patience = Timeout::new(OPEN_MS, move || waiting.stopped("storage", "the database does not answer"));
     let clock = Clock::new();
+    let store = match IndexedDb::open(&name).await {
+        Err(StoreFailure::Newer) => {
+            drop(patience);
+            let (store, stopping) = (IndexedDb::as_it_is(&name), host.clone());
+            let lease = Lease::new(channel, move || stopping.stopped("yielded", ""));
+            host.started(&boot_id, &living_name);
+            return Ok(Started::Archive(Archive::new(host, store, clock.now(), lease)));
+        }
+        opened => opened?,
+    };
+    if life.aborted() {
+        return Err(StartFailure::Storage);
+    }
+    let epoch = store.advance_epoch().await?;
     let snapshot = boot(&store.reader().await?).await?;
+    drop(patience);
+    if life.aborted() {
+        return Err(StartFailure::Storage);
+    }
     let seed = u128::from(random()) << 64 | u128::from(random());
     let max_connections = host.max_connections().unwrap_or(MAX_CONNECTIONS);
     let setting = Setting { seed, origin: host.origin(), max_connections };
-    let engine = Engine::restore(clock.now(), setting, snapshot);
+    let mut engine = Engine::restore(clock.now(), setting, snapshot);
+    engine.tell(at_work());
+    if let [session, task] = &host.crashed()[..] {
+        engine.blame(&TaskKey { session: SessionId::new(session), task: TaskId::new(task) });
+    }
 
     let driver = Driver::new(host.clone(), clock, store, epoch, engine);
     let held = Rc::downgrade(&driver);
@@ -76,7 +125,7 @@ pub async fn start(host: Host, scope: &str) -> Result<Rc<Driver>, StartFailure> 
         }
     }));
     host.started(&boot_id, &living_name);
-    Ok(driver)
+    Ok(Started::Driver(driver))
 }
 
 async fn take_lock(host: &Host, name: &str, if_available: bool) -> bool {

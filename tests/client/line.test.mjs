@@ -50,6 +50,18 @@ test('the worker of another registration, which announces itself to all pages of
   session.detach();
 });
 
+test('what the worker of another registration says of a session of the same name is not heard', async (t) => {
+  const { worker, newPage } = startWorld(t);
+  const page = newPage();
+  const session = await page.open();
+  const seen = [];
+  session.addEventListener('released', ({ detail }) => seen.push(detail));
+  page.deliver({ longhaul: 1, type: 'released', session: 'podcasts', id: 'theirs' }, { postMessage() {} });
+  worker.post(page, { type: 'released', session: 'podcasts', id: 'ours' });
+  await worker.settled(page);
+  assert.deepEqual(seen, ['ours']);
+});
+
 test('pings are answered, to whoever sent them', async (t) => {
   const { worker, newPage } = startWorld(t);
   const page = newPage();

@@ -85,6 +85,8 @@ numbers! {
     hook_events,
     /// Whether the browser cuts every event after a while.
     wakes_end,
+    /// Of the kills, once in so many one is a crash of the component; 0 for never.
+    crash_one_in,
 }
 
 impl Climate {
@@ -121,6 +123,7 @@ impl Climate {
             hook: random.below(2),
             hook_events: random.below(2),
             wakes_end: random.below(2),
+            crash_one_in: random.pick(&[0, 0, 1, 2, 5]),
             without: BTreeSet::new(),
         }
     }

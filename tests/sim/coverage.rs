@@ -3,7 +3,7 @@
 use super::faults::FAULTS;
 use super::stats::{Group, Stats};
 
-const RUN: &[&str] = &["boots", "kills", "kills between outputs", "overlaps", "evictions"];
+const RUN: &[&str] = &["boots", "kills", "kills between outputs", "crashes", "overlaps", "evictions"];
 const ORIGIN: &[&str] = &["files changed", "offline periods", "changes of the network", "passes expired"];
 const STORAGE: &[&str] = &["committed", "failed", "fenced", "lost", "outages"];
 const PAGE: &[&str] = &[
@@ -98,6 +98,7 @@ const ERRORS: &[&str] = &[
     "bad-content-range",
     "body-too-long",
     "cors-blocked",
+    "crashed",
     "csp-blocked",
     "digest-mismatch",
     "http-status",

@@ -133,7 +133,7 @@ impl World {
                 self.check_read(worker, attempt, offset, up_to_bytes, hash.as_ref());
                 self.read(worker, id, (attempt, offset, up_to_bytes, or_after_ms), hash);
             }
-            Effect::HashStored { body, range, state } => {
+            Effect::HashStored { body, range, state, .. } => {
                 self.stats.count(Group::Engine, "stored bytes hashed");
                 self.issue(worker, id, Work::Hash { body, range, state });
             }

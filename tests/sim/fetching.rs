@@ -18,6 +18,7 @@ use super::world::{Event, World, note};
 impl World {
     pub(super) fn fetch(&mut self, worker: &mut Worker, id: EffectId, key: TaskKey, request: &FetchRequest) {
         self.check_fetch(worker, &key, request);
+        self.check_blamed(worker, &key);
         let (attempt, after_ms) = self.send(key, request);
         worker.attempts.insert(id, attempt);
         if let Some(after_ms) = after_ms {

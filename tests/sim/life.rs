@@ -78,8 +78,10 @@ impl World {
         let sessions = sessions.collect();
         let origin = format!("https://{OWN_HOST}");
         let setting = Setting { seed, origin, max_connections: MAX_CONNECTIONS };
-        let engine = Engine::restore(time, setting, snapshot);
+        let mut engine = Engine::restore(time, setting, snapshot);
+        let blamed = self.blame(&mut engine);
         let mut worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine, sessions);
+        worker.blamed = blamed;
         let conditions = self.conditions(false);
         worker.told.insert(None, conditions);
         worker.engine.handle_input(time, Input::Conditions { observer: None, conditions });
@@ -126,6 +128,7 @@ impl World {
 
     pub(super) fn kill_newest(&mut self) {
         if let Some(worker) = self.workers.pop() {
+            self.may_crash(&worker);
             self.bury(&worker);
         }
     }

@@ -14,6 +14,7 @@ mod checks;
 mod climate;
 mod content;
 mod coverage;
+mod crash;
 mod driver;
 mod faults;
 mod fetching;

@@ -39,6 +39,8 @@ pub struct Model {
     pub groups: BTreeMap<GroupKey, GroupRecord>,
     /// Bodies that wait for whoever holds their resume data, each with the end of its time.
     pub detached: BTreeMap<BodyId, (Detached, u64)>,
+    /// Tasks at which the component has crashed.
+    pub crashed: BTreeSet<TaskKey>,
     /// Tasks that were deleted.
     pub released: BTreeSet<TaskKey>,
     /// Files that a refresh has left as they were, whatever its specification promised.
@@ -97,6 +99,7 @@ impl Model {
                 calls,
                 changes,
                 is_adopted: before.as_ref().is_some_and(|before| self.adopted.contains(&before.progress.body)),
+                has_crashed: self.crashed.contains(&key),
                 groups: &self.groups,
                 detached: &self.detached,
             };

@@ -27,6 +27,8 @@ pub struct Step<'a> {
     pub changes: &'a [Change],
     /// Whether its bytes were taken up by resume data: what another URL serves may be anything.
     pub is_adopted: bool,
+    /// Whether the component has crashed at it.
+    pub has_crashed: bool,
     pub groups: &'a BTreeMap<GroupKey, GroupRecord>,
     pub detached: &'a BTreeMap<BodyId, (Detached, u64)>,
 }
@@ -201,6 +203,7 @@ impl Step<'_> {
         let is_explained = match error.code {
             ErrorCode::QuotaExceeded => storage.has_hit_quota || by_servers(),
             ErrorCode::Storage => storage.has_failed,
+            ErrorCode::Crashed => self.has_crashed && after.progress.crashes >= 3,
             ErrorCode::TimedOut => {
                 let limit = spec.policy.resource_timeout_ms;
                 limit.is_some_and(|limit| after.record.created_at.after(limit).0 <= time)

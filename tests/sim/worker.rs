@@ -13,6 +13,7 @@ use longhaul::engine::time::Timestamp;
 use longhaul::integrity::HashState;
 
 use super::content::Chunk;
+use super::crash::Blamed;
 use super::hook::Hook;
 use super::network::Body;
 
@@ -140,6 +141,8 @@ pub struct Worker {
     pub due_answers: BTreeMap<SessionId, DueAnswer>,
     /// When it was handed the last timeout, and how many there were at that time.
     pub timeouts: (u64, u32),
+    /// The task at which the worker before this one crashed.
+    pub blamed: Option<Blamed>,
 }
 
 impl Worker {
@@ -173,6 +176,7 @@ impl Worker {
             single_loads: BTreeMap::new(),
             due_answers: BTreeMap::new(),
             timeouts: (0, 0),
+            blamed: None,
         }
     }
 

@@ -121,6 +121,10 @@ pub struct World {
     pub tells_network: bool,
     /// What pages were given to take up later.
     pub resume_data: Vec<Vec<u8>>,
+    /// The task at which the component has crashed, until the next worker has heard of it…
+    pub blamed: Option<TaskKey>,
+    /// …and the last one.
+    pub crashed_at: Option<TaskKey>,
     /// How often everything that was stored was thrown away.
     pub evictions: u64,
     /// Whether faults, kills and new calls are over.
@@ -172,6 +176,8 @@ impl World {
             is_metered: false,
             tells_network,
             resume_data: Vec::new(),
+            blamed: None,
+            crashed_at: None,
             evictions: 0,
             is_calm: false,
             calm_from: 0,

@@ -261,6 +261,17 @@ impl World {
         self.give(Input::Wake { wake: WakeId(self.now), ends_at: None, is_repeated: false, kick: true });
     }
 
+    /// The component crashes at the task `t`, and the next instance starts.
+    pub fn crash(&mut self) {
+        self.seed += 1;
+        (self.epoch, self.engine) = start(&self.store, self.now, self.seed);
+        self.engine.blame(&key("t"));
+        self.attempts.clear();
+        self.buffers.clear();
+        self.inputs.clear();
+        self.drain();
+    }
+
     /// From now on the server is another.
     pub fn serve(&mut self, server: impl FnMut(&FetchRequest, usize) -> Reply + 'static) {
         self.server = Box::new(server);
@@ -538,7 +549,7 @@ impl World {
                 self.most_buffered = self.most_buffered.max(self.buffers.values().map(Vec::len).sum());
                 Completion::Read { len, end, hash }
             }
-            Effect::HashStored { body, range, mut state } => {
+            Effect::HashStored { body, range, mut state, .. } => {
                 let mut at = range.start;
                 while at < range.end {
                     let row = ready(self.store.view().get(Table::Chunks, &Key::chunk(body, at))).expect("it answers");

@@ -28,6 +28,8 @@ pub struct IndexedDb(Rc<Inner>);
 
 struct Inner {
     name: String,
+    /// `None` for a database that is only read, of whatever version it is.
+    version: Option<u32>,
     connection: RefCell<Option<Rc<Database>>>,
     chunk_kind: Cell<ChunkKind>,
 }
@@ -36,16 +38,22 @@ impl IndexedDb {
     /// Opens the database of this name, making or migrating it as needed, and finds out how it keeps chunks.
     ///
     /// # Errors
-    /// If storage is not available, or holds a newer schema.
+    /// If storage is not available; [`StoreFailure::Newer`] if it holds a newer schema.
     pub async fn open(name: &str) -> Result<Self, StoreFailure> {
-        let store = Self(Rc::new(Inner {
-            name: name.into(),
-            connection: RefCell::default(),
-            chunk_kind: Cell::new(ChunkKind::ArrayBuffer),
-        }));
+        let store = Self::new(name, Some(schema::VERSION));
         store.connection().await?;
         store.0.chunk_kind.set(values::probe_chunk_kind(&store).await?);
         Ok(store)
+    }
+
+    /// The database of this name, to be read only, of whatever version it is.
+    pub fn as_it_is(name: &str) -> Self {
+        Self::new(name, None)
+    }
+
+    fn new(name: &str, version: Option<u32>) -> Self {
+        let (connection, chunk_kind) = (RefCell::default(), Cell::new(ChunkKind::ArrayBuffer));
+        Self(Rc::new(Inner { name: name.into(), version, connection, chunk_kind }))
     }
 
     /// How this database keeps chunks.
@@ -58,7 +66,7 @@ impl IndexedDb {
             return Ok(Rc::clone(database));
         }
         let mut request =
-            Factory::new().and_then(|factory| factory.open(&self.0.name, Some(schema::VERSION))).map_err(failure)?;
+            Factory::new().and_then(|factory| factory.open(&self.0.name, self.0.version)).map_err(failure)?;
         request.on_upgrade_needed(|event| schema::upgrade(&event));
         let mut database = request.await.map_err(failure)?;
         let forget = |inner: &Rc<Inner>| {

@@ -3,10 +3,13 @@
 use idb::event::VersionChangeEvent;
 use idb::{DatabaseEvent, IndexParams, KeyPath, ObjectStoreParams};
 
+use crate::engine::codec::FORMAT_VERSION;
 use crate::store::Table;
 
-/// The schema that this version writes.
-pub const VERSION: u32 = 2;
+/// The database's version: it rises with the tables and with the format of the records, so that an older longhaul that
+/// would write what a newer one cannot read, or misread what that has written, is kept out by the browser itself.
+pub const VERSION: u32 = 3;
+const _: () = assert!(VERSION == FORMAT_VERSION as u32 + 1, "another format is another version of the database");
 
 /// Brings an opened database up to [`VERSION`]. A step that fails aborts the upgrade, and with it the opening.
 pub fn upgrade(event: &VersionChangeEvent) {
@@ -26,6 +29,7 @@ pub fn upgrade(event: &VersionChangeEvent) {
                 }
             }
         }
+        // Version 3 has the tables of version 2. Records of format 1 are read as they are, and written anew when they change.
         Ok(())
     };
     // The browser aborts the upgrade if this callback throws; a table that could not be made shows at its first use.

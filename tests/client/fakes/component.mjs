@@ -7,6 +7,7 @@ import { root } from '../../../tools/setup.mjs';
 
 const component = `
   export default async () => {};
+  export const atWork = () => [];
   export const retireInstance = () => {};
   export const beginInstance = () => {};
   export class Component {
@@ -23,6 +24,7 @@ const { outputFiles } = await build({
   format: 'iife',
   globalName: 'worker',
   target: 'es2022',
+  define: { WASM_INTEGRITY: '"sha256-of-this-build"' },
   plugins: [
     {
       name: 'component',
@@ -33,7 +35,10 @@ const { outputFiles } = await build({
     },
   ],
 });
-const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, ['told', 'navigator', 'location', 'Client', 'reportError', 'indexedDB']);
+const GLOBALS = ['told', 'navigator', 'location', 'Client', 'reportError', 'indexedDB', 'caches'];
+const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, GLOBALS);
+/** The component's file is always there. */
+const caches = { open: async () => ({ match: async () => new Response() }) };
 
 class Client {
   posted = [];
@@ -84,7 +89,8 @@ export async function start({ connection, locks, userAgent, indexedDB, ...option
     clients: { matchAll: async () => [] },
   });
   const location = new URL('https://app.example/sw.js');
-  const { attach } = evaluate(tell, { connection, locks, userAgent }, location, Client, (error) => reported.push(error), indexedDB);
+  const report = (error) => reported.push(error);
+  const { attach } = evaluate(tell, { connection, locks, userAgent }, location, Client, report, indexedDB, caches);
   const longhaul = attach(scope, { wasm: 'longhaul.wasm', ...options });
   const page = new Client('page');
   const post = async (message) => {

@@ -1,0 +1,80 @@
+// Storage that goes its own ways: written by a newer longhaul, blocked, evicted under the hands of a transfer, full. Each
+// has its path, and none of them hangs.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { download, MIB, outcome, startWorld, stored } from '../support.mjs';
+
+/** In the page: raises the version of the database, as a newer longhaul would; a table comes to it. */
+const raiseVersion = async () => {
+  const { scope } = await navigator.serviceWorker.ready;
+  await new Promise((resolve, reject) => {
+    const request = indexedDB.open(`longhaul:${scope}`, 99);
+    request.onupgradeneeded = () => request.result.createObjectStore('of the future');
+    request.onsuccess = () => resolve(request.result.close());
+    request.onerror = () => reject(request.error);
+  });
+};
+
+test('what a newer version has written is read, and nothing is written', async (t) => {
+  const { origin, browser, open } = await startWorld(t.after.bind(t));
+  const file = origin.add('/f.bin', { length: 20 * MIB, seed: 1 });
+  const page = await open();
+  await download(page, '/f.bin', { id: 'f' });
+  assert.equal((await outcome(page, 'f')).sha256, file.sha256);
+  await page.close();
+  await browser.kill();
+  await browser.relaunch();
+  const idle = await open('?idle');
+  await idle.evaluate(raiseVersion);
+  const before = await stored(idle);
+  const codes = await idle.evaluate(async () => {
+    window.session = await open();
+    const task = await session.task('f');
+    const refused = [session.download('/g.bin', { id: 'g' }), task.release(), session.update({ maxConcurrentTasks: 1 }), open({}).then((other) => other.pause())];
+    return Promise.all(refused.map(async (call) => (await errorOf(call))?.code));
+  });
+  assert.deepEqual(codes, Array(4).fill('newer-store'));
+  const { state, sha256 } = await outcome(idle, 'f');
+  assert.deepEqual([state, sha256], ['completed', file.sha256]);
+  assert.deepEqual(await idle.evaluate(async () => (await session.query({})).tasks.map(({ id }) => id)), ['f']);
+  assert.deepEqual(await stored(idle), before);
+});
+
+test('an opening that another connection blocks ends with an error, and works when that is gone', async (t) => {
+  const { open } = await startWorld(t.after.bind(t));
+  const page = await open('?idle');
+  const codes = await page.evaluate(async () => {
+    await navigator.serviceWorker.register('/sw.js');
+    const { scope } = await navigator.serviceWorker.ready;
+    // As an older version of the app's own would be, whose page never lets go.
+    const request = indexedDB.open(`longhaul:${scope}`, 1);
+    const connection = await new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+    const first = await errorOf(open());
+    connection.close();
+    return [first.code, (await open()).identifier];
+  });
+  assert.deepEqual(codes, ['storage', 'podcasts']);
+});
+
+test('a database that is deleted under the hands of a transfer ends it, and the page hears of it', async (t) => {
+  const { origin, open } = await startWorld(t.after.bind(t));
+  const file = origin.add('/f.bin', { length: 24 * MIB, seed: 2, bytesPerSecond: 4 * MIB });
+  const page = await open();
+  await download(page, '/f.bin', { id: 'f' });
+  await origin.waitForSent('/f.bin', 4 * MIB);
+  const code = await page.evaluate(async () => {
+    const { scope } = await navigator.serviceWorker.ready;
+    const finished = session.task('f').then((task) => errorOf(task.finished()));
+    await new Promise((resolve, reject) => {
+      const request = indexedDB.deleteDatabase(`longhaul:${scope}`);
+      request.onsuccess = resolve;
+      request.onerror = () => reject(request.error);
+    });
+    return (await finished)?.code;
+  });
+  assert.equal(code, 'aborted', 'the task has ended for the page');
+  file.update({ bytesPerSecond: Infinity });
+  await download(page, '/f.bin', { id: 'f' });
+  assert.equal((await outcome(page, 'f')).sha256, file.sha256);
+  assert.equal(Object.keys((await stored(page)).bodies).length, 1, 'nothing is left of the first');
+});
