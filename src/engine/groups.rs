@@ -103,7 +103,9 @@ impl Engine {
     /// Makes sure that the group is known and open for members. False if its row is still on its way.
     pub(super) fn open_group(&mut self, key: &GroupKey, fails_together: bool) -> bool {
         let record = GroupRecord { key: key.clone(), is_sealed: false, is_done: false, fails_together };
-        let group = self.groups.get_or_insert_with(key.clone(), || Group::new(record.clone()));
+        // What its row is going to say counts once it is stored: that may fail, and another row be there.
+        let unknown = GroupRecord { fails_together: false, ..record.clone() };
+        let group = self.groups.get_or_insert_with(key.clone(), || Group::new(unknown));
         let is_open = group.is_stored && !group.record.is_done && !group.is_committing;
         if !is_open && !group.is_committing {
             // One that was done has new members, and is not done any more.

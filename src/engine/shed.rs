@@ -83,7 +83,9 @@ impl Engine {
         for slot in self.slots.values().filter(|slot| self.may_start(slot)) {
             let Some(record) = slot.task.as_ref().map(|task| &task.record) else { continue };
             let Some(candidate) = self.candidate(record, slot.source_for(0)) else { continue };
-            if self.outer_reason(record).is_some() {
+            // What has to ask for its headers first needs no connection for that.
+            let lacks_secrets = record.spec.request.has_secrets && self.secrets_of(record).is_empty();
+            if lacks_secrets || self.outer_reason(record).is_some() {
                 continue;
             }
             let is_in_the_way: &dyn Fn(&str) -> bool = match load.refuses(&candidate, is_watched) {

@@ -172,7 +172,9 @@ impl World {
         self.give(number, vec![wake]);
         let after = live(self);
         let Some(worker) = self.workers.iter().find(|worker| worker.number == number) else { return };
-        if worker.has_ended_early {
+        let ends_at = worker.last_wake().and_then(|wake| worker.wakes[&wake].ends_at);
+        let is_ending = ends_at.is_some_and(|ends_at| ends_at.since(worker.time(self.now)) <= 1_000);
+        if worker.has_ended_early || is_ending {
             return;
         }
         let is_new = |id: &EffectId| before.iter().all(|(other, ..)| other != id);

@@ -157,6 +157,28 @@ fn what_a_kill_kept_from_failing_with_the_group_fails_later() {
 }
 
 #[test]
+fn a_group_whose_row_could_not_be_written_does_not_fail_together() {
+    let mut world = World::new(|_, _| Reply::status(404));
+    world.call(batch(0..2, true, false)).expect("accepted");
+    world.until(|world| ended(world).len() == 1);
+    let call = |id: &str, what| Call::Task(key(id), what);
+    world.serve(|request, _| stalling(request));
+    for id in ["tile 00000", "tile 00001"] {
+        world.call(call(id, TaskCall::Resume)).expect("it goes on, on its own");
+        world.call(call(id, TaskCall::Pause)).expect("it rests");
+    }
+    world.kill();
+    world.attach("page", false);
+    world.failing_commits = 1;
+    assert!(world.call(batch(2..3, true, true)).is_err(), "there is no room for it");
+    world.serve(|_, _| Reply::status(404));
+    world.call(call("tile 00000", TaskCall::Resume)).expect("it goes on");
+    world.until(|world| matches!(world.stored("tile 00000").map(|task| task.record.state), Some(TaskState::Failed(_))));
+    world.drain_all();
+    assert_eq!(world.stored("tile 00001").map(|task| task.record.state), Some(TaskState::Paused));
+}
+
+#[test]
 fn who_joins_a_group_that_has_failed_fails_with_it() {
     let mut world = World::new(|request, _| match request.url.ends_with("/3") {
         true => Reply::status(404),
