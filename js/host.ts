@@ -2,6 +2,7 @@
 // component asks for, and owns every promise and port, so that none hangs should the component crash.
 import init, { Component } from '../pkg/longhaul.js';
 import { Authorizer } from './authorization.js';
+import { type BackgroundFetchEvent, BackgroundFetches } from './background-fetch.js';
 import { Calls } from './calls.js';
 import { BlockedOrigins } from './csp.js';
 import { type EventsHandler, EventsHook } from './hook.js';
@@ -28,6 +29,7 @@ export class WorkerHost {
   readonly #hook: EventsHook | undefined;
   readonly #notices: Notices | undefined;
   readonly #pages: Pages;
+  readonly #fetches: BackgroundFetches;
   readonly #calls = new Calls();
   readonly #wakes = new Wakes();
   readonly #instances: Instances;
@@ -37,6 +39,7 @@ export class WorkerHost {
     this.#scope = scope;
     this.#options = options;
     this.#blocked = new BlockedOrigins(scope);
+    this.#fetches = new BackgroundFetches(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
     // The reply to a call that nobody waits for is dropped.
     const tell = (call: unknown) => this.#use((component) => component.call(++this.#lastNumber, call));
@@ -68,6 +71,17 @@ export class WorkerHost {
     this.#use((component) => component.wake(wake, endsAt, kick));
   }
 
+  /** A Background Fetch has ended; what it has brought is there until nobody holds the event. */
+  fetched(event: BackgroundFetchEvent): void {
+    const ended = this.#fetches.ended(event);
+    if (ended) {
+      const { registration: { id }, type } = event;
+      this.#wakes.hold(ended);
+      this.#use((component) => component.external(id, type === 'backgroundfetchabort'));
+    }
+    this.wake(event, false);
+  }
+
   #handle(message: PageMessage, page: Client, port: MessagePort | undefined): void {
     switch (message.type) {
       case 'call':
@@ -81,8 +95,8 @@ export class WorkerHost {
         this.#use((component) => component.bye(page.id, message.session));
         break;
       case 'conditions': {
-        const { visible, metered, charging, idle } = message;
-        this.#use((component) => component.conditions(page.id, visible, metered, charging, idle));
+        const { visible, metered, charging, idle, canBegin } = message;
+        this.#use((component) => component.conditions(page.id, visible, metered, charging, idle, canBegin));
         break;
       }
       case 'ack':
@@ -146,6 +160,7 @@ export class WorkerHost {
   #retire(code: ErrorCode, detail: string): void {
     this.#instances.retire();
     this.#hook?.end();
+    this.#fetches.forget();
     this.#calls.failAll({ code, detail });
     this.#wakes.settleAll();
     this.#pages.stopped();
@@ -217,6 +232,18 @@ export class WorkerHost {
     return this.#blocked.has(url);
   }
 
+  look(registration: string): Promise<number[] | undefined> {
+    return this.#fetches.look(registration);
+  }
+
+  record(registration: string, start: number): Promise<Response | undefined> {
+    return this.#fetches.record(registration, start);
+  }
+
+  letGo(registration: string): void {
+    void this.#fetches.letGo(registration);
+  }
+
   settle(wake: number): void {
     void this.#wakes.settle(wake);
   }
@@ -228,5 +255,5 @@ export class WorkerHost {
 
 /** What the worker itself sees of the network. */
 function tellNetwork(component: Component): void {
-  component.conditions(undefined, undefined, isMetered(), undefined, undefined);
+  component.conditions(undefined, undefined, isMetered(), undefined, undefined, undefined);
 }

@@ -9,6 +9,7 @@ export type DurableState = 'active' | 'paused' | 'completed' | 'failed' | 'cance
 /** Why an active task is not being fetched. */
 export type WaitReason =
   | 'authorization'
+  | 'background-fetch'
   | 'discretionary'
   | 'earliest-begin'
   | 'host-busy'
@@ -31,6 +32,8 @@ export type Resumability = 'unknown' | 'resumable' | 'resumable-by-comparison' |
 export type ErrorCode =
   | 'aborted'
   | 'authorization-not-durable'
+  | 'background-fetch-impossible'
+  | 'background-fetch-refused'
   | 'bad-argument'
   | 'bad-content-range'
   | 'body-too-long'

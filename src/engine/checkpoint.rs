@@ -91,11 +91,16 @@ impl Engine {
     fn end_attempts(&mut self, key: &TaskKey, task: &mut Task) -> Option<Trouble> {
         let slot = self.slots.get_mut(key)?;
         let mut trouble = None;
-        let mut over = Vec::new();
+        let (mut over, mut taken) = (Vec::new(), Vec::new());
         for attempt in &slot.attempts {
             let Some(reading) = &attempt.reading else { continue };
             let Some(ended) = reading.ended else { continue };
             over.push(attempt.id);
+            if attempt.is_record {
+                // What it did not bring is fetched afterwards.
+                taken.push(attempt.start());
+                continue;
+            }
             if reading.is_whole() {
                 // Nobody said how long it would be, so its end is the file's.
                 let known = task.progress.representation.as_mut().filter(|_| ended == Ended::Eof);
@@ -114,6 +119,7 @@ impl Engine {
                 Ended::Eof | Ended::Full => Trouble::Cut(ErrorCode::LengthMismatch, Wait::Backoff),
             });
         }
+        taken.into_iter().for_each(|start| slot.external.taken(start));
         over.into_iter().for_each(|id| self.drop_attempt(key, id));
         if let (Some(slot), Some(_)) = (self.slots.get_mut(key), &trouble) {
             slot.bearable_segments = (slot.attempts.len() as u32).max(1);
@@ -174,7 +180,13 @@ impl Engine {
             return;
         }
         let many = slot.attempts.len() > 2;
-        let most = if many { CHUNK_BYTES_OF_MANY } else { CHUNK_BYTES };
+        let is_leaving = slot.task.as_ref().is_some_and(|task| task.progress.transport.is_wished());
+        let most = match many {
+            // As soon as anything is durable the browser itself fetches the rest.
+            _ if is_leaving => FIRST_CHUNK_BYTES,
+            true => CHUNK_BYTES_OF_MANY,
+            false => CHUNK_BYTES,
+        };
         let pieces = slot.task.as_ref().and_then(|task| task.record.spec.proof.pieces.as_ref());
         let piece_length = pieces.map(|pieces| pieces.piece_length());
         for attempt in &mut slot.attempts {

@@ -1,11 +1,14 @@
 //! Records as versioned bytes: one byte of format version, then the record in postcard's format. Stores see bytes
-//! only, so what is written today is read by tomorrow's version here and nowhere else.
+//! only, so what is written today is read by tomorrow's version here and nowhere else. A record may grow at its end, by
+//! fields for which zero bytes mean nothing.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version that [`encode`] writes.
-pub const FORMAT_VERSION: u8 = 1;
+pub const FORMAT_VERSION: u8 = 2;
+/// How many zero bytes stand for all that version 1 did not have.
+const GROWN: [u8; 8] = [0; 8];
 
 /// The stored bytes of `record`.
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -17,6 +20,7 @@ pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     match bytes.split_first()? {
         (&FORMAT_VERSION, record) => postcard::from_bytes(record).ok(),
+        (1, record) => postcard::from_bytes(&[record, &GROWN].concat()).ok(),
         _ => None,
     }
 }
@@ -55,6 +59,20 @@ mod tests {
         let mut progress = Progress::new(BodyId(u128::MAX));
         progress.received.insert(3..1 << 52);
         assert_eq!(decode::<Progress>(&encode(&progress)), Some(progress));
+    }
+
+    #[test]
+    fn what_version_1_wrote_is_read() {
+        let mut progress = Progress::new(BodyId(7));
+        progress.received.insert(0..5);
+        progress.resume_data = Some(vec![1, 2]);
+        let mut bytes = encode(&progress);
+        assert_eq!(bytes.pop(), Some(0), "the transport came with version 2");
+        bytes[0] = 1;
+        assert_eq!(decode::<Progress>(&bytes), Some(progress));
+        let mut bytes = encode(&record());
+        bytes[0] = 1;
+        assert_eq!(decode::<TaskRecord>(&bytes), Some(record()));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::attempt::Reading;
 use super::error::{ErrorCode, TaskError};
+use super::external::Transport;
 use super::http::{Representation, RestartReason};
 use super::id::{BodyId, EffectId, TaskKey};
 use super::input::{FetchFailure, StoreFailure};
@@ -131,6 +132,7 @@ impl Engine {
         // The swap: the old file goes in the very commit that makes the new one visible.
         changes.extend(task.progress.previous.take().map(|previous| Change::KillBody(previous.body)));
         task.record.enter(TaskState::Completed, self.now);
+        task.progress.transport = Transport::Fetch;
         task.progress.failures = 0;
         task.progress.lost = 0;
         self.secrets.remove(key);
@@ -149,6 +151,7 @@ impl Engine {
             }
             None => {
                 task.record.enter(TaskState::Failed(error.clone()), self.now);
+                task.progress.transport = task.progress.transport.with(None);
                 EventKind::Failed(error)
             }
         };

@@ -72,6 +72,8 @@ codes! {
     UnsupportedScheme = "unsupported-scheme",
     /// A newer version of the session's configuration is stored.
     VersionTooLow = "version-too-low",
+    /// The browser would not begin a Background Fetch.
+    BackgroundFetchRefused = "background-fetch-refused",
 }
 
 /// An error that can be stored with a task and sent to a page.

@@ -41,6 +41,11 @@ pub enum Output {
     AllDelivered(ClientId, SessionId),
     /// Ask a page, or the worker's own code if there is none, for headers or another URL.
     AskAuthorization(Option<ClientId>, TaskKey, AuthorizationNeed),
+    /// Ask a page to have the browser itself fetch these ranges. The answer is a call,
+    /// [`super::input::TaskCall::ExternalBegun`].
+    Begin(ClientId, TaskKey, BeginRequest),
+    /// Nothing more is wanted of this registration: end it if it goes on, and the event that told of its end.
+    LetGo(String),
     /// Let go of a wake.
     Settle(WakeId),
     /// Whether there is work, so whether the worker is to be kept alive.
@@ -56,6 +61,27 @@ pub struct AuthorizationNeed {
     pub url: String,
     /// The status; `None` if headers that are not stored are missing after a boot.
     pub status: Option<u16>,
+}
+
+/// Ranges of a file that the browser itself is to fetch (Background Fetch).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeginRequest {
+    /// What the browser is to call it.
+    pub registration: String,
+    /// The URL.
+    pub url: String,
+    /// What the app gave for it.
+    pub headers: Vec<Header>,
+    /// Whether cookies are sent.
+    pub credentials: Credentials,
+    /// One request for each.
+    pub parts: Vec<Range<u64>>,
+    /// How many bytes these are.
+    pub total_bytes: u64,
+    /// What it is called in the browser's own page of downloads, if anything is known.
+    pub title: Option<String>,
+    /// What else is to be seen there, as JSON text.
+    pub ui: Option<String>,
 }
 
 /// Something that takes time.
@@ -93,6 +119,22 @@ pub enum Effect {
         range: Range<u64>,
         /// The hash of all that lies before.
         state: HashState,
+    },
+    /// Find out how a registration stands.
+    Look {
+        /// Its name.
+        registration: String,
+    },
+    /// Open one answer of a registration and report its head. From then on it is like a [`Effect::Fetch`].
+    TakeRecord {
+        /// For which task.
+        key: TaskKey,
+        /// The name of the registration.
+        registration: String,
+        /// Where the range begins that was asked for.
+        start: u64,
+        /// See [`FetchRequest::keep_headers`].
+        keep_headers: Vec<String>,
     },
     /// Find out whether a server can be reached at all, whatever it lets this origin read.
     Probe {

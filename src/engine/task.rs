@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::TaskError;
+use super::external::Transport;
 use super::group::GroupCounts;
 use super::http::{Representation, RestartReason};
 use super::id::{BodyId, GroupId, SessionId, TaskId, TaskKey};
@@ -39,6 +40,8 @@ pub enum WaitReason {
     SessionBusy,
     /// The worker has as many connections as it may have.
     WorkerBusy,
+    /// The browser itself is fetching it.
+    BackgroundFetch,
 }
 
 impl WaitReason {
@@ -57,6 +60,7 @@ impl WaitReason {
             Self::HostBusy => "host-busy",
             Self::SessionBusy => "session-busy",
             Self::WorkerBusy => "worker-busy",
+            Self::BackgroundFetch => "background-fetch",
         }
     }
 
@@ -155,6 +159,9 @@ pub struct TaskSpec {
     pub description: Option<String>,
     /// The app's own data, as JSON text; never looked at.
     pub metadata: Option<String>,
+    /// How its bytes are to come. It belongs to the call only: what becomes of it is a part of the progress.
+    #[serde(skip)]
+    pub transport: Transport,
 }
 
 impl TaskSpec {
@@ -254,6 +261,8 @@ pub struct Progress {
     pub previous: Option<Kept>,
     /// What names the bytes that were given up, so that a repeated call is answered as the first.
     pub resume_data: Option<Vec<u8>>,
+    /// How its bytes are to come, and what of them the browser itself is fetching.
+    pub transport: Transport,
 }
 
 impl Progress {
@@ -275,6 +284,7 @@ impl Progress {
             repairs: 0,
             previous: None,
             resume_data: None,
+            transport: Transport::Fetch,
         }
     }
 
@@ -308,6 +318,7 @@ impl Progress {
             restarts: self.restarts + 1,
             repairs: self.repairs,
             previous: self.previous.clone(),
+            transport: self.transport.with(None),
             ..Self::new(body)
         }
     }

@@ -8,8 +8,9 @@ use gloo_timers::callback::{Interval, Timeout};
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{AbortController, AbortSignal};
+use web_sys::{AbortController, AbortSignal, Response};
 
+use super::background_fetch::{look, record};
 use super::body::{Body, Wanted};
 use super::clock::Clock;
 use super::commits::Commits;
@@ -24,8 +25,9 @@ use super::quota::Quota;
 use crate::engine::Engine;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{CallId, EffectId, TaskKey};
-use crate::engine::input::{Arrived, Completion, Input};
-use crate::engine::output::{Answer, Effect, FetchRequest, FileLocation, Output};
+use crate::engine::http::Head;
+use crate::engine::input::{Arrived, Completion, FetchFailure, Input};
+use crate::engine::output::{Answer, Effect, FileLocation, Output};
 use crate::engine::sorted_map::SortedMap;
 use crate::store::Store;
 use crate::store::changes::to_writes;
@@ -177,6 +179,10 @@ impl Driver {
                 let message = Message::of_type("all-events-delivered").with("session", session.as_str());
                 self.host.post(client.as_str(), message.into());
             }
+            Output::Begin(client, key, request) => {
+                self.host.post(client.as_str(), messages::begin(&key, &request).into());
+            }
+            Output::LetGo(registration) => self.host.let_go(&registration),
             Output::Settle(wake) => self.host.settle(number(wake.0)),
             Output::Working(working) => self.host.working(working),
             Output::Fenced => self.stop("fenced"),
@@ -197,7 +203,16 @@ impl Driver {
                 let writes = to_writes(&changes, |buffer| self.buffers.borrow_mut().remove(&buffer));
                 self.commits.push(id, writes);
             }
-            Effect::Fetch { key, request } => self.fetch(id, key, request),
+            Effect::Fetch { key, request } => self.attempt(id, key, async move |signal, host| {
+                fetch(&request, &signal, &host).await
+            }),
+            Effect::TakeRecord { key, registration, start, keep_headers } => {
+                self.attempt(id, key, async move |_, host| record(&host, &registration, start, &keep_headers).await);
+            }
+            Effect::Look { registration } => spawn_local(async move {
+                let look = look(&driver.host, &registration).await;
+                driver.complete(id, Completion::Looked(look));
+            }),
             Effect::Read { attempt, up_to_bytes, or_after_ms, hash, .. } => {
                 let body = self.attempts.borrow().get(&attempt).and_then(|attempt| attempt.body.clone());
                 if let Some(body) = body {
@@ -215,14 +230,20 @@ impl Driver {
         }
     }
 
-    fn fetch(self: &Rc<Self>, id: EffectId, key: TaskKey, request: FetchRequest) {
+    /// `open` brings the head and the body.
+    fn attempt(
+        self: &Rc<Self>,
+        id: EffectId,
+        key: TaskKey,
+        open: impl AsyncFnOnce(AbortSignal, Host) -> Result<(Head, Response), FetchFailure> + 'static,
+    ) {
         // Without this the browser could not be told to stop; it exists wherever service workers do.
         let Ok(controller) = AbortController::new() else { return };
         let signal = AbortSignal::any(&Array::of2(&controller.signal(), &self.host.signal()));
         self.attempts.borrow_mut().insert(id, Attempt { key, controller, _signal: signal.clone(), body: None });
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let arrived = match fetch(&request, &signal, &driver.host).await {
+            let arrived = match open(signal, driver.host.clone()).await {
                 Ok((head, response)) => {
                     driver.keep_body(id, &response);
                     Ok(Arrived { head, free_bytes: driver.quota.free_bytes(driver.clock.now()).await })

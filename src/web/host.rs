@@ -57,6 +57,19 @@ extern "C" {
     #[wasm_bindgen(method, js_name = cspBlocks)]
     pub fn csp_blocks(this: &Host, url: &str) -> bool;
 
+    /// How a registration of the browser's own fetches stands: a promise of `undefined` if there is none, else of
+    /// `[isOver, ...starts]`, with the first bytes of the requests whose answers are there.
+    #[wasm_bindgen(method)]
+    pub fn look(this: &Host, registration: &str) -> Promise;
+
+    /// The answer to the request that begins at this byte: a promise of a `Response`.
+    #[wasm_bindgen(method)]
+    pub fn record(this: &Host, registration: &str, start: f64) -> Promise;
+
+    /// Nothing more is wanted of a registration.
+    #[wasm_bindgen(method, js_name = letGo)]
+    pub fn let_go(this: &Host, registration: &str);
+
     /// Lets a wake's event end.
     #[wasm_bindgen(method)]
     pub fn settle(this: &Host, wake: f64);

@@ -8,6 +8,7 @@
 //! | `start`, `lease` | lease, epoch, snapshot: from nothing to a running driver |
 //! | `driver` | the loop; the only owner of the engine |
 //! | `fetch`, `body` | one request; its bytes, collected into buffers |
+//! | `background_fetch` | what the browser itself has fetched: how it stands, and one answer of it |
 //! | `commits` | commits on their way to storage, several to a transaction |
 //! | `files` | stored files, chunk by chunk: handed out, or hashed |
 //! | `progress`, `quota` | how fast it goes; how much may still be stored |
@@ -15,6 +16,7 @@
 //! | `host` | what `host.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |
 
+mod background_fetch;
 mod body;
 pub mod boundary;
 mod calls;

@@ -19,6 +19,7 @@ use super::changes::{HISTORY_LIMIT, to_writes};
 use super::queries::load;
 use super::{Key, KeyRange, Reader, Store, Table, Value, Write};
 use crate::engine::error::{ErrorCode, TaskError};
+use crate::engine::external::Transport;
 use crate::engine::filter::Filter;
 use crate::engine::id::{BodyId, EffectId, SessionId, TaskId, TaskKey};
 use crate::engine::input::{CommitOutcome, Loaded};
@@ -56,6 +57,7 @@ fn task(session: &str, id: &str, state: TaskState) -> Task {
     let url = "https://a.example/f";
     let source = Source { url: url.into(), host: "a.example:443".into(), origin: "https://a.example".into() };
     let spec = TaskSpec {
+        transport: Transport::Fetch,
         sources: vec![source],
         request: RequestFields::default(),
         policy: Policy::default(),
