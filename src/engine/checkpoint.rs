@@ -172,6 +172,7 @@ impl Engine {
         let (now, or_after_ms) = (self.now, self.wakes.limit_ms(self.now, CHUNK_MS));
         let Some(session) = self.sessions.get(&key.session) else { return };
         let session_limit = session.record.configuration.limits.max_bytes_per_second;
+        let is_leaving = self.slots.get(key).and_then(|slot| slot.task.as_ref()).is_some_and(|task| self.is_leaving(task));
         let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.attempts.is_empty()) else { return };
         let Some(policy) = slot.task.as_ref().map(|task| task.record.spec.policy.clone()) else { return };
         let task_limit = policy.max_bytes_per_second;
@@ -180,7 +181,6 @@ impl Engine {
             return;
         }
         let many = slot.attempts.len() > 2;
-        let is_leaving = slot.task.as_ref().is_some_and(|task| task.progress.transport.is_wished());
         let most = match many {
             // As soon as anything is durable the browser itself fetches the rest.
             _ if is_leaving => FIRST_CHUNK_BYTES,

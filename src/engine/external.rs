@@ -250,12 +250,17 @@ impl Engine {
         let known = task.progress.representation.as_ref().filter(|known| known.is_resumable());
         let has_begun = known.is_some() && !task.progress.received.is_empty() && !task.progress.without_range;
         let is_missing = task.progress.complete_length().is_some() && !task.progress.has_every_byte();
-        task.progress.transport.is_wished()
+        self.is_leaving(task)
             && has_begun
             && is_missing
             && slot.queue.is_empty()
             && task.record.state.is_active()
             && self.outer_reason(task).is_none()
+    }
+
+    /// Whether the browser is going to fetch the rest, once anything is durable.
+    pub(super) fn is_leaving(&self, task: &Task) -> bool {
+        task.progress.transport.is_wished()
             && self.surroundings.beginner().is_some()
             && self.slots.values().filter(|slot| slot.out().is_some()).count() < MOST_OUT
     }
