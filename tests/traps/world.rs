@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Head;
 use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey};
-use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, ReadEnd, TaskCall};
-use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Output};
+use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, Look, ReadEnd, TaskCall};
+use longhaul::engine::output::{Answer, AuthorizationNeed, BeginRequest, Effect, FetchRequest, Output};
 use longhaul::engine::request::{Header, Source};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::session::{Configuration, SessionRecord};
@@ -176,6 +176,12 @@ pub struct World {
     pub hashed_from_storage: u64,
     /// Whether reading stored bytes back takes long: what it brings comes when [`World::let_hashes_come`] is called.
     pub is_slow_to_hash: bool,
+    /// What pages were asked to have the browser fetch.
+    pub asked_to_begin: Vec<BeginRequest>,
+    /// What the browser is fetching, and has fetched: whether it is over, and its answers.
+    pub registrations: BTreeMap<String, (bool, BTreeMap<u64, Reply>)>,
+    /// The registrations that nobody wants any more.
+    pub let_go: Vec<String>,
     hashes: Vec<Input>,
     attempts: BTreeMap<EffectId, Attempt>,
     buffers: BTreeMap<EffectId, Vec<u8>>,
@@ -215,6 +221,9 @@ impl World {
             bytes_sent: 0,
             hashed_from_storage: 0,
             is_slow_to_hash: false,
+            asked_to_begin: Vec::new(),
+            registrations: BTreeMap::new(),
+            let_go: Vec::new(),
             hashes: Vec::new(),
             attempts: BTreeMap::new(),
             buffers: BTreeMap::new(),
@@ -464,6 +473,11 @@ impl World {
                     self.shown.push(snapshot.record.state);
                 }
                 Output::AskAuthorization(client, _, need) => self.asked.push((client, need)),
+                Output::Begin(_, _, request) => self.asked_to_begin.push(request),
+                Output::LetGo(registration) => {
+                    self.registrations.remove(&registration);
+                    self.let_go.push(registration);
+                }
                 _ => {}
             }
         }
@@ -492,10 +506,7 @@ impl World {
                 if reply.stalls && reply.body.is_empty() {
                     return;
                 }
-                let free_bytes = self.free_bytes;
-                let Reply { head, body, end, stalls } = reply;
-                self.attempts.insert(id, Attempt { body: body.into(), end, stalls });
-                Completion::Head(head.map(|head| Arrived { head, free_bytes }))
+                self.open(id, reply)
             }
             Effect::Read { attempt, up_to_bytes, hash, .. } => {
                 let Some(attempt) = self.attempts.get_mut(&attempt) else { return };
@@ -528,6 +539,17 @@ impl World {
                 }
                 Completion::Hashed(Ok(state))
             }
+            Effect::Look { registration } => {
+                let found = self.registrations.get(&registration);
+                let ready = |records: &BTreeMap<u64, Reply>| records.keys().copied().collect();
+                let found = found.map(|(is_over, records)| Look::Found { is_over: *is_over, ready: ready(records) });
+                Completion::Looked(found.unwrap_or(Look::Gone))
+            }
+            Effect::TakeRecord { registration, start, .. } => {
+                let record = self.registrations.get(&registration).and_then(|(_, records)| records.get(&start));
+                let reply = record.cloned().unwrap_or_else(|| Reply::unreachable(true));
+                self.open(id, reply)
+            }
             Effect::Probe { url } => {
                 self.probes.push(url);
                 Completion::Probed(self.reachable)
@@ -536,6 +558,15 @@ impl World {
         let is_held = self.is_slow_to_hash && matches!(completion, Completion::Hashed(_));
         let input = Input::Completed(id, completion);
         if is_held { self.hashes.push(input) } else { self.inputs.push_back(input) }
+    }
+}
+
+impl World {
+    fn open(&mut self, id: EffectId, reply: Reply) -> Completion {
+        let free_bytes = self.free_bytes;
+        let Reply { head, body, end, stalls } = reply;
+        self.attempts.insert(id, Attempt { body: body.into(), end, stalls });
+        Completion::Head(head.map(|head| Arrived { head, free_bytes }))
     }
 }
 
