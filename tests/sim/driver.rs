@@ -111,6 +111,11 @@ impl World {
                 assert!(!need.url.contains('?'), "a page is told a signature: {need:?}");
                 self.ask_authorization(client.as_ref(), key);
             }
+            Output::Begin(client, key, request) => {
+                let page = self.page_of(&client);
+                self.ask_to_begin(worker, page, key, request);
+            }
+            Output::LetGo(registration) => self.let_go_of_registration(worker, &registration),
             Output::Settle(wake) => {
                 assert!(worker.wakes.remove(&wake.0), "a wake was settled that is not held");
                 let is_needed = worker.is_working && wake.0 == worker.newest_wake;
@@ -140,6 +145,10 @@ impl World {
             Effect::HashStored { body, range, state } => {
                 self.stats.count(Group::Engine, "stored bytes hashed");
                 self.issue(worker, id, Work::Hash { body, range, state });
+            }
+            Effect::Look { registration } => self.look(worker, id, registration),
+            Effect::TakeRecord { key, registration, start, .. } => {
+                self.take_record(worker, id, key, &registration, start);
             }
             Effect::Probe { url } => self.probe(worker, id, &url),
         }

@@ -45,6 +45,8 @@ pub struct Model {
     pub refreshed_in_vain: BTreeSet<BodyId>,
     /// Bodies that a task has taken up by resume data, perhaps from another URL.
     pub adopted: BTreeSet<BodyId>,
+    /// Tasks that the user has stopped in the browser's own list.
+    pub stopped: BTreeSet<TaskKey>,
     /// The latest time of a commit.
     latest: u64,
     /// The last hash of each body that was found to be right.
@@ -97,6 +99,7 @@ impl Model {
                 calls,
                 changes,
                 is_adopted: before.as_ref().is_some_and(|before| self.adopted.contains(&before.progress.body)),
+                is_stopped: self.stopped.contains(&key),
                 groups: &self.groups,
                 detached: &self.detached,
             };

@@ -1,5 +1,6 @@
 //! What downloads are made of: sources, proofs, policies and the rest, drawn.
 
+use longhaul::engine::external::Transport;
 use longhaul::engine::id::GroupId;
 use longhaul::engine::policy::{Policy, PolicyPatch, Priority};
 use longhaul::engine::request::{Header, RequestFields};
@@ -53,6 +54,10 @@ impl World {
             spec.tag = self.random.one_in(3).then(|| "tag".into());
             let length = self.origin.resources[number].version().length;
             spec.expected_bytes = self.random.one_in(3).then_some(length);
+        }
+        let may_go_out = self.browser.is_used && spec.sources.len() == 1 && secrets.is_empty();
+        if may_go_out && self.climate.allows("background-fetch") && self.browser.random.one_in(2) {
+            spec.transport = Transport::External { is_strict: self.browser.random.one_in(2), ui: None, out: None };
         }
         (spec, secrets)
     }
