@@ -7,6 +7,7 @@ import { PageSession as Session } from './page-session.js';
 import type { SessionConfiguration } from './session.js';
 
 export * from './api.js';
+export { type Availability, type Capabilities, capabilities, type Continuation, type Reviver } from './capabilities.js';
 export type { AppConditions } from './conditions.js';
 export type { EventHandler } from './delegate.js';
 export { Group } from './group.js';

@@ -12,7 +12,7 @@ const component = `
   export class Component {
     constructor(host) {
       const tell = (name) => (...args) => told(name, ...args);
-      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'conditions', 'hook']) this[name] = tell(name);
+      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'conditions', 'hook', 'external']) this[name] = tell(name);
       told('started', host);
     }
   }`;
@@ -65,7 +65,7 @@ export class WorkerEvent extends Event {
 }
 
 /** A service worker that has attached longhaul, with these `options`. */
-export async function start({ connection, locks, ...options } = {}) {
+export async function start({ connection, locks, backgroundFetch, ...options } = {}) {
   const told = [];
   const reported = [];
   let host;
@@ -74,7 +74,7 @@ export async function start({ connection, locks, ...options } = {}) {
     else told.push([name, ...args]);
   };
   const scope = Object.assign(new EventTarget(), {
-    registration: { scope: 'https://app.example/' },
+    registration: { scope: 'https://app.example/', ...(backgroundFetch && { backgroundFetch }) },
     clients: { matchAll: async () => [] },
   });
   const location = new URL('https://app.example/sw.js');
@@ -86,8 +86,8 @@ export async function start({ connection, locks, ...options } = {}) {
     scope.dispatchEvent(Object.assign(new Event('message'), event));
     await new Promise(setImmediate);
   };
-  const dispatch = async (type) => {
-    const event = new WorkerEvent(type);
+  const dispatch = async (type, fields = {}) => {
+    const event = Object.assign(new WorkerEvent(type), fields);
     scope.dispatchEvent(event);
     await new Promise(setImmediate);
     return event;
