@@ -48,20 +48,18 @@ export class BackgroundFetches {
     return new Promise((letGo) => this.#ended.set(registration.id, { registration, letGo }));
   }
 
-  /** 1 if it is over, else 0, and then the first bytes of what has come; `undefined` if there is no such registration. */
+  /** 1 if it is over, else 0, and then the first bytes of what has come, ascending; `undefined` if there is no such registration. */
   async look(id: string): Promise<number[] | undefined> {
     const registration = await this.#find(id);
     if (!registration) return undefined;
-    const answers = new Map<number, Response>();
     const late = new Promise<undefined>((resolve) => setTimeout(resolve, SHOW_MS));
     const records = await registration.matchAll();
-    await Promise.all(
-      records.map(async ({ request, responseReady }) => {
-        const answer = await Promise.race([responseReady, late]).catch(() => undefined);
-        const [, start] = /^bytes=(\d+)-/.exec(request.headers.get('Range') ?? '') ?? [];
-        if (answer && start) answers.set(Number(start), answer);
-      }),
-    );
+    const answers = new Map<number, Response>();
+    for (const { request, responseReady } of records) {
+      const answer = await Promise.race([responseReady, late]).catch(() => undefined);
+      const [, start] = /^bytes=(\d+)-/.exec(request.headers.get('Range') ?? '') ?? [];
+      if (answer && start) answers.set(Number(start), answer);
+    }
     this.#answers.set(id, answers);
     return [registration.result === '' ? 0 : 1, ...answers.keys()];
   }

@@ -167,8 +167,8 @@ impl Engine {
         match loaded {
             Ok(Loaded::Tasks(mut tasks)) => {
                 let known = std::mem::replace(&mut slot.task, tasks.pop());
-                let found = slot.task.as_ref().map(|task| task.progress.clone());
-                self.let_go_of_external(known.as_ref().map(|task| &task.progress), found.as_ref());
+                let found = slot.task.clone();
+                self.let_go_of_external(known.as_ref(), found.as_ref());
                 let Some(slot) = self.slots.get_mut(key) else { return };
                 if token(&known) != token(&slot.task) {
                     self.begin_anew(key);

@@ -101,7 +101,7 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let before = std::mem::replace(&mut slot.task, staged.task);
         let after = slot.task.clone();
-        self.let_go_of_external(before.as_ref().map(|task| &task.progress), after.as_ref().map(|task| &task.progress));
+        self.let_go_of_external(before.as_ref(), after.as_ref());
         let (before, after) = (before.map(|task| task.record), after.map(|task| task.record));
         if let (Some(secrets), Some(after)) = (staged.secrets, &after) {
             self.keep_secrets(key, &after.spec, secrets);

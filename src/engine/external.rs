@@ -12,10 +12,10 @@ use super::error::{ErrorCode, TaskError};
 use super::http::{AskedRange, Head, Verdict};
 use super::id::{ClientId, EffectId, SessionId, TaskId, TaskKey};
 use super::input::{Arrived, FetchFailure, Look, TaskCall};
-use super::output::{BeginRequest, Change, Effect, Output};
+use super::output::{BeginRequest, Change, Effect, Output, RecordRequest};
 use super::range_set::RangeSet;
 use super::slot::{Asker, Queued, Slot};
-use super::task::{Progress, Task};
+use super::task::Task;
 use super::time::Timestamp;
 use super::{Engine, Purpose};
 
@@ -327,7 +327,9 @@ impl Engine {
         }
         while let Some(start) = slot.external.ready.pop() {
             let part = task.progress.transport.out().and_then(|out| out.parts().find(|part| part.start == start));
-            if let Some(part) = part.filter(|part| task.progress.received.gap_from(part.start, part.end).is_some()) {
+            // One of which a part is durable was being read when a worker died. What is missing of it is fetched afterwards.
+            let is_missing = |part: &Range<u64>| task.progress.received.gap_from(part.start, part.end).as_ref() == Some(part);
+            if let Some(part) = part.filter(is_missing) {
                 return self.take_record(key, part);
             }
         }
@@ -355,7 +357,7 @@ impl Engine {
             external.is_over |= is_over;
             external.ready = ready;
             // The first is taken first, so that the hash is made on the way.
-            external.ready.sort_unstable_by(|one, other| other.cmp(one));
+            external.ready.reverse();
             external.ready.retain(|start| !external.taken.contains(start));
         } else if look == Look::Gone && !may_still_begin {
             external.is_over = true;
@@ -374,8 +376,8 @@ impl Engine {
         let range = Some(AskedRange { start, end: Some(part.end) });
         let asked = Request { range, if_range: false, conditional: false };
         slot.attempts.push(Attempt::of_record(id, asked, (start, Some(part.end)), now));
-        let effect = Effect::TakeRecord { key: key.clone(), registration, start, keep_headers };
-        self.outputs.push_back(Output::Start(id, effect));
+        let record = RecordRequest { registration, start, keep_headers };
+        self.outputs.push_back(Output::Start(id, Effect::TakeRecord { key: key.clone(), record }));
     }
 
     /// A record's head. Whatever is not the range that was asked for, of the version that is kept, is left alone: what
@@ -406,12 +408,11 @@ impl Engine {
     }
 
     /// A commit is durable: what the browser still has of the task and nobody wants is let go.
-    pub(super) fn let_go_of_external(&mut self, before: Option<&Progress>, after: Option<&Progress>) {
-        let out = |progress: Option<&Progress>| progress.and_then(|progress| progress.transport.out().cloned());
-        if let Some(Out { registration, .. }) = out(before)
-            && out(after).is_none_or(|after| after.registration != registration)
-        {
-            self.outputs.push_back(Output::LetGo(registration));
+    pub(super) fn let_go_of_external(&mut self, before: Option<&Task>, after: Option<&Task>) {
+        let name = |task: Option<&Task>| task.and_then(|task| task.progress.transport.out()).map(|out| out.registration.clone());
+        let before = name(before);
+        if before != name(after) {
+            self.outputs.extend(before.map(Output::LetGo));
         }
     }
 }

@@ -270,7 +270,7 @@ pub enum Look {
     Found {
         /// Whether no more will come.
         is_over: bool,
-        /// The first bytes of the requests whose answers are there.
+        /// The first bytes of the requests whose answers are there, ascending.
         ready: Vec<u64>,
     },
 }

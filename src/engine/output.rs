@@ -84,6 +84,17 @@ pub struct BeginRequest {
     pub ui: Option<String>,
 }
 
+/// One answer of a registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordRequest {
+    /// The name of the registration.
+    pub registration: String,
+    /// Where the range begins that was asked for.
+    pub start: u64,
+    /// See [`FetchRequest::keep_headers`].
+    pub keep_headers: Vec<String>,
+}
+
 /// Something that takes time.
 #[derive(Debug)]
 pub enum Effect {
@@ -129,12 +140,8 @@ pub enum Effect {
     TakeRecord {
         /// For which task.
         key: TaskKey,
-        /// The name of the registration.
-        registration: String,
-        /// Where the range begins that was asked for.
-        start: u64,
-        /// See [`FetchRequest::keep_headers`].
-        keep_headers: Vec<String>,
+        /// Which.
+        record: RecordRequest,
     },
     /// Find out whether a server can be reached at all, whatever it lets this origin read.
     Probe {

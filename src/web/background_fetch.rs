@@ -12,6 +12,7 @@ use super::host::Host;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::http::Head;
 use crate::engine::input::{FetchFailure, Look};
+use crate::engine::output::RecordRequest;
 
 /// How a registration stands. A browser that cannot say has none.
 pub async fn look(host: &Host, registration: &str) -> Look {
@@ -25,18 +26,13 @@ pub async fn look(host: &Host, registration: &str) -> Look {
 ///
 /// # Errors
 /// If it is not there any more.
-pub async fn record(
-    host: &Host,
-    registration: &str,
-    start: u64,
-    keep_headers: &[String],
-) -> Result<(Head, Response), FetchFailure> {
-    let answer = JsFuture::from(host.record(registration, start as f64)).await;
+pub async fn record(wanted: &RecordRequest, host: &Host) -> Result<(Head, Response), FetchFailure> {
+    let answer = JsFuture::from(host.record(&wanted.registration, wanted.start as f64)).await;
     match answer.and_then(JsCast::dyn_into::<Response>) {
         Ok(response) => {
             // Such an answer is of no type that tells whether CORS has hidden anything.
             let all_headers_readable = response.url().starts_with(&[&host.origin(), "/"].concat());
-            Ok((Head { all_headers_readable, ..head(&response, keep_headers) }, response))
+            Ok((Head { all_headers_readable, ..head(&response, &wanted.keep_headers) }, response))
         }
         Err(exception) => {
             let error = TaskError { code: ErrorCode::Network, status: None, detail: Some(describe(&exception)) };

@@ -8,7 +8,7 @@ use gloo_timers::callback::{Interval, Timeout};
 use js_sys::Array;
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{AbortController, AbortSignal, Response};
+use web_sys::{AbortController, AbortSignal};
 
 use super::background_fetch::{look, record};
 use super::body::{Body, Wanted};
@@ -25,9 +25,8 @@ use super::quota::Quota;
 use crate::engine::Engine;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{CallId, EffectId, TaskKey};
-use crate::engine::http::Head;
-use crate::engine::input::{Arrived, Completion, FetchFailure, Input};
-use crate::engine::output::{Answer, Effect, FileLocation, Output};
+use crate::engine::input::{Arrived, Completion, Input};
+use crate::engine::output::{Answer, Effect, FetchRequest, FileLocation, Output, RecordRequest};
 use crate::engine::sorted_map::SortedMap;
 use crate::store::Store;
 use crate::store::changes::to_writes;
@@ -44,6 +43,12 @@ struct Attempt {
     /// WebKit collects a composed signal that nothing else holds, and then nothing can end the request.
     _signal: AbortSignal,
     body: Option<Rc<Body>>,
+}
+
+/// Where an answer comes from.
+enum Opening {
+    Fetch(FetchRequest),
+    Record(RecordRequest),
 }
 
 /// The engine at work.
@@ -203,12 +208,8 @@ impl Driver {
                 let writes = to_writes(&changes, |buffer| self.buffers.borrow_mut().remove(&buffer));
                 self.commits.push(id, writes);
             }
-            Effect::Fetch { key, request } => self.attempt(id, key, async move |signal, host| {
-                fetch(&request, &signal, &host).await
-            }),
-            Effect::TakeRecord { key, registration, start, keep_headers } => {
-                self.attempt(id, key, async move |_, host| record(&host, &registration, start, &keep_headers).await);
-            }
+            Effect::Fetch { key, request } => self.attempt(id, key, Opening::Fetch(request)),
+            Effect::TakeRecord { key, record } => self.attempt(id, key, Opening::Record(record)),
             Effect::Look { registration } => spawn_local(async move {
                 let look = look(&driver.host, &registration).await;
                 driver.complete(id, Completion::Looked(look));
@@ -230,20 +231,18 @@ impl Driver {
         }
     }
 
-    /// `open` brings the head and the body.
-    fn attempt(
-        self: &Rc<Self>,
-        id: EffectId,
-        key: TaskKey,
-        open: impl AsyncFnOnce(AbortSignal, Host) -> Result<(Head, Response), FetchFailure> + 'static,
-    ) {
+    fn attempt(self: &Rc<Self>, id: EffectId, key: TaskKey, opening: Opening) {
         // Without this the browser could not be told to stop; it exists wherever service workers do.
         let Ok(controller) = AbortController::new() else { return };
         let signal = AbortSignal::any(&Array::of2(&controller.signal(), &self.host.signal()));
         self.attempts.borrow_mut().insert(id, Attempt { key, controller, _signal: signal.clone(), body: None });
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let arrived = match open(signal, driver.host.clone()).await {
+            let opened = match opening {
+                Opening::Fetch(request) => fetch(&request, &signal, &driver.host).await,
+                Opening::Record(wanted) => record(&wanted, &driver.host).await,
+            };
+            let arrived = match opened {
                 Ok((head, response)) => {
                     driver.keep_body(id, &response);
                     Ok(Arrived { head, free_bytes: driver.quota.free_bytes(driver.clock.now()).await })

@@ -147,9 +147,7 @@ impl World {
                 self.issue(worker, id, Work::Hash { body, range, state });
             }
             Effect::Look { registration } => self.look(worker, id, registration),
-            Effect::TakeRecord { key, registration, start, .. } => {
-                self.take_record(worker, id, key, &registration, start);
-            }
+            Effect::TakeRecord { key, record } => self.take_record(worker, id, key, &record),
             Effect::Probe { url } => self.probe(worker, id, &url),
         }
     }

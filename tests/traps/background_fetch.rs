@@ -107,6 +107,25 @@ fn records_are_taken_while_it_goes_on_and_survive_a_kill() {
 }
 
 #[test]
+fn a_record_that_was_being_read_when_the_worker_died_is_not_stored_over_what_is_durable() {
+    let (mut world, file, registration) = begun(true);
+    let before = world.task().expect("there").progress.received.len();
+    bring(&mut world, &file, [0]);
+    world.wait(29_000);
+    world.until(|world| world.task().is_some_and(|task| task.progress.received.len() > before));
+    world.kill();
+    tell(&mut world, true);
+    world.wait(1_000);
+    let durable = world.task().expect("there").progress.received;
+    assert!(durable.len() < before + (4 << 20), "it was interrupted");
+    ends(&mut world, &registration, false);
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), file.bytes);
+    let later: Vec<_> = world.ranges().into_iter().skip(1).flatten().collect();
+    assert_eq!(later.first().map(|range| range.0), Some(durable.first_gap()), "nothing durable is asked for again");
+}
+
+#[test]
 fn what_the_browser_has_not_brought_is_fetched_and_nothing_else() {
     let (mut world, file, registration) = begun(true);
     bring(&mut world, &file, [1]);

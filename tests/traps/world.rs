@@ -10,7 +10,7 @@ use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Head;
 use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey};
 use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, Look, ReadEnd, TaskCall};
-use longhaul::engine::output::{Answer, AuthorizationNeed, BeginRequest, Effect, FetchRequest, Output};
+use longhaul::engine::output::{Answer, AuthorizationNeed, BeginRequest, Effect, FetchRequest, Output, RecordRequest};
 use longhaul::engine::request::{Header, Source};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::session::{Configuration, SessionRecord};
@@ -545,7 +545,7 @@ impl World {
                 let found = found.map(|(is_over, records)| Look::Found { is_over: *is_over, ready: ready(records) });
                 Completion::Looked(found.unwrap_or(Look::Gone))
             }
-            Effect::TakeRecord { registration, start, .. } => {
+            Effect::TakeRecord { record: RecordRequest { registration, start, .. }, .. } => {
                 let record = self.registrations.get(&registration).and_then(|(_, records)| records.get(&start));
                 let reply = record.cloned().unwrap_or_else(|| Reply::unreachable(true));
                 self.open(id, reply)
