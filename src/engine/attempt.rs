@@ -183,7 +183,18 @@ impl Attempt {
     /// An attempt at the bytes from `start` to `end` whose fetch has just been asked for.
     pub fn new(id: EffectId, source: usize, request: Request, segment: (u64, Option<u64>), now: Timestamp) -> Self {
         let (start, end) = segment;
-        Self { id, source, began_at: now, arrived: None, reading: None, gives_way: false, is_record: false, request, start, end }
+        Self {
+            id,
+            source,
+            began_at: now,
+            arrived: None,
+            reading: None,
+            gives_way: false,
+            is_record: false,
+            request,
+            start,
+            end,
+        }
     }
 
     /// The same for a record of an external attempt.

@@ -172,7 +172,8 @@ impl Engine {
         let (now, or_after_ms) = (self.now, self.wakes.limit_ms(self.now, CHUNK_MS));
         let Some(session) = self.sessions.get(&key.session) else { return };
         let session_limit = session.record.configuration.limits.max_bytes_per_second;
-        let is_leaving = self.slots.get(key).and_then(|slot| slot.task.as_ref()).is_some_and(|task| self.is_leaving(task));
+        let is_leaving =
+            self.slots.get(key).and_then(|slot| slot.task.as_ref()).is_some_and(|task| self.is_leaving(task));
         let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.attempts.is_empty()) else { return };
         let Some(policy) = slot.task.as_ref().map(|task| task.record.spec.policy.clone()) else { return };
         let task_limit = policy.max_bytes_per_second;

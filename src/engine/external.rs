@@ -328,7 +328,8 @@ impl Engine {
         while let Some(start) = slot.external.ready.pop() {
             let part = task.progress.transport.out().and_then(|out| out.parts().find(|part| part.start == start));
             // One of which a part is durable was being read when a worker died. What is missing of it is fetched afterwards.
-            let is_missing = |part: &Range<u64>| task.progress.received.gap_from(part.start, part.end).as_ref() == Some(part);
+            let is_missing =
+                |part: &Range<u64>| task.progress.received.gap_from(part.start, part.end).as_ref() == Some(part);
             if let Some(part) = part.filter(is_missing) {
                 return self.take_record(key, part);
             }
@@ -409,7 +410,9 @@ impl Engine {
 
     /// A commit is durable: what the browser still has of the task and nobody wants is let go.
     pub(super) fn let_go_of_external(&mut self, before: Option<&Task>, after: Option<&Task>) {
-        let name = |task: Option<&Task>| task.and_then(|task| task.progress.transport.out()).map(|out| out.registration.clone());
+        let name = |task: Option<&Task>| {
+            task.and_then(|task| task.progress.transport.out()).map(|out| out.registration.clone())
+        };
         let before = name(before);
         if before != name(after) {
             self.outputs.extend(before.map(Output::LetGo));

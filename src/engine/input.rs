@@ -15,6 +15,7 @@ use super::time::Timestamp;
 use crate::integrity::HashState;
 
 /// One thing that happened.
+#[allow(clippy::large_enum_variant, reason = "one is alive at a time, and is taken apart at once")]
 #[derive(Debug)]
 pub enum Input {
     /// The browser runs the worker for some event, and goes on doing so until the wake is settled.

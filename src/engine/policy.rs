@@ -213,7 +213,9 @@ impl Surroundings {
     /// The page to ask when the browser itself is to fetch: one that can be seen, if there is any.
     pub fn beginner(&self) -> Option<ClientId> {
         let can_begin = |told: &Conditions| told.can_begin == Some(true);
-        let pages = || self.told.iter().filter_map(|(page, told)| Some((page.as_ref()?, told))).filter(|(_, told)| can_begin(told));
+        let pages = || {
+            self.told.iter().filter_map(|(page, told)| Some((page.as_ref()?, told))).filter(|(_, told)| can_begin(told))
+        };
         let seen = pages().find(|(_, told)| told.visible == Some(true));
         seen.or_else(|| pages().next()).map(|(page, _)| page.clone())
     }

@@ -62,7 +62,8 @@ impl World {
             let task = self.model.tasks.get(&key).expect("only durable tasks are handed over");
             let out = task.progress.transport.out().expect("what is handed over is reserved first");
             assert_eq!(out.registration, request.registration, "another registration is reserved");
-            let is_missing = |part: &Range<u64>| task.progress.received.gap_from(part.start, part.end) == Some(part.clone());
+            let is_missing =
+                |part: &Range<u64>| task.progress.received.gap_from(part.start, part.end) == Some(part.clone());
             assert!(request.parts.iter().all(is_missing), "the browser is asked for bytes that are durable");
         }
         self.stats.count(Group::Engine, "handed over");
@@ -79,7 +80,8 @@ impl World {
         };
         if refusal.is_none() {
             let left = request.parts.clone();
-            let new = Registration { key: key.clone(), request, left, records: BTreeMap::new(), is_over: false, told: None };
+            let new =
+                Registration { key: key.clone(), request, left, records: BTreeMap::new(), is_over: false, told: None };
             let old = self.browser.registrations.insert(registration.clone(), new);
             assert!(old.is_none(), "a registration is begun twice");
             self.schedule_part(&registration);
@@ -126,13 +128,15 @@ impl World {
 
     fn answer_in_background(&mut self, request: &FetchRequest) -> Option<(Head, Body)> {
         let is_faulty = !self.is_calm && self.browser.random.per_mille(self.climate.origin_faults);
-        let fault = is_faulty.then(|| self.browser.random.pick(FAULTS)).filter(|fault| self.climate.allows(fault.name()));
+        let fault =
+            is_faulty.then(|| self.browser.random.pick(FAULTS)).filter(|fault| self.climate.allows(fault.name()));
         let resource = self.origin.find(&request.url);
         let answer = resource.answer(&mut self.browser.random, self.now, Wanted { request, is_proven: false }, fault);
         note!(self, "browser: {:?} {:?} {:?}", answer.fault, answer.head, answer.body);
         let head = answer.head.filter(|_| self.is_online && answer.after_ms.is_some())?;
         // It stores whole answers. One that is cut is asked for again, or given up; or stored as it is, for all we know.
-        let is_stored = answer.body.end == BodyEnd::Eof || (answer.body.end != BodyEnd::Stall && self.browser.random.one_in(3));
+        let is_stored =
+            answer.body.end == BodyEnd::Eof || (answer.body.end != BodyEnd::Stall && self.browser.random.one_in(3));
         is_stored.then_some((head, answer.body))
     }
 
@@ -215,7 +219,9 @@ impl World {
         let claimed = body.start..body.start;
         let (url, host, range) = (String::new(), BROWSER.into(), Some((*start, None)));
         let head = Some(head);
-        worker.attempts.insert(id, Attempt { key, url, host, range, head, body, wish: None, claimed, is_aborted: false });
+        worker
+            .attempts
+            .insert(id, Attempt { key, url, host, range, head, body, wish: None, claimed, is_aborted: false });
         self.schedule(1, Event::Head { worker: worker.number, attempt: id });
     }
 }

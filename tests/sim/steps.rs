@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use longhaul::engine::RangeSet;
 use longhaul::engine::error::ErrorCode;
+use longhaul::engine::external::Transport;
 use longhaul::engine::group::{GroupKey, GroupRecord};
 use longhaul::engine::http::Resumability;
-use longhaul::engine::external::Transport;
 use longhaul::engine::id::{BodyId, TaskKey};
 use longhaul::engine::input::{Call, TaskCall};
 use longhaul::engine::output::Change;

@@ -237,8 +237,7 @@ fn a_page_that_never_answers_is_not_waited_for_for_ever() {
 #[test]
 fn without_a_page_that_can_begin_it_is_fetched() {
     let file = File::new(0, LEN);
-    let served = file.clone();
-    let mut world = World::new(move |request, _| served.answer(request));
+    let mut world = World::new(move |request, _| file.answer(request));
     tell(&mut world, false);
     world.download(spec(true)).expect("accepted");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);

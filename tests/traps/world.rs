@@ -539,17 +539,8 @@ impl World {
                 }
                 Completion::Hashed(Ok(state))
             }
-            Effect::Look { registration } => {
-                let found = self.registrations.get(&registration);
-                let ready = |records: &BTreeMap<u64, Reply>| records.keys().copied().collect();
-                let found = found.map(|(is_over, records)| Look::Found { is_over: *is_over, ready: ready(records) });
-                Completion::Looked(found.unwrap_or(Look::Gone))
-            }
-            Effect::TakeRecord { record: RecordRequest { registration, start, .. }, .. } => {
-                let record = self.registrations.get(&registration).and_then(|(_, records)| records.get(&start));
-                let reply = record.cloned().unwrap_or_else(|| Reply::unreachable(true));
-                self.open(id, reply)
-            }
+            Effect::Look { registration } => self.look(&registration),
+            Effect::TakeRecord { record, .. } => self.take_record(id, &record),
             Effect::Probe { url } => {
                 self.probes.push(url);
                 Completion::Probed(self.reachable)
@@ -562,6 +553,20 @@ impl World {
 }
 
 impl World {
+    fn look(&self, registration: &str) -> Completion {
+        let ready = |records: &BTreeMap<u64, Reply>| records.keys().copied().collect();
+        let found = self.registrations.get(registration);
+        let found = found.map(|(is_over, records)| Look::Found { is_over: *is_over, ready: ready(records) });
+        Completion::Looked(found.unwrap_or(Look::Gone))
+    }
+
+    fn take_record(&mut self, id: EffectId, wanted: &RecordRequest) -> Completion {
+        let records = self.registrations.get(&wanted.registration).map(|(_, records)| records);
+        let record = records.and_then(|records| records.get(&wanted.start));
+        let reply = record.cloned().unwrap_or_else(|| Reply::unreachable(true));
+        self.open(id, reply)
+    }
+
     fn open(&mut self, id: EffectId, reply: Reply) -> Completion {
         let free_bytes = self.free_bytes;
         let Reply { head, body, end, stalls } = reply;
