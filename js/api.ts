@@ -16,6 +16,7 @@ export type {
   ErrorData,
   GroupCounts,
   IfExists,
+  ImageResource,
   Priority,
   Resumability,
   TaskEvent,

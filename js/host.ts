@@ -22,6 +22,8 @@ const OWN = '';
 export class WorkerHost {
   /** For the sessions that the worker's own code opens. */
   readonly own: OwnLine;
+  /** For the component, too. */
+  readonly fetches: BackgroundFetches;
   readonly #scope: ServiceWorkerGlobalScope;
   readonly #options: AttachOptions;
   readonly #blocked: BlockedOrigins;
@@ -29,7 +31,6 @@ export class WorkerHost {
   readonly #hook: EventsHook | undefined;
   readonly #notices: Notices | undefined;
   readonly #pages: Pages;
-  readonly #fetches: BackgroundFetches;
   readonly #calls = new Calls();
   readonly #wakes = new Wakes();
   readonly #instances: Instances;
@@ -39,7 +40,7 @@ export class WorkerHost {
     this.#scope = scope;
     this.#options = options;
     this.#blocked = new BlockedOrigins(scope);
-    this.#fetches = new BackgroundFetches(scope);
+    this.fetches = new BackgroundFetches(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
     // The reply to a call that nobody waits for is dropped.
     const tell = (call: unknown) => this.#use((component) => component.call(++this.#lastNumber, call));
@@ -73,7 +74,7 @@ export class WorkerHost {
 
   /** A Background Fetch has ended; what it has brought is there until nobody holds the event. */
   fetched(event: BackgroundFetchEvent): void {
-    const ended = this.#fetches.ended(event);
+    const ended = this.fetches.ended(event);
     if (ended) {
       const { registration: { id }, type } = event;
       this.#wakes.hold(ended);
@@ -160,7 +161,7 @@ export class WorkerHost {
   #retire(code: ErrorCode, detail: string): void {
     this.#instances.retire();
     this.#hook?.end();
-    this.#fetches.forget();
+    this.fetches.forget();
     this.#calls.failAll({ code, detail });
     this.#wakes.settleAll();
     this.#pages.stopped();
@@ -230,18 +231,6 @@ export class WorkerHost {
   /** Whether this worker's content security policy has forbidden a fetch from this URL's origin. */
   cspBlocks(url: string): boolean {
     return this.#blocked.has(url);
-  }
-
-  look(registration: string): Promise<number[] | undefined> {
-    return this.#fetches.look(registration);
-  }
-
-  record(registration: string, start: number): Promise<Response | undefined> {
-    return this.#fetches.record(registration, start);
-  }
-
-  letGo(registration: string): void {
-    void this.#fetches.letGo(registration);
   }
 
   settle(wake: number): void {

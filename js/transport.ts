@@ -1,9 +1,9 @@
 // Who carries a download: the worker, or, where there is Background Fetch, the browser itself. What that cannot carry is
 // refused at the call.
-import type { ImageResource } from './begin.js';
 import { badArgument, LonghaulError } from './errors.js';
 import type { SpecFields } from './protocol.js';
 import { isHarmless } from './source.js';
+import type { ImageResource } from './types.js';
 
 /** What of a download's options is about its transport. */
 export interface TransportOptions {

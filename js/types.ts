@@ -173,3 +173,10 @@ export interface TaskProgress {
  * whether there is a newer version while the old file stays, or reject with `task-exists`.
  */
 export type IfExists = 'keep' | 'replace' | 'refresh' | 'error';
+
+/** An icon for the browser's own list of downloads. */
+export interface ImageResource {
+  src: string;
+  sizes?: string;
+  type?: string;
+}

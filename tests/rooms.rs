@@ -99,7 +99,7 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 18] = [
+const SHARED: [&str; 19] = [
     "api",
     "types",
     "protocol",
@@ -118,8 +118,9 @@ const SHARED: [&str; 18] = [
     "download",
     "policy",
     "explain",
+    "transport",
 ];
-const WORKER: [&str; 13] = [
+const WORKER: [&str; 14] = [
     "worker",
     "host",
     "instances",
@@ -133,6 +134,7 @@ const WORKER: [&str; 13] = [
     "pings",
     "life",
     "csp",
+    "background-fetch",
 ];
 
 #[test]

@@ -3,13 +3,13 @@
 use super::Engine;
 use super::attempt::Reading;
 use super::error::{ErrorCode, TaskError};
-use super::external::Transport;
 use super::http::{Representation, RestartReason};
 use super::id::{BodyId, EffectId, TaskKey};
 use super::input::{FetchFailure, StoreFailure};
 use super::output::{Change, Output};
 use super::retry::{LOST_PER_FAILURE, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
 use super::task::{EventKind, Progress, Task, TaskState, WaitReason};
+use super::transport::Transport;
 
 /// How long to be content with fewer segments after one of several was refused or cut.
 const MORE_AFTER_MS: u64 = 30_000;

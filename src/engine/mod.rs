@@ -17,7 +17,7 @@ mod effects;
 mod ending;
 pub mod error;
 mod explain;
-pub mod external;
+mod external;
 pub mod filter;
 pub mod group;
 mod groups;
@@ -48,6 +48,7 @@ pub mod task;
 mod tidy;
 pub mod time;
 mod transfer;
+pub mod transport;
 mod verbs;
 mod wake;
 

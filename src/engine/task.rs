@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::TaskError;
-use super::external::Transport;
 use super::group::GroupCounts;
 use super::http::{Representation, RestartReason};
 use super::id::{BodyId, GroupId, SessionId, TaskId, TaskKey};
@@ -11,6 +10,7 @@ use super::policy::Policy;
 use super::range_set::RangeSet;
 use super::request::{AnswerInfo, RequestFields, Source};
 use super::time::Timestamp;
+use super::transport::Transport;
 use crate::integrity::{Expected, HashState, Pieces};
 
 /// Why an active task is not being fetched. A task that waits has exactly one of these.

@@ -3,7 +3,6 @@
 use super::delivery::Session;
 use super::error::{ErrorCode, TaskError};
 use super::http::Resumability;
-use super::external::Transport;
 use super::id::{BodyId, TaskKey};
 use super::input::{IfExists, Loaded, StoreFailure, TaskCall};
 use super::output::{Answer, Change, FileLocation, Output, Query};
@@ -12,6 +11,7 @@ use super::request::{Header, without_query};
 use super::resume_data::{self, Claim, Detached};
 use super::slot::{Asker, Queued, Staged};
 use super::task::{EventKind, Kept, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason};
+use super::transport::Transport;
 use super::{Engine, Purpose};
 
 /// How long bytes wait for whoever holds their resume data.

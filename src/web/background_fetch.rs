@@ -16,7 +16,7 @@ use crate::engine::output::RecordRequest;
 
 /// How a registration stands. A browser that cannot say has none.
 pub async fn look(host: &Host, registration: &str) -> Look {
-    let found = JsFuture::from(host.look(registration)).await;
+    let found = JsFuture::from(host.fetches().look(registration)).await;
     let Ok(Ok(found)) = found.map(JsCast::dyn_into::<Array>) else { return Look::Gone };
     let is_over = found.shift().is_truthy();
     Look::Found { is_over, ready: found.iter().filter_map(|start| start.as_f64()).map(|start| start as u64).collect() }
@@ -27,7 +27,7 @@ pub async fn look(host: &Host, registration: &str) -> Look {
 /// # Errors
 /// If it is not there any more.
 pub async fn record(wanted: &RecordRequest, host: &Host) -> Result<(Head, Response), FetchFailure> {
-    let answer = JsFuture::from(host.record(&wanted.registration, wanted.start as f64)).await;
+    let answer = JsFuture::from(host.fetches().record(&wanted.registration, wanted.start as f64)).await;
     match answer.and_then(JsCast::dyn_into::<Response>) {
         Ok(response) => {
             // Such an answer is of no type that tells whether CORS has hidden anything.

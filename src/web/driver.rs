@@ -187,7 +187,7 @@ impl Driver {
             Output::Begin(client, key, request) => {
                 self.host.post(client.as_str(), messages::begin(&key, &request).into());
             }
-            Output::LetGo(registration) => self.host.let_go(&registration),
+            Output::LetGo(registration) => self.host.fetches().let_go(&registration),
             Output::Settle(wake) => self.host.settle(number(wake.0)),
             Output::Working(working) => self.host.working(working),
             Output::Fenced => self.stop("fenced"),

@@ -57,18 +57,9 @@ extern "C" {
     #[wasm_bindgen(method, js_name = cspBlocks)]
     pub fn csp_blocks(this: &Host, url: &str) -> bool;
 
-    /// How a registration of the browser's own fetches stands: a promise of `undefined` if there is none, else of
-    /// `[isOver, ...starts]`, with the first bytes of the requests whose answers are there.
-    #[wasm_bindgen(method)]
-    pub fn look(this: &Host, registration: &str) -> Promise;
-
-    /// The answer to the request that begins at this byte: a promise of a `Response`.
-    #[wasm_bindgen(method)]
-    pub fn record(this: &Host, registration: &str, start: f64) -> Promise;
-
-    /// Nothing more is wanted of a registration.
-    #[wasm_bindgen(method, js_name = letGo)]
-    pub fn let_go(this: &Host, registration: &str);
+    /// What the browser itself fetches.
+    #[wasm_bindgen(method, getter)]
+    pub fn fetches(this: &Host) -> Fetches;
 
     /// Lets a wake's event end.
     #[wasm_bindgen(method)]
@@ -77,4 +68,20 @@ extern "C" {
     /// Work has begun or ended.
     #[wasm_bindgen(method)]
     pub fn working(this: &Host, working: bool);
+
+    /// What `background-fetch.ts` does.
+    pub type Fetches;
+
+    /// How a registration of the browser's own fetches stands: a promise of `undefined` if there is none, else of
+    /// `[isOver, ...starts]`, with the first bytes of the requests whose answers are there.
+    #[wasm_bindgen(method)]
+    pub fn look(this: &Fetches, registration: &str) -> Promise;
+
+    /// The answer to the request that begins at this byte: a promise of a `Response`.
+    #[wasm_bindgen(method)]
+    pub fn record(this: &Fetches, registration: &str, start: f64) -> Promise;
+
+    /// Nothing more is wanted of a registration.
+    #[wasm_bindgen(method, js_name = letGo)]
+    pub fn let_go(this: &Fetches, registration: &str);
 }

@@ -4,12 +4,12 @@ use serde::Deserialize;
 
 use super::values::{Bytes, NAME, bad, flag, limit, name, required, text, whole};
 use crate::engine::error::{ErrorCode, TaskError};
-use crate::engine::external::Transport;
 use crate::engine::id::{GroupId, TaskId};
 use crate::engine::policy::{Policy, PolicyPatch, Priority};
 use crate::engine::request::{Credentials, Header, RequestFields, Source};
 use crate::engine::session::LimitsPatch;
 use crate::engine::task::{Proof, TaskSpec};
+use crate::engine::transport::Transport;
 use crate::integrity::{Expected, Pieces};
 
 /// The longest metadata and description, in bytes.

@@ -24,10 +24,10 @@ async function world(...registrations) {
 
 test('a look tells what has come of one that goes on', async () => {
   const { host } = await world(registrationOf(ID, ['first', undefined, 'third']));
-  assert.deepEqual(await host().look(ID), [0, 0, 20]);
-  assert.equal(await (await host().record(ID, 20)).text(), 'third');
-  assert.equal(await host().record(ID, 10), undefined);
-  assert.equal(await host().look('longhaul/another'), undefined);
+  assert.deepEqual(await host().fetches.look(ID), [0, 0, 20]);
+  assert.equal(await (await host().fetches.record(ID, 20)).text(), 'third');
+  assert.equal(await host().fetches.record(ID, 10), undefined);
+  assert.equal(await host().fetches.look('longhaul/another'), undefined);
 });
 
 test('one that has ended is there for as long as its event, and that until nothing more is wanted', async () => {
@@ -35,15 +35,15 @@ test('one that has ended is there for as long as its event, and that until nothi
   const registration = registrationOf(ID, ['first', new Error('refused')], { result: 'failure' });
   const event = await dispatch('backgroundfetchfail', { registration });
   assert.deepEqual(of('external'), [[ID, false]]);
-  assert.deepEqual(await host().look(ID), [1, 0]);
+  assert.deepEqual(await host().fetches.look(ID), [1, 0]);
   const [wake] = of('wake').at(-1);
   host().settle(wake);
   await new Promise(setImmediate);
   assert.equal(event.isOpen, true, 'the component lets go of its wake, and the event goes on');
-  host().letGo(ID);
+  host().fetches.letGo(ID);
   await new Promise(setImmediate);
   assert.deepEqual([event.isOpen, registration.aborted], [false, 0]);
-  assert.equal(await host().look(ID), undefined);
+  assert.equal(await host().fetches.look(ID), undefined);
 });
 
 test('the component hears whether the user has ended it', async () => {
@@ -56,7 +56,7 @@ test('the component hears whether the user has ended it', async () => {
 test('what is let go of while it goes on is ended', async () => {
   const registration = registrationOf(ID, [undefined]);
   const { host } = await world(registration);
-  host().letGo(ID);
+  host().fetches.letGo(ID);
   await new Promise(setImmediate);
   assert.equal(registration.aborted, 1);
 });

@@ -1,12 +1,12 @@
 //! What downloads are made of: sources, proofs, policies and the rest, drawn.
 
-use longhaul::engine::external::Transport;
 use longhaul::engine::id::GroupId;
 use longhaul::engine::policy::{Policy, PolicyPatch, Priority};
 use longhaul::engine::request::{Header, RequestFields};
 use longhaul::engine::session::LimitsPatch;
 use longhaul::engine::task::{Proof, TaskSpec};
 use longhaul::engine::time::Timestamp;
+use longhaul::engine::transport::Transport;
 use longhaul::integrity::{Algorithm, Digest, Expected, Pieces};
 
 use super::authorization::pass_header;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use longhaul::engine::RangeSet;
 use longhaul::engine::error::ErrorCode;
-use longhaul::engine::external::Transport;
 use longhaul::engine::group::{GroupKey, GroupRecord};
 use longhaul::engine::http::Resumability;
 use longhaul::engine::id::{BodyId, TaskKey};
@@ -13,6 +12,7 @@ use longhaul::engine::output::Change;
 use longhaul::engine::request::Source;
 use longhaul::engine::resume_data::Detached;
 use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskSpec, TaskState};
+use longhaul::engine::transport::Transport;
 
 use super::driver::verb;
 use super::origin::{Origin, Resource};

@@ -1,12 +1,12 @@
 //! External attempts: what the browser itself fetches, and what becomes of the task meanwhile and afterwards.
 
 use longhaul::engine::error::ErrorCode;
-use longhaul::engine::external::Transport;
 use longhaul::engine::id::ClientId;
 use longhaul::engine::input::{IfExists, Input, TaskCall};
 use longhaul::engine::output::FetchRequest;
 use longhaul::engine::policy::Conditions;
 use longhaul::engine::task::{TaskSpec, TaskState};
+use longhaul::engine::transport::Transport;
 
 use super::world::{File, Reply, World, at_home, failure};
 

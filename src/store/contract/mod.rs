@@ -19,7 +19,6 @@ use super::changes::{HISTORY_LIMIT, to_writes};
 use super::queries::load;
 use super::{Key, KeyRange, Reader, Store, Table, Value, Write};
 use crate::engine::error::{ErrorCode, TaskError};
-use crate::engine::external::Transport;
 use crate::engine::filter::Filter;
 use crate::engine::id::{BodyId, EffectId, SessionId, TaskId, TaskKey};
 use crate::engine::input::{CommitOutcome, Loaded};
@@ -29,6 +28,7 @@ use crate::engine::request::{RequestFields, Source};
 use crate::engine::session::{Configuration, SessionRecord};
 use crate::engine::task::{EventKind, Progress, Proof, Subject, Task, TaskEvent, TaskRecord, TaskSpec, TaskState};
 use crate::engine::time::Timestamp;
+use crate::engine::transport::Transport;
 
 /// Makes a chunk of this many bytes.
 pub type MakeChunk<C> = fn(len: usize) -> C;
