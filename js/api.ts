@@ -11,7 +11,9 @@ export type { TaskUpdate } from './task.js';
 export type { TransportOptions } from './transport.js';
 export type {
   AnswerInfo,
+  DownloadUi,
   DurableState,
+  EndUi,
   ErrorCode,
   ErrorData,
   GroupCounts,

@@ -1,5 +1,6 @@
 // What the worker sees of Background Fetch: how a registration stands, the answers that it has brought, and the events
 // that tell of its end, each kept open until nothing more is wanted of it: with the event its answers go.
+import type { DownloadUi, EndUi } from './types.js';
 
 /** Ours are named so; see `engine/external.rs`. */
 const PREFIX = 'longhaul/';
@@ -21,6 +22,7 @@ interface Registration {
 
 export interface BackgroundFetchEvent extends ExtendableEvent {
   readonly registration: Registration;
+  updateUI?(options: EndUi): Promise<void>;
 }
 
 interface Manager {
@@ -28,7 +30,7 @@ interface Manager {
 }
 
 interface Ended {
-  registration: Registration;
+  event: BackgroundFetchEvent;
   letGo(): void;
 }
 
@@ -43,9 +45,18 @@ export class BackgroundFetches {
   }
 
   /** A registration has ended. Resolves when nothing more is wanted of it; `undefined` if it is not one of ours. */
-  ended({ registration }: BackgroundFetchEvent): Promise<void> | undefined {
-    if (!registration.id.startsWith(PREFIX)) return undefined;
-    return new Promise((letGo) => this.#ended.set(registration.id, { registration, letGo }));
+  ended(event: BackgroundFetchEvent): Promise<void> | undefined {
+    const { id } = event.registration;
+    if (!id.startsWith(PREFIX)) return undefined;
+    return new Promise((letGo) => this.#ended.set(id, { event, letGo }));
+  }
+
+  /** Shows what the app wants to be seen in the browser's own list; see `DownloadUi`. */
+  showEnd(id: string, ui: string): void {
+    const event = this.#ended.get(id)?.event;
+    const shown = event?.registration.result && (JSON.parse(ui) as DownloadUi)[event.registration.result];
+    // The list may be closed by now.
+    if (shown) event.updateUI?.(shown).catch(() => {});
   }
 
   /** 1 if it is over, else 0, and then the first bytes of what has come, ascending; `undefined` if there is no such registration. */
@@ -85,6 +96,6 @@ export class BackgroundFetches {
   }
 
   async #find(id: string): Promise<Registration | undefined> {
-    return this.#ended.get(id)?.registration ?? this.#manager?.get(id);
+    return this.#ended.get(id)?.event.registration ?? this.#manager?.get(id);
   }
 }

@@ -1,10 +1,10 @@
 // What a page does for Background Fetch: only a window can have the browser itself fetch.
 import { given } from './given.js';
 import type { BeginMessage } from './protocol.js';
-import type { ImageResource } from './types.js';
+import type { EndUi } from './types.js';
 
 interface Manager {
-  fetch(id: string, requests: Request[], options: { title?: string; icons?: ImageResource[]; downloadTotal?: number }): Promise<unknown>;
+  fetch(id: string, requests: Request[], options: EndUi & { downloadTotal: number }): Promise<unknown>;
 }
 
 /** Chromium lets a page begin one without a gesture. A second is refused, and then all others too, until a reload. */

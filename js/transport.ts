@@ -3,7 +3,7 @@
 import { badArgument, LonghaulError } from './errors.js';
 import type { SpecFields } from './protocol.js';
 import { isHarmless } from './source.js';
-import type { ImageResource } from './types.js';
+import type { DownloadUi } from './types.js';
 
 /** What of a download's options is about its transport. */
 export interface TransportOptions {
@@ -13,8 +13,8 @@ export interface TransportOptions {
    * gesture. `auto` takes it where it can be had. Default `fetch`.
    */
   transport?: 'auto' | 'fetch' | 'background-fetch';
-  /** What the browser's own list of downloads shows; the title is the `description`, or the file's name, if not said here. */
-  downloadUi?: { title?: string; icons?: ImageResource[] };
+  /** What the browser's own list of downloads shows. */
+  downloadUi?: DownloadUi;
 }
 
 /** Adds the transport to a spec that `secrets` are for; `isHere`: whether a Background Fetch can be begun here. */

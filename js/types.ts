@@ -180,3 +180,15 @@ export interface ImageResource {
   sizes?: string;
   type?: string;
 }
+
+/** What the browser's own list of downloads shows of one. */
+export interface EndUi {
+  title?: string;
+  icons?: ImageResource[];
+}
+
+/** The same, while it goes on and when it has ended: the title is the `description`, or the file's name, if not said here. */
+export interface DownloadUi extends EndUi {
+  success?: EndUi;
+  failure?: EndUi;
+}

@@ -109,7 +109,11 @@ impl Engine {
         slot.external.is_over = true;
         slot.external.look_again();
         if by_user {
-            slot.external.after.push((Asker::Nobody, Queued::Task(TaskCall::Pause)));
+            return slot.external.after.push((Asker::Nobody, Queued::Task(TaskCall::Pause)));
+        }
+        let transport = slot.task.as_ref().map(|task| &task.progress.transport);
+        if let Some(Transport::External { ui: Some(ui), .. }) = transport {
+            self.outputs.push_back(Output::ShowEnd(registration, ui.clone()));
         }
     }
 

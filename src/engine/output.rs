@@ -44,6 +44,8 @@ pub enum Output {
     /// Ask a page to have the browser itself fetch these ranges. The answer is a call,
     /// [`super::input::TaskCall::ExternalBegun`].
     Begin(ClientId, TaskKey, BeginRequest),
+    /// A registration has ended: show what the app wants to be seen then, JSON text that is never looked at.
+    ShowEnd(String, String),
     /// Nothing more is wanted of this registration: end it if it goes on, and the event that told of its end.
     LetGo(String),
     /// Let go of a wake.

@@ -187,6 +187,7 @@ impl Driver {
             Output::Begin(client, key, request) => {
                 self.host.post(client.as_str(), messages::begin(&key, &request).into());
             }
+            Output::ShowEnd(registration, ui) => self.host.fetches().show_end(&registration, &ui),
             Output::LetGo(registration) => self.host.fetches().let_go(&registration),
             Output::Settle(wake) => self.host.settle(number(wake.0)),
             Output::Working(working) => self.host.working(working),

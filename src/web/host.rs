@@ -81,6 +81,10 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn record(this: &Fetches, registration: &str, start: f64) -> Promise;
 
+    /// A registration has ended: show what the app wants to be seen then.
+    #[wasm_bindgen(method, js_name = showEnd)]
+    pub fn show_end(this: &Fetches, registration: &str, ui: &str);
+
     /// Nothing more is wanted of a registration.
     #[wasm_bindgen(method, js_name = letGo)]
     pub fn let_go(this: &Fetches, registration: &str);

@@ -46,6 +46,19 @@ test('one that has ended is there for as long as its event, and that until nothi
   assert.equal(await host().fetches.look(ID), undefined);
 });
 
+test('its end is shown as the app wants', async () => {
+  const { host, dispatch } = await world();
+  const shown = [];
+  const updateUI = async (options) => void shown.push(options);
+  const ui = JSON.stringify({ title: 'F', success: { title: 'F is there' } });
+  await dispatch('backgroundfetchsuccess', { registration: registrationOf(ID, [], { result: 'success' }), updateUI });
+  host().fetches.showEnd(ID, ui);
+  await dispatch('backgroundfetchfail', { registration: registrationOf(ID, [], { result: 'failure' }), updateUI });
+  host().fetches.showEnd(ID, ui);
+  host().fetches.showEnd('longhaul/another', ui);
+  assert.deepEqual(shown, [{ title: 'F is there' }]);
+});
+
 test('the component hears whether the user has ended it', async () => {
   const { dispatch, of } = await world();
   await dispatch('backgroundfetchabort', { registration: registrationOf(ID, [], { result: 'failure' }) });

@@ -115,6 +115,7 @@ impl World {
                 let page = self.page_of(&client);
                 self.ask_to_begin(worker, page, key, request);
             }
+            Output::ShowEnd(..) => {}
             Output::LetGo(registration) => self.let_go_of_registration(worker, &registration),
             Output::Settle(wake) => {
                 assert!(worker.wakes.remove(&wake.0), "a wake was settled that is not held");

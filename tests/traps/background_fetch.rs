@@ -13,7 +13,7 @@ use super::world::{File, Reply, World, at_home, failure};
 const LEN: usize = 24 << 20;
 
 fn spec(is_strict: bool) -> TaskSpec {
-    TaskSpec { transport: Transport::External { is_strict, ui: None, out: None }, ..at_home() }
+    TaskSpec { transport: Transport::External { is_strict, ui: Some("{}".into()), out: None }, ..at_home() }
 }
 
 /// A page says whether it can begin what it may be asked to.
@@ -85,7 +85,7 @@ fn what_the_browser_brings_is_the_file_and_nothing_is_fetched_beside_it() {
     assert_eq!(task.record.state, TaskState::Completed);
     assert_eq!(world.file(), file.bytes);
     assert_eq!(world.requests.len(), 1, "one request told what the file is");
-    assert_eq!(world.let_go, [registration], "the event may end");
+    assert_eq!((world.let_go, world.ends_shown), (vec![registration], vec!["{}".to_owned()]), "the event may end");
 }
 
 #[test]

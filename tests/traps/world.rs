@@ -180,6 +180,8 @@ pub struct World {
     pub asked_to_begin: Vec<BeginRequest>,
     /// What the browser is fetching, and has fetched: whether it is over, and its answers.
     pub registrations: BTreeMap<String, (bool, BTreeMap<u64, Reply>)>,
+    /// What was to be shown at the end of registrations.
+    pub ends_shown: Vec<String>,
     /// The registrations that nobody wants any more.
     pub let_go: Vec<String>,
     hashes: Vec<Input>,
@@ -223,6 +225,7 @@ impl World {
             is_slow_to_hash: false,
             asked_to_begin: Vec::new(),
             registrations: BTreeMap::new(),
+            ends_shown: Vec::new(),
             let_go: Vec::new(),
             hashes: Vec::new(),
             attempts: BTreeMap::new(),
@@ -474,6 +477,7 @@ impl World {
                 }
                 Output::AskAuthorization(client, _, need) => self.asked.push((client, need)),
                 Output::Begin(_, _, request) => self.asked_to_begin.push(request),
+                Output::ShowEnd(_, ui) => self.ends_shown.push(ui),
                 Output::LetGo(registration) => {
                     self.registrations.remove(&registration);
                     self.let_go.push(registration);
