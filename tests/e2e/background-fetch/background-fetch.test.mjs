@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lacks } from '../../browser/lacks.mjs';
 import { overlap } from '../../origin/log.mjs';
+import { startOrigin } from '../../origin/server.mjs';
 import { download, ledgerFor, lengthOf, MIB, requestsFor, startWorld, stored, untilTask } from '../support.mjs';
 
 const WORKER = '/sw-files.js';
@@ -106,6 +107,23 @@ test('paused by the app, it keeps what has come', skip, async (t) => {
   assert.ok(after.receivedBytes > before, `${before}, then ${after.receivedBytes}`);
   assert.deepEqual(await page.evaluate(async () => (await navigator.serviceWorker.ready).backgroundFetch.getIds()), []);
 });
+
+for (const cors of ['expose', 'plain']) {
+  test(`from another origin, with CORS ${cors}`, skip, async (t) => {
+    const { open } = await startWorld(t.after.bind(t));
+    const other = await startOrigin();
+    t.after(() => other.close());
+    const lastModified = new Date(Date.now() - 86_400_000).toUTCString();
+    const file = other.add(PATH, { length: 20 * MIB, seed: 9, bytesPerSecond: 8 * MIB, cors, lastModified });
+    const page = await open();
+    await download(page, `${other.url}${PATH}`, { id: 'big', transport: 'background-fetch', headers: { Accept: 'image/*' } });
+    await untilTask(page, 'big', (task) => task.state === 'completed');
+    assert.equal(await page.evaluate(async () => sha256(await (await session.task('big')).blob())), file.sha256);
+    const [first, ...others] = requestsFor(other, PATH);
+    assert.ok(!isPart(first) && others.length > 0 && others.every(isPart), `the browser brought it: ${others.map(({ headers }) => headers.range)}`);
+    assert.ok(other.log.every(({ method }) => method === 'GET'), 'no preflight');
+  });
+}
 
 test('what it cannot carry is refused at the call', skip, async (t) => {
   const { open } = await startWorld(t.after.bind(t));
