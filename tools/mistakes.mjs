@@ -50,7 +50,7 @@ export const mistakes = [
   engine('explain', 'what the browser has is fetched beside it', 'if task.progress.transport.out().is_some() {', 'if task.progress.transport.out().is_some_and(|out| out.part_bytes == 0) {'),
   engine('external', 'what nobody wants any more goes on in the browser', 'self.outputs.extend(before.map(Output::LetGo));', 'let _ = before;'),
   engine('external', 'a page that never answers is waited for for ever', 'let may_still_begin = external.asked_until > now;', 'let may_still_begin = external.asked_until > Timestamp(0);'),
-  engine('external', 'stopped in the browser it goes on', 'if by_user {\n            slot.external.after', 'if by_user && registration.is_empty() {\n            slot.external.after'),
+  engine('external', 'stopped in the browser it goes on', 'if by_user {\n            return slot.external.after', 'if by_user && registration.is_empty() {\n            return slot.external.after'),
   engine('calls', 'a pause throws away what the browser has brought', 'if self.must_come_back_first(key, &queued) {', 'if self.must_come_back_first(key, &queued) && self.fenced {'),
   // Hashes
   engine('hashing', 'a digest that does not match is let through', '(Some(expected), Some(digest)) if !expected.matches(&digest) => self.mismatch(key, task, changes),', ''),
