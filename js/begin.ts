@@ -4,7 +4,7 @@ import type { BeginMessage } from './protocol.js';
 import type { EndUi } from './types.js';
 
 interface Manager {
-  fetch(id: string, requests: Request[], options: EndUi & { downloadTotal: number }): Promise<unknown>;
+  fetch(id: string, requests: Request[], options: EndUi): Promise<unknown>;
 }
 
 /** Chromium lets a page begin one without a gesture. A second is refused, and then all others too, until a reload. */
@@ -21,12 +21,13 @@ export function watchGestures(): void {
 
 /** Has the browser fetch. Resolves with why it would not, or with `undefined`. */
 export async function begin(registration: ServiceWorkerRegistration, message: BeginMessage): Promise<string | undefined> {
-  const { url, headers, credentials, ranges, title = new URL(url).pathname.split('/').at(-1), totalBytes, ui = '{}' } = message;
+  const { url, headers, credentials, ranges, title = new URL(url).pathname.split('/').at(-1), ui = '{}' } = message;
   if (needsGesture) return 'a gesture is needed';
   needsGesture = true;
   try {
+    // Without `downloadTotal`: what is fetched again after a kill counts twice, and more than the total ends it.
     const requests = ranges.map((Range) => new Request(url, { headers: [...headers, ['Range', Range]], credentials }));
-    await manager(registration)?.fetch(message.registration, requests, { ...given({ title }), downloadTotal: totalBytes, ...JSON.parse(ui) });
+    await manager(registration)?.fetch(message.registration, requests, { ...given({ title }), ...JSON.parse(ui) });
     return undefined;
   } catch (error) {
     return String(error);

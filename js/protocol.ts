@@ -217,7 +217,6 @@ export interface BeginMessage {
   credentials: RequestCredentials;
   /** The `Range` of each request. */
   ranges: string[];
-  totalBytes: number;
   title?: string;
   ui?: string;
 }

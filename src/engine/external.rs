@@ -360,7 +360,6 @@ fn begin_request(task: &Task) -> Option<BeginRequest> {
         headers: spec.request.headers.clone(),
         credentials: spec.request.credentials,
         parts: out.parts().collect(),
-        total_bytes: out.reserved.len(),
         title: spec.description.clone().or(file_name),
         ui: ui.clone(),
     })

@@ -78,8 +78,6 @@ pub struct BeginRequest {
     pub credentials: Credentials,
     /// One request for each.
     pub parts: Vec<Range<u64>>,
-    /// How many bytes these are.
-    pub total_bytes: u64,
     /// What it is called in the browser's own page of downloads, if anything is known.
     pub title: Option<String>,
     /// What else is to be seen there, as JSON text.

@@ -170,7 +170,7 @@ pub fn authorize(key: &TaskKey, need: &AuthorizationNeed) -> Message {
 
 /// A `BeginMessage`.
 pub fn begin(key: &TaskKey, request: &BeginRequest) -> Message {
-    let BeginRequest { registration, url, headers, credentials, parts, total_bytes, title, ui } = request;
+    let BeginRequest { registration, url, headers, credentials, parts, title, ui } = request;
     // As `Range` has them: both ends are inside.
     Message::of_type("begin")
         .with("session", key.session.as_str())
@@ -180,7 +180,6 @@ pub fn begin(key: &TaskKey, request: &BeginRequest) -> Message {
         .with("headers", pairs(headers))
         .with("credentials", credentials.as_str())
         .with("ranges", parts.iter().map(format_range).collect::<Array>())
-        .with("totalBytes", number(*total_bytes))
         .with_some("title", title.as_deref())
         .with_some("ui", ui.as_deref())
 }

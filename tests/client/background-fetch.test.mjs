@@ -11,7 +11,6 @@ const BEGIN = {
   headers: [['X-Plain', '1']],
   credentials: 'same-origin',
   ranges: ['bytes=0-9', 'bytes=10-19'],
-  totalBytes: 20,
 };
 
 /** A page of a browser that has it; `begun` lists what it was asked for, `refuse` is what it throws. */
@@ -82,7 +81,7 @@ test('asked to, it begins, and says so', async (t) => {
   worker.post(page, { ...BEGIN, ui: '{"icons":[{"src":"/i.png"}]}' });
   const { longhaul, ...call } = await answered();
   assert.deepEqual(call, { type: 'begun', session: 'podcasts', id: 'one', registration: BEGIN.registration });
-  const options = { title: 'f.bin', downloadTotal: 20, icons: [{ src: '/i.png' }] };
+  const options = { title: 'f.bin', icons: [{ src: '/i.png' }] };
   assert.deepEqual(begun, [{ id: BEGIN.registration, ranges: BEGIN.ranges, plain: '1', options }]);
 });
 

@@ -70,7 +70,7 @@ test('the browser is killed in the middle, and the download is finished with no 
   await untilFiled();
   assert.equal(await filed(await open('?idle'), 'big'), file.sha256);
   const later = requestsFor(origin, PATH).filter(({ startedAt }) => startedAt >= at);
-  assert.ok(later.length > 0 && later.every(isPart), 'it was the browser that went on');
+  assert.ok(later.length > 0 && later.every(isPart), `it was the browser that went on: ${later.map(({ headers, status, sentBytes }) => `${headers.range} ${status} ${sentBytes}`)}`);
   const { fetchedTwice } = await ledger.check();
   assert.equal(fetchedTwice, 0);
 });
