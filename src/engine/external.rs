@@ -56,7 +56,7 @@ pub struct External {
 impl External {
     /// Whether something is being done about it.
     pub(super) fn is_at_work(&self) -> bool {
-        self.looking.is_some() || self.to_ask.is_some() || !self.after.is_empty()
+        self.looking.is_some() || !self.after.is_empty()
     }
 
     /// The calls that wait for its end.
