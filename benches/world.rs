@@ -213,6 +213,7 @@ impl World {
             Effect::Read { attempt, up_to_bytes, hash, .. } => self.read(attempt, up_to_bytes, hash),
             Effect::HashStored { state, .. } => Completion::Hashed(Ok(state)),
             Effect::Probe { .. } => Completion::Probed(true),
+            Effect::Look { .. } | Effect::TakeRecord { .. } => unreachable!("no page here can have the browser fetch"),
         }
     }
 

@@ -8,13 +8,17 @@ export type { Allowance, SessionLimits, TaskPolicies } from './policy.js';
 export type { SessionConfiguration, TaskFilter } from './session.js';
 export type { SessionEventMap } from './session-events.js';
 export type { TaskUpdate } from './task.js';
+export type { TransportOptions } from './transport.js';
 export type {
   AnswerInfo,
+  DownloadUi,
   DurableState,
+  EndUi,
   ErrorCode,
   ErrorData,
   GroupCounts,
   IfExists,
+  ImageResource,
   Priority,
   Resumability,
   TaskEvent,

@@ -8,6 +8,7 @@ import type { SessionConfiguration } from './session.js';
 import { requestPeriodicSync } from './sync.js';
 
 export * from './api.js';
+export { type Availability, type Capabilities, capabilities, type Continuation, type Reviver } from './capabilities.js';
 export type { AppConditions } from './conditions.js';
 export type { EventHandler } from './delegate.js';
 export { Group } from './group.js';

@@ -1,11 +1,13 @@
 // A page's line to the service worker: posts messages, matches replies to calls, and notices when the worker has
 // died. Every call is safe to send twice, so what was not answered is sent again to the next worker.
+import { begin, canBegin, watchGestures } from './begin.js';
 import { type AppConditions, Conditions } from './conditions.js';
 import { watchSleep } from './sleep.js';
 import { badArgument, LonghaulError } from './errors.js';
+import { given } from './given.js';
 import type { Incoming, Line, Listener, Part } from './line.js';
 import { watchNetwork } from './network.js';
-import type { Answers, Call, PageMessage, Reply, Unversioned } from './protocol.js';
+import type { Answers, BeginMessage, Call, PageMessage, Reply, Unversioned } from './protocol.js';
 import { requestSync } from './sync.js';
 
 const PROTOCOL = 1;
@@ -52,7 +54,12 @@ export class Connection implements Line {
     watchNetwork(kick);
     addEventListener('pageshow', (event) => event.persisted && kick());
     watchSleep(() => this.#sleep(), () => this.#awake());
+    if (this.canBegin) watchGestures();
     setInterval(() => this.#watch(), RESEND_MS);
+  }
+
+  get canBegin(): boolean {
+    return canBegin(this.#registration);
   }
 
   /** The registration's scope, which names its locks. */
@@ -151,6 +158,9 @@ export class Connection implements Line {
         // Workers announce themselves to the whole origin, which may have other registrations.
         if (message.boot !== this.#boot && message.lock.startsWith(`longhaul:${this.scope}:`)) this.#meet(message.boot, message.lock);
         break;
+      case 'begin':
+        void this.#begin(message);
+        break;
       default:
         for (const listener of this.#listeners) {
           if (listener.identifier === message.session) listener.handle(message);
@@ -189,12 +199,19 @@ export class Connection implements Line {
     }
   }
 
+  /** The answer may come too late for the task. Then the worker knows. */
+  async #begin(message: BeginMessage): Promise<void> {
+    const refusal = await begin(this.#registration, message);
+    const { session, id, registration } = message;
+    this.call({ type: 'begun', session, id, registration, ...given({ refusal }) }).catch(() => {});
+  }
+
   #kick(): void {
     if (this.#listeners.size > 0) this.post({ type: 'wake' });
   }
 
   #tellConditions(): void {
-    this.post({ type: 'conditions', ...this.#conditions.now });
+    this.post({ type: 'conditions', ...this.#conditions.now, ...(this.canBegin && { canBegin: true }) });
   }
 
   /** A page that goes out of sight starts no worker; any other change may be what a task waits for. */

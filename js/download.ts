@@ -4,6 +4,7 @@ import { given } from './given.js';
 import { policyFields, type TaskPolicies } from './policy.js';
 import type { HeaderPair, SpecFields } from './protocol.js';
 import { divideHeaders, parseHeaders, parseSource } from './source.js';
+import { type TransportOptions, withTransport } from './transport.js';
 import type { IfExists } from './types.js';
 
 const DIGEST_BYTES = 32;
@@ -49,7 +50,7 @@ export interface TransferOptions extends TaskPolicies {
   metadata?: unknown;
 }
 
-export interface DownloadOptions extends TransferOptions {
+export interface DownloadOptions extends TransferOptions, TransportOptions {
   /** What to do if the id is taken. Default `keep`. */
   ifExists?: IfExists;
   /** The group that it belongs to. */
@@ -69,7 +70,7 @@ interface Asked {
  * Reads what is asked for. Of a `Request` its URL, headers, credentials, referrerPolicy, redirect, integrity and
  * signal are kept, unless the options say otherwise; referrer, cache and priority are not.
  */
-export function readDownload(target: string | URL | Request, options: DownloadOptions, id: string): Asked {
+export function readDownload(target: string | URL | Request, options: DownloadOptions, id: string, canBegin: boolean): Asked {
   const request = target instanceof Request ? target : undefined;
   const source = parseSource(request?.url ?? (target as string | URL));
   if (request) check(request, source.origin);
@@ -101,7 +102,7 @@ export function readDownload(target: string | URL | Request, options: DownloadOp
     }),
   };
   const signals = [options.signal, request?.signal].filter((signal) => signal !== undefined);
-  return { spec, secrets, signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0] };
+  return { spec: withTransport(spec, secrets.length, options, canBegin), secrets, signal: signals.length > 1 ? AbortSignal.any(signals) : signals[0] };
 }
 
 /** Refuses a request that cannot be made again later, or whose answer could not be read. */

@@ -5,6 +5,8 @@ import type { ErrorCode, ErrorData } from './types.js';
 const sentences: Record<ErrorCode, string> = {
   aborted: 'The call was aborted. The task, if it exists, goes on; cancel() ends it.',
   'authorization-not-durable': 'The worker was restarted, and the headers are not stored. Give them by update(), then resume().',
+  'background-fetch-impossible': 'Background Fetch cannot carry this download: see detail. Use transport: "auto".',
+  'background-fetch-refused': 'The browser would not begin a Background Fetch: see detail. Call resume() after a click, or reload the page.',
   'bad-argument': 'A value in the call cannot be used: see detail. Names are 1 to 1024 bytes long.',
   'bad-content-range': 'The server answers with another range than asked. Check its Content-Range.',
   'body-too-long': 'The server sent more bytes than it announced. Check its Content-Length and Content-Range.',
@@ -38,6 +40,7 @@ const sentences: Record<ErrorCode, string> = {
 };
 
 const retryHelps: ReadonlySet<ErrorCode> = new Set([
+  'background-fetch-refused',
   'component-failed',
   'length-mismatch',
   'network',

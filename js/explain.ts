@@ -14,6 +14,7 @@ export interface Explanation {
 
 const sentences: Record<WaitReason, string> = {
   authorization: 'Its server wants to know who asks: onAuthorize or update() has to supply headers or a URL.',
+  'background-fetch': 'The browser itself is fetching it, and wakes the worker when it is done.',
   discretionary: 'It waits for a good moment: charging, an unmetered network, setConditions({ idle: true }), or its deadline.',
   'earliest-begin': 'Its earliest begin has not come.',
   'host-busy': 'Its host has as many connections as it may have: another task has to end.',

@@ -106,7 +106,7 @@ export async function downloadAll(
 }
 
 async function readMember({ url, ...options }: GroupMember): Promise<SpecFields> {
-  const { spec, secrets } = readDownload(url, options, options.id ?? '');
+  const { spec, secrets } = readDownload(url, options, options.id ?? '', false);
   const [secret] = secrets;
   if (secret) throw badArgument(`headers: ${secret[0]} of a group's member cannot be kept without persistHeaders`);
   return { ...spec, id: options.id ?? (await stableId(spec.sources[0]!.url)) };

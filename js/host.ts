@@ -2,6 +2,7 @@
 // component asks for, and owns every promise and port, so that none hangs should the component crash.
 import init, { Component } from '../pkg/longhaul.js';
 import { Authorizer } from './authorization.js';
+import { type BackgroundFetchEvent, BackgroundFetches } from './background-fetch.js';
 import { Calls } from './calls.js';
 import { BlockedOrigins } from './csp.js';
 import { LonghaulError } from './errors.js';
@@ -24,6 +25,8 @@ import { Wakes } from './wakes.js';
 const OWN = '';
 
 export class WorkerHost {
+  /** What the browser itself fetches; for the component, too. */
+  readonly fetches: BackgroundFetches;
   readonly #own: OwnLine;
   readonly #installation: Installation;
   readonly #scope: ServiceWorkerGlobalScope;
@@ -43,6 +46,7 @@ export class WorkerHost {
     this.#options = options;
     this.#installation = new Installation(scope, options.wasm);
     this.#blocked = new BlockedOrigins(scope);
+    this.fetches = new BackgroundFetches(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
     // The reply to a call that nobody waits for is dropped.
     const tell = (call: unknown) => this.#use((component) => component.call(++this.#lastNumber, call));
@@ -89,6 +93,17 @@ export class WorkerHost {
     event.waitUntil(found.then((holds) => holds && this.wake(event, false)));
   }
 
+  /** A Background Fetch has ended; what it has brought is there until nobody holds the event. */
+  fetched(event: BackgroundFetchEvent): void {
+    const ended = this.fetches.ended(event);
+    if (ended) {
+      const { registration: { id }, type } = event;
+      this.#wakes.hold(ended);
+      this.#use((component) => component.external(id, type === 'backgroundfetchabort'));
+    }
+    this.wake(event, false);
+  }
+
   #handle(message: PageMessage, page: Client, port: MessagePort | undefined): void {
     switch (message.type) {
       case 'call':
@@ -102,8 +117,8 @@ export class WorkerHost {
         this.#use((component) => component.bye(page.id, message.session));
         break;
       case 'conditions': {
-        const { visible, metered, charging, idle } = message;
-        this.#use((component) => component.conditions(page.id, visible, metered, charging, idle));
+        const { visible, metered, charging, idle, canBegin } = message;
+        this.#use((component) => component.conditions(page.id, visible, metered, charging, idle, canBegin));
         break;
       }
       case 'ack':
@@ -171,6 +186,7 @@ export class WorkerHost {
   #retire(code: ErrorCode, detail: string): void {
     this.#instances.retire();
     this.#hook?.end();
+    this.fetches.forget();
     this.#calls.failAll({ code, detail });
     this.#wakes.settleAll();
     this.#pages.stopped();
@@ -259,5 +275,5 @@ export class WorkerHost {
 
 /** What the worker itself sees of the network. */
 function tellNetwork(component: Component): void {
-  component.conditions(undefined, undefined, isMetered(), undefined, undefined);
+  component.conditions(undefined, undefined, isMetered(), undefined, undefined, undefined);
 }

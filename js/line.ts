@@ -24,6 +24,8 @@ export interface Part {
 }
 
 export interface Line {
+  /** Whether a Background Fetch can be begun at this end of it. */
+  readonly canBegin: boolean;
   /** Asks the component. `signal` ends the call, never what the call began. */
   call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]>;
   /** Attaches to the session, in this part. */

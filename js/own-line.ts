@@ -16,6 +16,8 @@ interface Ends {
 }
 
 export class OwnLine implements Line {
+  /** That needs a page. */
+  readonly canBegin = false;
   readonly #ends: Ends;
   readonly #listeners = new Set<Listener>();
   readonly #sessions = new Map<string, Session>();

@@ -69,6 +69,10 @@ export interface SpecFields {
   /** JSON text. */
   metadata?: string;
   policy?: PolicyFields;
+  /** Without it: by plain fetch. */
+  transport?: 'auto' | 'background-fetch';
+  /** What the browser's own list of downloads shows, as JSON text. */
+  ui?: string;
 }
 
 /** Tasks that agree with all that is set. */
@@ -99,6 +103,8 @@ export type Call =
   | { type: 'update'; session: string; id: string; policy: PolicyFields }
   /** For a task whose URL has this origin. `headers` replace those that were given before. */
   | { type: 'authorize'; session: string; id: string; origin: string; headers?: HeaderPair[]; persist: boolean; source?: Source }
+  /** The answer to a `BeginMessage`. `refusal`: why the browser would not. */
+  | { type: 'begun'; session: string; id: string; registration: string; refusal?: string }
   /** The stored chunk of a finished file that starts at `offset`. */
   | { type: 'chunk'; session: string; id: string; offset: number }
   | ({ type: 'select'; session: string; after?: string; limit: number } & FilterFields)
@@ -125,6 +131,7 @@ export interface Answers {
   resume: TaskAnswer;
   update: TaskAnswer;
   authorize: TaskAnswer;
+  begun: TaskAnswer;
   cancel: TaskAnswer & { resumeData?: ArrayBuffer };
   'resume-data': TaskAnswer & { resumeData?: ArrayBuffer };
   release: Record<string, never>;
@@ -147,6 +154,8 @@ export interface ConditionFields {
   charging?: boolean;
   /** Whether the app says that this is a good moment for what is discretionary. */
   idle?: boolean;
+  /** Whether it can begin a Background Fetch. */
+  canBegin?: boolean;
 }
 
 /** Page to worker. `hello` and `call` also wake the worker and let it take up its work. */
@@ -183,6 +192,7 @@ export type WorkerMessage = { longhaul: Protocol } & (
   /** Every event that was waiting when the delegate attached has been acknowledged. */
   | { type: 'all-events-delivered'; session: string }
   | AuthorizeMessage
+  | BeginMessage
 );
 
 /** A server wants to know who asks. Without a status, headers that are not stored are missing after a boot. */
@@ -193,4 +203,20 @@ export interface AuthorizeMessage {
   /** Without its query. */
   url: string;
   status?: number;
+}
+
+/** To one page: have the browser itself fetch these ranges. Answered by the call `begun`. */
+export interface BeginMessage {
+  type: 'begin';
+  session: string;
+  id: string;
+  /** What the browser is to call it. */
+  registration: string;
+  url: string;
+  headers: HeaderPair[];
+  credentials: RequestCredentials;
+  /** The `Range` of each request. */
+  ranges: string[];
+  title?: string;
+  ui?: string;
 }

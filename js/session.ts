@@ -71,7 +71,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** Makes a download task, durably, before it resolves. */
   async download(url: string | URL | Request, options: DownloadOptions = {}): Promise<Task> {
     const { ifExists = 'keep', id = crypto.randomUUID() } = options;
-    const { signal, ...asked } = readDownload(url, options, id);
+    const { signal, ...asked } = readDownload(url, options, id, this.#line.canBegin);
     const token = crypto.randomUUID();
     const call = { type: 'download', session: this.identifier, token, ifExists, ...asked } as const;
     return this.#view.task((await this.#line.call(call, signal)).task);
@@ -79,7 +79,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
 
   /** Makes a download task that begins with the bytes that another one left, if they fit what its server has now. */
   async resumeFrom(resumeData: ArrayBuffer | Uint8Array, url: string | URL | Request, options: Omit<DownloadOptions, 'ifExists'> = {}): Promise<Task> {
-    const { signal, ...asked } = readDownload(url, options, options.id ?? crypto.randomUUID());
+    const { signal, ...asked } = readDownload(url, options, options.id ?? crypto.randomUUID(), this.#line.canBegin);
     const token = crypto.randomUUID();
     const call = { type: 'resume-from', session: this.identifier, token, data: new Uint8Array(resumeData).slice(), ...asked } as const;
     return this.#view.task((await this.#line.call(call, signal)).task);

@@ -42,8 +42,11 @@ export function parseHeaders(...lists: (HeadersInit | undefined)[]): HeaderPair[
   return pairs;
 }
 
+/** Whether a header of this name is no secret. Such headers need no preflight either. */
+export const isHarmless = (name: string): boolean => HARMLESS.test(name);
+
 /** Divides headers into those that may be stored and those that must not. */
 export function divideHeaders(pairs: HeaderPair[], persist: boolean): { headers: HeaderPair[]; secrets: HeaderPair[] } {
-  const isOpen = ([name]: HeaderPair) => persist || HARMLESS.test(name);
+  const isOpen = ([name]: HeaderPair) => persist || isHarmless(name);
   return { headers: pairs.filter(isOpen), secrets: pairs.filter((pair) => !isOpen(pair)) };
 }

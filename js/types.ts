@@ -9,6 +9,7 @@ export type DurableState = 'active' | 'paused' | 'completed' | 'failed' | 'cance
 /** Why an active task is not being fetched. */
 export type WaitReason =
   | 'authorization'
+  | 'background-fetch'
   | 'discretionary'
   | 'earliest-begin'
   | 'host-busy'
@@ -31,6 +32,8 @@ export type Resumability = 'unknown' | 'resumable' | 'resumable-by-comparison' |
 export type ErrorCode =
   | 'aborted'
   | 'authorization-not-durable'
+  | 'background-fetch-impossible'
+  | 'background-fetch-refused'
   | 'bad-argument'
   | 'bad-content-range'
   | 'body-too-long'
@@ -173,3 +176,22 @@ export interface TaskProgress {
  * whether there is a newer version while the old file stays, or reject with `task-exists`.
  */
 export type IfExists = 'keep' | 'replace' | 'refresh' | 'error';
+
+/** An icon for the browser's own list of downloads. */
+export interface ImageResource {
+  src: string;
+  sizes?: string;
+  type?: string;
+}
+
+/** What the browser's own list of downloads shows of one. */
+export interface EndUi {
+  title?: string;
+  icons?: ImageResource[];
+}
+
+/** The same, while it goes on and when it has ended: the title is the `description`, or the file's name, if not said here. */
+export interface DownloadUi extends EndUi {
+  success?: EndUi;
+  failure?: EndUi;
+}

@@ -1,5 +1,6 @@
 // What a service worker uses: registers its listeners at once, and does nothing before one of them is called.
 import { WorkerHost } from './host.js';
+import type { BackgroundFetchEvent } from './background-fetch.js';
 import type { AttachOptions } from './options.js';
 import type { Session, SessionConfiguration } from './session.js';
 
@@ -12,7 +13,10 @@ export type { Session } from './session.js';
 export type { Task } from './task.js';
 
 /** The events that may begin when no page is open. Each takes up what there is to do; `sync` says that the network is back. */
-const WAKING = ['push', 'sync', 'periodicsync', 'notificationclick'];
+const WAKING = ['push', 'sync', 'periodicsync', 'notificationclick', 'backgroundfetchclick'];
+
+/** How a Background Fetch ends. */
+const FETCHED = ['backgroundfetchsuccess', 'backgroundfetchfail', 'backgroundfetchabort'];
 
 /** longhaul in this worker. */
 export interface Longhaul {
@@ -30,6 +34,7 @@ export function attach(scope: ServiceWorkerGlobalScope, options: AttachOptions):
   const host = new WorkerHost(scope, options);
   scope.addEventListener('message', (event) => host.receive(event));
   for (const type of WAKING) scope.addEventListener(type, (event) => host.wake(event as ExtendableEvent, type === 'sync'));
+  for (const type of FETCHED) scope.addEventListener(type, (event) => host.fetched(event as BackgroundFetchEvent));
   // Once in each boot: the look costs later fetches nothing, and no answer is ever held up by it.
   if (options.wakeOnFetch ?? true) scope.addEventListener('fetch', (event) => host.look(event), { once: true });
   return { openSession: (identifier, configuration) => host.open(identifier, configuration) };

@@ -25,6 +25,7 @@ use longhaul::engine::task::{
     EventKind, Kept, Progress, Proof, Subject, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason,
 };
 use longhaul::engine::time::Timestamp;
+use longhaul::engine::transport::{Out, Transport};
 use longhaul::integrity::{Algorithm, Expected, HashState, Pieces};
 use longhaul::store::bodies::BodyRecord;
 use serde::Serialize;
@@ -124,6 +125,8 @@ fn task(state: TaskState) -> TaskRecord {
         call_token: "token".into(),
         description: Some("for people".into()),
         metadata: Some("{}".into()),
+        // It is not stored with the record.
+        transport: Transport::Fetch,
     };
     let since = Timestamp(1_763_700_000_000);
     TaskRecord { key: key(), spec, state, since, created_at: Timestamp(5), ended_at: Some(since) }
@@ -147,8 +150,14 @@ fn progress(format: u8) -> Progress {
         previous: Some(kept),
         resume_data: Some(resume_data::write(&detached())),
         crashes: if format == 1 { 0 } else { 2 },
+        transport: if format == 1 { Transport::Fetch } else { external() },
         ..Progress::new(BodyId(u128::MAX - 1))
     }
+}
+
+fn external() -> Transport {
+    let out = Out { registration: "longhaul/1".into(), reserved: ranges(&[(1 << 20, 1 << 21)]), part_bytes: 1 << 18 };
+    Transport::External { is_strict: true, ui: Some("{}".into()), out: Some(out) }
 }
 
 fn detached() -> Detached {

@@ -99,7 +99,7 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 19] = [
+const SHARED: [&str; 20] = [
     "api",
     "types",
     "protocol",
@@ -119,8 +119,9 @@ const SHARED: [&str; 19] = [
     "download",
     "policy",
     "explain",
+    "transport",
 ];
-const WORKER: [&str; 16] = [
+const WORKER: [&str; 17] = [
     "worker",
     "host",
     "instances",
@@ -137,6 +138,7 @@ const WORKER: [&str; 16] = [
     "pings",
     "life",
     "csp",
+    "background-fetch",
 ];
 
 #[test]

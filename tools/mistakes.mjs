@@ -44,6 +44,14 @@ export const mistakes = [
   engine('delivery', 'the hook stays on when a page takes over', 'session.take_over_from_hook();', ''),
   engine('groups', 'a group ends when nothing of it is active, paused members or not', 'counts.filter(|counts| is_open && counts.have_all_ended())', 'counts.filter(|counts| is_open && counts.active == 0)'),
   engine('groups', 'a group is done before its members are named', 'let is_open = group.record.is_sealed && !group.record.is_done', 'let is_open = !group.record.is_done'),
+  // External attempts
+  engine('external', 'a record of another version is taken', 'let is_part = head.status == 206;\n    is_part && matches!', 'let is_part = head.status == 206;\n    is_part || matches!'),
+  engine('external', 'what is durable of a record is stored once more', 'if let Some(part) = part.filter(is_missing) {', 'if let Some(part) = part.filter(|_| true || is_missing(&(0..0))) {'),
+  engine('explain', 'what the browser has is fetched beside it', 'if task.progress.transport.out().is_some() {', 'if task.progress.transport.out().is_some_and(|out| out.part_bytes == 0) {'),
+  engine('external', 'what nobody wants any more goes on in the browser', 'self.outputs.extend(before.map(Output::LetGo));', 'let _ = before;'),
+  engine('external', 'a page that never answers is waited for for ever', 'let may_still_begin = external.asked_until > now;', 'let may_still_begin = external.asked_until > Timestamp(0);'),
+  engine('external', 'stopped in the browser it goes on', 'if by_user {\n            return slot.external.after', 'if by_user && registration.is_empty() {\n            return slot.external.after'),
+  engine('calls', 'a pause throws away what the browser has brought', 'if self.must_come_back_first(key, &queued) {', 'if self.must_come_back_first(key, &queued) && self.fenced {'),
   // Hashes
   engine('hashing', 'a digest that does not match is let through', '(Some(expected), Some(digest)) if !expected.matches(&digest) => self.mismatch(key, task, changes),', ''),
   engine('hashing', 'a bad piece stays where it is', 'progress.received.remove(piece.clone());', ''),

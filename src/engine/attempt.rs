@@ -173,6 +173,8 @@ pub struct Attempt {
     pub reading: Option<Reading>,
     /// Whether it ends because others come first: however it ends, that is no failure.
     pub gives_way: bool,
+    /// Whether it reads what the browser itself has fetched: however it ends, that says nothing of the server.
+    pub is_record: bool,
     request: Request,
     start: u64,
     end: Option<u64>,
@@ -182,7 +184,28 @@ impl Attempt {
     /// An attempt at the bytes from `start` to `end` whose fetch has just been asked for.
     pub fn new(id: EffectId, source: usize, request: Request, segment: (u64, Option<u64>), now: Timestamp) -> Self {
         let (start, end) = segment;
-        Self { id, source, began_at: now, arrived: None, reading: None, gives_way: false, request, start, end }
+        Self {
+            id,
+            source,
+            began_at: now,
+            arrived: None,
+            reading: None,
+            gives_way: false,
+            is_record: false,
+            request,
+            start,
+            end,
+        }
+    }
+
+    /// The same for a record of an external attempt.
+    pub fn of_record(id: EffectId, request: Request, segment: (u64, Option<u64>), now: Timestamp) -> Self {
+        Self { is_record: true, ..Self::new(id, 0, request, segment, now) }
+    }
+
+    /// Its first byte.
+    pub fn start(&self) -> u64 {
+        self.start
     }
 
     /// Holds the answer's head against the request and what is kept or being fetched.

@@ -74,7 +74,8 @@ impl Engine {
             if backlog.left_since.is_some() || backlog.not_before > now {
                 continue;
             }
-            let can_run = |slot: &&Slot| slot.is_running() || slot.due().is_some_and(|due| due <= now);
+            let is_due = |slot: &Slot| slot.out().is_none() && slot.due().is_some_and(|due| due <= now);
+            let can_run = |slot: &&Slot| slot.is_running() || is_due(slot);
             let held = |lane: &Lane| {
                 let of_session = self.slots.iter().filter(|(key, _)| key.session == *id).map(|(_, slot)| slot);
                 let of_lane =

@@ -4,8 +4,8 @@ use super::commits::{storage_error, token};
 use super::delivery::Session;
 use super::error::{ErrorCode, TaskError};
 use super::id::{CallId, SessionId, TaskKey};
-use super::input::{Call, CommitOutcome, Loaded, StoreFailure};
-use super::output::{Answer, Change, Query};
+use super::input::{Call, CommitOutcome, Loaded, StoreFailure, TaskCall};
+use super::output::{Answer, Change, Output, Query};
 use super::resume_data;
 use super::session::{Configuration, LimitsPatch, SessionRecord};
 use super::slot::{Asker, Queued, Slot};
@@ -167,6 +167,9 @@ impl Engine {
         match loaded {
             Ok(Loaded::Tasks(mut tasks)) => {
                 let known = std::mem::replace(&mut slot.task, tasks.pop());
+                let found = slot.task.clone();
+                self.let_go_of_external(known.as_ref(), found.as_ref());
+                let Some(slot) = self.slots.get_mut(key) else { return };
                 if token(&known) != token(&slot.task) {
                     self.begin_anew(key);
                 }
@@ -174,8 +177,13 @@ impl Engine {
             }
             // Nothing is known of it now: let it go and find it again among the tasks that are due.
             _ => {
-                let queue = self.let_go(key).map(|slot| slot.queue).unwrap_or_default();
-                for (asker, _) in queue {
+                let Some(mut slot) = self.let_go(key) else { return };
+                slot.queue.extend(slot.external.take_calls());
+                for (asker, queued) in slot.queue {
+                    if let Queued::Task(TaskCall::ExternalEnded { registration, .. }) = queued {
+                        // The event that told of it must not wait for storage.
+                        self.outputs.push_back(Output::LetGo(registration));
+                    }
                     self.answer(asker, Err(TaskError::new(ErrorCode::Storage)));
                 }
                 let retry_at = self.now.after(STORE_PAUSE_MS);
@@ -191,7 +199,14 @@ impl Engine {
         let _turn = self.at_work.turn(key);
         while let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.busy) {
             let Some((asker, queued)) = slot.queue.pop_front() else { return };
+            if self.must_come_back_first(key, &queued) {
+                self.wait_for_external(key, asker, queued);
+                continue;
+            }
             match queued {
+                Queued::Task(TaskCall::ExternalEnded { registration, by_user }) => {
+                    self.external_ended(key, registration, by_user);
+                }
                 Queued::Download(spec, secrets, if_exists) => self.download(key, asker, spec, secrets, if_exists),
                 Queued::ResumeFrom(spec, secrets, claim) => self.resume_from(key, asker, spec, secrets, claim),
                 Queued::Task(what) => self.serve(key, asker, what),

@@ -92,11 +92,16 @@ impl Engine {
     fn end_attempts(&mut self, key: &TaskKey, task: &mut Task) -> Option<Trouble> {
         let slot = self.slots.get_mut(key)?;
         let mut trouble = None;
-        let mut over = Vec::new();
+        let (mut over, mut taken) = (Vec::new(), Vec::new());
         for attempt in &slot.attempts {
             let Some(reading) = &attempt.reading else { continue };
             let Some(ended) = reading.ended else { continue };
             over.push(attempt.id);
+            if attempt.is_record {
+                // What it did not bring is fetched afterwards.
+                taken.push(attempt.start());
+                continue;
+            }
             if reading.is_whole() {
                 // Nobody said how long it would be, so its end is the file's.
                 let known = task.progress.representation.as_mut().filter(|_| ended == Ended::Eof);
@@ -115,6 +120,7 @@ impl Engine {
                 Ended::Eof | Ended::Full => Trouble::Cut(ErrorCode::LengthMismatch, Wait::Backoff),
             });
         }
+        taken.into_iter().for_each(|start| slot.external.taken(start));
         over.into_iter().for_each(|id| self.drop_attempt(key, id));
         if let (Some(slot), Some(_)) = (self.slots.get_mut(key), &trouble) {
             slot.bearable_segments = (slot.attempts.len() as u32).max(1);
@@ -168,6 +174,8 @@ impl Engine {
         let (now, or_after_ms) = (self.now, self.wakes.limit_ms(self.now, CHUNK_MS));
         let Some(session) = self.sessions.get(&key.session) else { return };
         let session_limit = session.record.configuration.limits.max_bytes_per_second;
+        let is_leaving =
+            self.slots.get(key).and_then(|slot| slot.task.as_ref()).is_some_and(|task| self.is_leaving(task));
         let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.attempts.is_empty()) else { return };
         slot.read_at = None;
         if self.wakes.are_ending(now) {
@@ -180,7 +188,12 @@ impl Engine {
             return;
         }
         let many = slot.attempts.len() > 2;
-        let most = if many { CHUNK_BYTES_OF_MANY } else { CHUNK_BYTES };
+        let most = match many {
+            // As soon as anything is durable the browser itself fetches the rest.
+            _ if is_leaving => FIRST_CHUNK_BYTES,
+            true => CHUNK_BYTES_OF_MANY,
+            false => CHUNK_BYTES,
+        };
         let pieces = slot.task.as_ref().and_then(|task| task.record.spec.proof.pieces.as_ref());
         let piece_length = pieces.map(|pieces| pieces.piece_length());
         for attempt in &mut slot.attempts {

@@ -9,9 +9,9 @@ use serde::de::DeserializeOwned;
 pub const FORMAT_VERSION: u8 = 2;
 /// What a newer longhaul may have written that this one can still read.
 const NEXT_VERSION: u8 = FORMAT_VERSION + 1;
-/// What the records of format 1 lack at their end, and what has taken its place since: how often a task crashed. Other
-/// records end where they ended, and what lies behind a record's end is not looked at.
-const SINCE_1: [u8; 1] = [0];
+/// What the records of format 1 lack at their end, and what has taken its place since: how often a task crashed, and that
+/// it comes by plain fetch. Other records end where they ended, and what lies behind a record's end is not looked at.
+const SINCE_1: [u8; 2] = [0, 0];
 
 /// The stored bytes of `record`.
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -63,6 +63,21 @@ mod tests {
         let mut progress = Progress::new(BodyId(u128::MAX));
         progress.received.insert(3..1 << 52);
         assert_eq!(decode::<Progress>(&encode(&progress)), Some(progress));
+    }
+
+    #[test]
+    fn what_version_1_wrote_is_read() {
+        let mut progress = Progress::new(BodyId(7));
+        progress.received.insert(0..5);
+        progress.resume_data = Some(vec![1, 2]);
+        let mut bytes = encode(&progress);
+        let end = bytes.split_off(bytes.len() - SINCE_1.len());
+        assert_eq!(end, SINCE_1, "crashes and the transport came with version 2");
+        bytes[0] = 1;
+        assert_eq!(decode::<Progress>(&bytes), Some(progress));
+        let mut bytes = encode(&record());
+        bytes[0] = 1;
+        assert_eq!(decode::<TaskRecord>(&bytes), Some(record()));
     }
 
     #[test]

@@ -100,9 +100,10 @@ impl Engine {
             self.begin_anew(key);
         }
         let Some(slot) = self.slots.get_mut(key) else { return };
-        let before = slot.task.take().map(|task| task.record);
-        slot.task = staged.task;
-        let after = slot.task.as_ref().map(|task| task.record.clone());
+        let before = std::mem::replace(&mut slot.task, staged.task);
+        let after = slot.task.clone();
+        self.let_go_of_external(before.as_ref(), after.as_ref());
+        let (before, after) = (before.map(|task| task.record), after.map(|task| task.record));
         if let (Some(secrets), Some(after)) = (staged.secrets, &after) {
             self.keep_secrets(key, &after.spec, secrets);
         }
@@ -137,7 +138,8 @@ impl Engine {
     pub(super) fn begin_anew(&mut self, key: &TaskKey) {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let probe = slot.probe.take();
-        let (task, queue) = (slot.task.take(), std::mem::take(&mut slot.queue));
+        let (task, mut queue) = (slot.task.take(), std::mem::take(&mut slot.queue));
+        queue.extend(slot.external.take_calls());
         *slot = Slot { task, queue, ..Slot::default() };
         if let Some(probe) = probe {
             self.effects.finish(probe);

@@ -9,6 +9,7 @@ use super::input::{FetchFailure, StoreFailure};
 use super::output::{Change, Output};
 use super::retry::{LOST_PER_FAILURE, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
 use super::task::{EventKind, Progress, Task, TaskState, WaitReason};
+use super::transport::Transport;
 
 /// How long to be content with fewer segments after one of several was refused or cut.
 const MORE_AFTER_MS: u64 = 30_000;
@@ -131,6 +132,7 @@ impl Engine {
         // The swap: the old file goes in the very commit that makes the new one visible.
         changes.extend(task.progress.previous.take().map(|previous| Change::KillBody(previous.body)));
         task.record.enter(TaskState::Completed, self.now);
+        task.progress.transport = Transport::Fetch;
         task.progress.failures = 0;
         task.progress.lost = 0;
         task.progress.crashes = 0;
@@ -150,6 +152,7 @@ impl Engine {
             }
             None => {
                 task.record.enter(TaskState::Failed(error.clone()), self.now);
+                task.progress.transport = task.progress.transport.with(None);
                 EventKind::Failed(error)
             }
         };

@@ -77,6 +77,8 @@ codes! {
     NewerStore = "newer-store",
     /// Too many events of the session wait for somebody who handles them.
     OutboxFull = "outbox-full",
+    /// The browser would not begin a Background Fetch.
+    BackgroundFetchRefused = "background-fetch-refused",
 }
 
 /// An error that can be stored with a task and sent to a page.

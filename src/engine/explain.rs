@@ -4,24 +4,33 @@ use super::Engine;
 use super::attempt::Attempt;
 use super::id::TaskKey;
 use super::output::{Activity, TaskSnapshot, Waiting};
-use super::task::{Task, TaskRecord, TaskState, WaitReason};
+use super::task::{Task, TaskState, WaitReason};
 
 impl WaitReason {
     /// Whether the wait ends by news that wake the worker by themselves, so that it need not be kept alive.
     pub(super) fn needs_no_worker(self) -> bool {
         matches!(
             self,
-            Self::Authorization | Self::EarliestBegin | Self::Metered | Self::UnknownNetwork | Self::Discretionary
+            Self::Authorization
+                | Self::BackgroundFetch
+                | Self::EarliestBegin
+                | Self::Metered
+                | Self::UnknownNetwork
+                | Self::Discretionary
         )
     }
 }
 
 impl Engine {
     /// What keeps an active task from running, but for its turn: its time, or the surroundings.
-    pub(super) fn outer_reason(&self, record: &TaskRecord) -> Option<WaitReason> {
+    pub(super) fn outer_reason(&self, task: &Task) -> Option<WaitReason> {
+        let record = &task.record;
         let TaskState::Active { not_before, reason } = record.state else { return None };
         if not_before > self.now {
             return Some(reason.unwrap_or(WaitReason::EarliestBegin));
+        }
+        if task.progress.transport.out().is_some() {
+            return Some(WaitReason::BackgroundFetch);
         }
         let limits = self.sessions.get(&record.key.session).map(|session| &session.record.configuration.limits)?;
         let mut policy = record.spec.policy.clone();
@@ -36,7 +45,7 @@ impl Engine {
         let record = &task.record;
         let TaskState::Active { not_before, .. } = record.state else { return None };
         let policy = &record.spec.policy;
-        let reason = self.outer_reason(record).or_else(|| {
+        let reason = self.outer_reason(task).or_else(|| {
             let candidate = self.candidate(record, 0)?;
             self.network_load().refuses(&candidate, self.surroundings.is_watched())
         });

@@ -37,6 +37,7 @@ impl Engine {
             let busy = slot.busy;
             let Some(attempt) = slot.attempt(id) else { continue };
             match attempt.arrived.take() {
+                Some(arrived) if attempt.is_record => self.record_arrived(key, id, arrived),
                 Some(Ok(arrived)) => {
                     let verdict = self.judge(key, id, &arrived.head);
                     let begins = matches!(verdict, Some(Verdict::Body { restart: None, .. }));
@@ -59,7 +60,7 @@ impl Engine {
     }
 
     /// What the answer means, under the task's own demands.
-    fn judge(&self, key: &TaskKey, id: EffectId, head: &Head) -> Option<Verdict> {
+    pub(super) fn judge(&self, key: &TaskKey, id: EffectId, head: &Head) -> Option<Verdict> {
         let verdict = self.judge_freely(key, id, head)?;
         let strong_only = self.slots.get(key)?.task.as_ref()?.record.spec.strong_only;
         match verdict {
@@ -102,7 +103,7 @@ impl Engine {
         Some(attempt.judge(kept, if kept.is_some() { source } else { http::Source::Origin }, head))
     }
 
-    fn follow(&mut self, key: &TaskKey, id: EffectId, arrived: &Arrived, verdict: Verdict) {
+    pub(super) fn follow(&mut self, key: &TaskKey, id: EffectId, arrived: &Arrived, verdict: Verdict) {
         self.note_readable(key, id);
         let Some(mut task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else { return };
         match verdict {

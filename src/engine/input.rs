@@ -15,6 +15,7 @@ use super::time::Timestamp;
 use crate::integrity::HashState;
 
 /// One thing that happened.
+#[allow(clippy::large_enum_variant, reason = "one is alive at a time, and is taken apart at once")]
 #[derive(Debug)]
 pub enum Input {
     /// The browser runs the worker for some event, and goes on doing so until the wake is settled.
@@ -71,6 +72,13 @@ pub enum Input {
         can_authorize: bool,
         /// It handles the events that no page takes.
         handles_events: bool,
+    },
+    /// The browser says that a registration of its own fetches has ended.
+    External {
+        /// Its name.
+        registration: String,
+        /// Whether the user has ended it.
+        by_user: bool,
     },
     /// An effect is done.
     Completed(EffectId, Completion),
@@ -190,6 +198,21 @@ pub enum TaskCall {
     Chunk(u64),
     /// Change what it allows.
     Update(PolicyPatch),
+    /// A page has been asked to begin an [`super::output::Output::Begin`]; `refusal` is what the browser said if it would
+    /// not.
+    ExternalBegun {
+        /// The name of the registration.
+        registration: String,
+        /// The name of the exception.
+        refusal: Option<String>,
+    },
+    /// See [`Input::External`].
+    ExternalEnded {
+        /// Its name.
+        registration: String,
+        /// Whether the user has ended it.
+        by_user: bool,
+    },
     /// Supply what its server wants: headers, or another URL for the same representation.
     Authorize {
         /// Headers for the origin of the task's URL. They replace those that were given before.
@@ -239,6 +262,22 @@ pub enum Completion {
     Hashed(Result<HashState, StoreFailure>),
     /// A [`super::output::Effect::Probe`] is done: whether the server can be reached at all.
     Probed(bool),
+    /// A [`super::output::Effect::Look`] is done.
+    Looked(Look),
+}
+
+/// How a registration of the browser's own fetches stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The browser does not know it, or not any more.
+    Gone,
+    /// It is there.
+    Found {
+        /// Whether no more will come.
+        is_over: bool,
+        /// The first bytes of the requests whose answers are there, ascending.
+        ready: Vec<u64>,
+    },
 }
 
 /// An answer's head has arrived.

@@ -18,6 +18,7 @@ mod effects;
 mod ending;
 pub mod error;
 mod explain;
+mod external;
 pub mod filter;
 pub mod group;
 mod groups;
@@ -48,6 +49,7 @@ pub mod task;
 mod tidy;
 pub mod time;
 mod transfer;
+pub mod transport;
 pub mod verbs;
 mod wake;
 
@@ -144,6 +146,7 @@ enum Purpose {
     HashFile(TaskKey),
     HashPiece(TaskKey, Range<u64>),
     Probe(TaskKey),
+    Look(TaskKey),
 }
 
 /// All sessions of one database, and the only thing that decides about them.
@@ -245,6 +248,7 @@ impl Engine {
                 self.hook_can_authorize = can_authorize;
                 self.hook_handles_events = handles_events;
             }
+            Input::External { registration, by_user } => self.handle_external(registration, by_user),
             Input::Completed(id, completion) => self.handle_completion(id, completion),
             Input::Timeout => self.handle_timeout(),
         }
@@ -284,6 +288,7 @@ impl Engine {
                 Purpose::Read(..) => Completion::Read { len: 0, end: input::ReadEnd::Cut { online: true }, hash: None },
                 Purpose::HashFile(_) | Purpose::HashPiece(..) => Completion::Hashed(Err(StoreFailure::Other)),
                 Purpose::Probe(_) => Completion::Probed(false),
+                Purpose::Look(_) => Completion::Looked(input::Look::Found { is_over: false, ready: Vec::new() }),
                 Purpose::CommitTask(..)
                 | Purpose::CommitSession(..)
                 | Purpose::CommitGroup(..)
@@ -328,6 +333,7 @@ impl Engine {
                 self.handle_piece_hashed(&key, piece, hashed);
             }
             (Purpose::Probe(key), Completion::Probed(reachable)) => self.handle_probed(&key, reachable),
+            (Purpose::Look(key), Completion::Looked(look)) => self.handle_looked(&key, id, look),
             (purpose, Completion::Committed(outcome)) => self.handle_committed(purpose, outcome),
             (purpose, Completion::Loaded(loaded)) => self.handle_loaded(purpose, loaded),
             _ => unreachable!("an effect is answered with its own kind of completion"),
@@ -370,6 +376,7 @@ impl Engine {
         self.refill();
         self.sweep();
         self.give_way();
+        self.tend_external();
         self.start_what_may_run();
         self.tend_groups();
         self.tend_sessions();
@@ -382,7 +389,7 @@ impl Engine {
 
     fn has_work(&self) -> bool {
         let is_waiting_for_news = |slot: &Slot| {
-            let reason = slot.task.as_ref().and_then(|task| self.outer_reason(&task.record));
+            let reason = slot.task.as_ref().and_then(|task| self.outer_reason(task));
             slot.attempts.is_empty() && !slot.busy && reason.is_some_and(|reason| reason.needs_no_worker())
         };
         let blocked = self.surroundings.blocked_ranks();

@@ -41,6 +41,13 @@ pub enum Output {
     AllDelivered(ClientId, SessionId),
     /// Ask a page, or the worker's own code if there is none, for headers or another URL.
     AskAuthorization(Option<ClientId>, TaskKey, AuthorizationNeed),
+    /// Ask a page to have the browser itself fetch these ranges. The answer is a call,
+    /// [`super::input::TaskCall::ExternalBegun`].
+    Begin(ClientId, TaskKey, BeginRequest),
+    /// A registration has ended: show what the app wants to be seen then, JSON text that is never looked at.
+    ShowEnd(String, String),
+    /// Nothing more is wanted of this registration: end it if it goes on, and the event that told of its end.
+    LetGo(String),
     /// Let go of a wake.
     Settle(WakeId, Outcome),
     /// Whether there is work, so whether the worker is to be kept alive.
@@ -65,6 +72,36 @@ pub struct AuthorizationNeed {
     pub url: String,
     /// The status; `None` if headers that are not stored are missing after a boot.
     pub status: Option<u16>,
+}
+
+/// Ranges of a file that the browser itself is to fetch (Background Fetch).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BeginRequest {
+    /// What the browser is to call it.
+    pub registration: String,
+    /// The URL.
+    pub url: String,
+    /// What the app gave for it.
+    pub headers: Vec<Header>,
+    /// Whether cookies are sent.
+    pub credentials: Credentials,
+    /// One request for each.
+    pub parts: Vec<Range<u64>>,
+    /// What it is called in the browser's own page of downloads, if anything is known.
+    pub title: Option<String>,
+    /// What else is to be seen there, as JSON text.
+    pub ui: Option<String>,
+}
+
+/// One answer of a registration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordRequest {
+    /// The name of the registration.
+    pub registration: String,
+    /// Where the range begins that was asked for.
+    pub start: u64,
+    /// See [`FetchRequest::keep_headers`].
+    pub keep_headers: Vec<String>,
 }
 
 /// Something that takes time.
@@ -104,6 +141,18 @@ pub enum Effect {
         range: Range<u64>,
         /// The hash of all that lies before.
         state: HashState,
+    },
+    /// Find out how a registration stands.
+    Look {
+        /// Its name.
+        registration: String,
+    },
+    /// Open one answer of a registration and report its head. From then on it is like a [`Effect::Fetch`].
+    TakeRecord {
+        /// For which task.
+        key: TaskKey,
+        /// Which.
+        record: RecordRequest,
     },
     /// Find out whether a server can be reached at all, whatever it lets this origin read.
     Probe {

@@ -169,6 +169,8 @@ pub struct Conditions {
     pub charging: Option<bool>,
     /// Whether the app says that this is a good moment.
     pub idle: Option<bool>,
+    /// Whether the page can have the browser itself fetch.
+    pub can_begin: Option<bool>,
 }
 
 /// What all observers tell together.
@@ -206,6 +208,16 @@ impl Surroundings {
     /// Whether any page can be seen, whose own requests must not starve.
     pub fn is_watched(&self) -> bool {
         self.told.values().any(|told| told.visible == Some(true))
+    }
+
+    /// The page to ask when the browser itself is to fetch: one that can be seen, if there is any.
+    pub fn beginner(&self) -> Option<ClientId> {
+        let can_begin = |told: &Conditions| told.can_begin == Some(true);
+        let pages = || {
+            self.told.iter().filter_map(|(page, told)| Some((page.as_ref()?, told))).filter(|(_, told)| can_begin(told))
+        };
+        let seen = pages().find(|(_, told)| told.visible == Some(true));
+        seen.or_else(|| pages().next()).map(|(page, _)| page.clone())
     }
 
     /// Whether the network is metered; `None` if nobody can tell.

@@ -18,7 +18,8 @@ impl Engine {
         let mut ending: Vec<(TaskKey, EffectId)> = Vec::new();
         for (key, slot) in self.slots.iter().filter(|(_, slot)| !slot.attempts.is_empty()) {
             let Some(task) = &slot.task else { continue };
-            let is_blocked = self.outer_reason(&task.record).is_some_and(|reason| reason.needs_no_worker());
+            let blocks = |reason: WaitReason| reason.needs_no_worker() && reason != WaitReason::BackgroundFetch;
+            let is_blocked = self.outer_reason(task).is_some_and(blocks) || self.is_to_go_out(slot);
             // Of segments beyond what the task allows, the youngest go.
             let most = if is_blocked { 0 } else { task.record.spec.policy.max_segments as usize };
             ending.extend(slot.attempts.iter().skip(most).map(|attempt| (key.clone(), attempt.id)));
@@ -81,11 +82,12 @@ impl Engine {
         let mut load = self.network_load();
         let mut ending = Vec::new();
         for slot in self.slots.values().filter(|slot| self.may_start(slot)) {
-            let Some(record) = slot.task.as_ref().map(|task| &task.record) else { continue };
+            let Some(task) = &slot.task else { continue };
+            let record = &task.record;
             let Some(candidate) = self.candidate(record, slot.source_for(0)) else { continue };
             // What has to ask for its headers first needs no connection for that.
             let lacks_secrets = record.spec.request.has_secrets && self.secrets_of(record).is_empty();
-            if lacks_secrets || self.outer_reason(record).is_some() {
+            if lacks_secrets || self.outer_reason(task).is_some() {
                 continue;
             }
             let is_in_the_way: &dyn Fn(&str) -> bool = match load.refuses(&candidate, is_watched) {

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::attempt::Attempt;
+use super::external::External;
 use super::http::Representation;
 use super::id::{CallId, EffectId};
 use super::input::{IfExists, TaskCall};
@@ -98,6 +99,8 @@ pub struct Slot {
     pub probe: Option<EffectId>,
     /// …and of which source.
     pub probed_source: usize,
+    /// What is known of it while it is with the browser.
+    pub external: External,
 }
 
 impl Slot {
@@ -123,7 +126,7 @@ impl Slot {
         let policy = active.map(|task| (&task.record.spec.policy, task.record.created_at));
         let ends_at = policy.and_then(|(policy, from)| policy.resource_timeout_ms.map(|limit| from.after(limit)));
         let moment = policy.and_then(|(policy, _)| policy.discretionary_until).filter(|until| *until > now);
-        [due, ends_at, moment, self.read_at].into_iter().flatten().min()
+        [due, ends_at, moment, self.read_at, self.look_time()].into_iter().flatten().min()
     }
 
     /// What the bytes that are kept, or being fetched, are bytes of.
@@ -153,12 +156,12 @@ impl Slot {
     /// Whether there is no reason to keep it in memory.
     pub fn is_idle(&self) -> bool {
         let active = self.task.as_ref().is_some_and(|task| task.record.state.is_active());
-        !self.busy && self.queue.is_empty() && !self.is_running() && !active
+        !self.busy && self.queue.is_empty() && !self.is_running() && !active && !self.external.is_at_work()
     }
 
     /// Whether nothing would be lost by finding it in storage again.
     pub fn can_wait_in_storage(&self) -> bool {
-        !self.busy && self.queue.is_empty() && !self.is_running()
+        !self.busy && self.queue.is_empty() && !self.is_running() && !self.external.is_at_work()
     }
 }
 

@@ -10,6 +10,7 @@ use super::policy::Policy;
 use super::range_set::RangeSet;
 use super::request::{AnswerInfo, RequestFields, Source};
 use super::time::Timestamp;
+use super::transport::Transport;
 use crate::integrity::{Expected, HashState, Pieces};
 
 /// Why an active task is not being fetched. A task that waits has exactly one of these.
@@ -39,6 +40,8 @@ pub enum WaitReason {
     SessionBusy,
     /// The worker has as many connections as it may have.
     WorkerBusy,
+    /// The browser itself is fetching it.
+    BackgroundFetch,
 }
 
 impl WaitReason {
@@ -57,6 +60,7 @@ impl WaitReason {
             Self::HostBusy => "host-busy",
             Self::SessionBusy => "session-busy",
             Self::WorkerBusy => "worker-busy",
+            Self::BackgroundFetch => "background-fetch",
         }
     }
 
@@ -155,6 +159,9 @@ pub struct TaskSpec {
     pub description: Option<String>,
     /// The app's own data, as JSON text; never looked at.
     pub metadata: Option<String>,
+    /// How its bytes are to come. It belongs to the call only: what becomes of it is a part of the progress.
+    #[serde(skip)]
+    pub transport: Transport,
 }
 
 impl TaskSpec {
@@ -256,6 +263,8 @@ pub struct Progress {
     pub resume_data: Option<Vec<u8>>,
     /// How often in a row the component crashed while it was at work on this task.
     pub crashes: u32,
+    /// How its bytes are to come, and what of them the browser itself is fetching.
+    pub transport: Transport,
 }
 
 impl Progress {
@@ -278,6 +287,7 @@ impl Progress {
             previous: None,
             resume_data: None,
             crashes: 0,
+            transport: Transport::Fetch,
         }
     }
 
@@ -312,6 +322,7 @@ impl Progress {
             repairs: self.repairs,
             previous: self.previous.clone(),
             crashes: self.crashes,
+            transport: self.transport.with(None),
             ..Self::new(body)
         }
     }

@@ -28,8 +28,9 @@ impl Engine {
         let mut sources = Vec::new();
         for slot in self.slots.values() {
             let Some(task) = &slot.task else { continue };
-            let wanted = match self.outer_reason(&task.record) {
+            let wanted = match self.outer_reason(task) {
                 Some(_) => 0,
+                None if self.is_to_go_out(slot) || (slot.is_running() && self.is_leaving(task)) => 0,
                 None if slot.is_running() => slot.more_segments(self.now),
                 None => u32::from(self.may_start(slot)),
             };

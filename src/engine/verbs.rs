@@ -11,6 +11,7 @@ use super::request::{Header, without_query};
 use super::resume_data::{self, Claim, Detached};
 use super::slot::{Asker, Queued, Staged};
 use super::task::{EventKind, Kept, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason};
+use super::transport::Transport;
 use super::{Engine, Purpose};
 
 /// How long bytes wait for whoever holds their resume data.
@@ -94,14 +95,16 @@ impl Engine {
         progress: Option<Progress>,
         mut changes: Vec<Change>,
     ) {
-        let progress = progress.unwrap_or_else(|| Progress::new(BodyId(self.random.next_wide())));
+        let mut progress = progress.unwrap_or_else(|| Progress::new(BodyId(self.random.next_wide())));
+        progress.transport = spec.transport.clone();
         let state = match spec.policy.begin_at.filter(|begin_at| *begin_at > self.now) {
             Some(not_before) => TaskState::Active { not_before, reason: Some(WaitReason::EarliestBegin) },
             None => TaskState::READY,
         };
         let now = self.now;
-        let record =
+        let mut record =
             TaskRecord { key: key.clone(), spec: spec.clone(), state, since: now, created_at: now, ended_at: None };
+        record.spec.transport = Transport::Fetch;
         let task = Task { record, progress };
         let leaves_dead_body = !changes.is_empty();
         changes.extend([
@@ -215,9 +218,13 @@ impl Engine {
             {
                 self.answer(asker, Err(TaskError::new(ErrorCode::IdInUse)));
             }
+            TaskCall::ExternalBegun { registration, refusal } => {
+                self.external_begun(key, asker, task, (&registration, refusal.as_deref()));
+            }
             TaskCall::Authorize { .. } if !state.has_ended() => self.authorize(key, asker, task, what),
             TaskCall::Get
             | TaskCall::CountCrash
+            | TaskCall::ExternalEnded { .. }
             | TaskCall::Pause
             | TaskCall::Resume
             | TaskCall::Cancel { .. }
@@ -298,7 +305,8 @@ impl Engine {
         }
         let detached = self.detach(&mut task, true);
         let data = task.progress.resume_data.take();
-        task.progress = Progress { resume_data: data, ..Progress::new(BodyId(self.random.next_wide())) };
+        let transport = task.progress.transport.clone();
+        task.progress = Progress { resume_data: data, transport, ..Progress::new(BodyId(self.random.next_wide())) };
         let changes = vec![
             detached,
             Change::PutBody(task.progress.body),
@@ -311,7 +319,9 @@ impl Engine {
         let policy = task.record.spec.policy.patched(patch);
         let waits_to_begin =
             matches!(task.record.state, TaskState::Active { reason: Some(WaitReason::EarliestBegin), .. });
-        if task.record.spec.policy.begin_at != policy.begin_at && task.record.state.is_active() {
+        // What the browser is fetching has begun.
+        let is_out = task.progress.transport.out().is_some();
+        if task.record.spec.policy.begin_at != policy.begin_at && task.record.state.is_active() && !is_out {
             let begins_later = policy.begin_at.filter(|begin_at| *begin_at > self.now);
             let state = begins_later
                 .map(|not_before| TaskState::Active { not_before, reason: Some(WaitReason::EarliestBegin) });

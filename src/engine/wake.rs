@@ -108,6 +108,7 @@ impl Engine {
             let now = self.now;
             for (_, slot) in self.slots.iter_mut() {
                 end_wait(slot, now);
+                slot.external.look_again();
             }
             self.replace_silent_attempts();
         }

@@ -89,9 +89,10 @@ impl Component {
         metered: Option<bool>,
         charging: Option<bool>,
         idle: Option<bool>,
+        can_begin: Option<bool>,
     ) {
         let observer = client.map(|client| ClientId::new(&client));
-        let conditions = Conditions { visible, metered, charging, idle };
+        let conditions = Conditions { visible, metered, charging, idle, can_begin };
         self.handle(Input::Conditions { observer, conditions });
     }
 
@@ -110,6 +111,11 @@ impl Component {
     /// see [`Input::Ack`].
     pub fn ack(&self, client: &str, session: &str, seq: f64) {
         self.handle(Input::Ack { client: ClientId::new(client), session: SessionId::new(session), seq: seq as u64 });
+    }
+
+    /// A registration of the browser's own fetches has ended.
+    pub fn external(&self, registration: String, by_user: bool) {
+        self.handle(Input::External { registration, by_user });
     }
 
     /// A page asks; the host is told the reply.

@@ -52,6 +52,8 @@ pub struct CallMessage {
     before: Option<f64>,
     limit: Option<f64>,
     offset: Option<f64>,
+    registration: Option<String>,
+    refusal: Option<String>,
 }
 
 impl CallMessage {
@@ -109,6 +111,10 @@ impl CallMessage {
             "release" => TaskCall::Release,
             "chunk" => TaskCall::Chunk(required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?),
             "update" => TaskCall::Update(required(self.policy, "policy")?.into_patch()?),
+            "begun" => TaskCall::ExternalBegun {
+                registration: required(self.registration, "registration")?,
+                refusal: self.refusal,
+            },
             "authorize" => TaskCall::Authorize {
                 origin: required(self.origin, "origin")?,
                 headers: self.headers.map(|headers| headers.into_iter().map(HeaderMessage::into_header).collect()),

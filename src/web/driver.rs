@@ -10,6 +10,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
 use web_sys::{AbortController, AbortSignal};
 
+use super::background_fetch::{look, record};
 use super::body::{Body, Wanted};
 use super::clock::Clock;
 use super::commits::Commits;
@@ -26,7 +27,7 @@ use crate::engine::Engine;
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{CallId, EffectId, TaskKey};
 use crate::engine::input::{Arrived, Completion, Input};
-use crate::engine::output::{Answer, Effect, FetchRequest, FileLocation, Outcome, Output};
+use crate::engine::output::{Answer, Effect, FetchRequest, FileLocation, Outcome, Output, RecordRequest};
 use crate::engine::sorted_map::SortedMap;
 use crate::store::Store;
 use crate::store::changes::to_writes;
@@ -43,6 +44,12 @@ struct Attempt {
     /// WebKit collects a composed signal that nothing else holds, and then nothing can end the request.
     _signal: AbortSignal,
     body: Option<Rc<Body>>,
+}
+
+/// Where an answer comes from.
+enum Opening {
+    Fetch(FetchRequest),
+    Record(RecordRequest),
 }
 
 /// The engine at work.
@@ -178,6 +185,11 @@ impl Driver {
                 let message = Message::of_type("all-events-delivered").with("session", session.as_str());
                 self.host.post(client.as_str(), message.into());
             }
+            Output::Begin(client, key, request) => {
+                self.host.post(client.as_str(), messages::begin(&key, &request).into());
+            }
+            Output::ShowEnd(registration, ui) => self.host.fetches().show_end(&registration, &ui),
+            Output::LetGo(registration) => self.host.fetches().let_go(&registration),
             Output::Settle(wake, outcome) => self.host.settle(number(wake.0), outcome == Outcome::Again),
             Output::Working(working) => self.host.working(working),
             Output::Fenced => self.stop("fenced"),
@@ -198,7 +210,12 @@ impl Driver {
                 let writes = to_writes(&changes, |buffer| self.buffers.borrow_mut().remove(&buffer));
                 self.commits.push(id, writes);
             }
-            Effect::Fetch { key, request } => self.fetch(id, key, request),
+            Effect::Fetch { key, request } => self.attempt(id, key, Opening::Fetch(request)),
+            Effect::TakeRecord { key, record } => self.attempt(id, key, Opening::Record(record)),
+            Effect::Look { registration } => spawn_local(async move {
+                let look = look(&driver.host, &registration).await;
+                driver.complete(id, Completion::Looked(look));
+            }),
             Effect::Read { attempt, up_to_bytes, or_after_ms, hash, .. } => {
                 let body = self.attempts.borrow().get(&attempt).and_then(|attempt| attempt.body.clone());
                 if let Some(body) = body {
@@ -216,7 +233,7 @@ impl Driver {
         }
     }
 
-    fn fetch(self: &Rc<Self>, id: EffectId, key: TaskKey, request: FetchRequest) {
+    fn attempt(self: &Rc<Self>, id: EffectId, key: TaskKey, opening: Opening) {
         // Without this the browser could not be told to stop; it exists wherever service workers do.
         let Ok(controller) = AbortController::new() else { return };
         let signal = AbortSignal::any(&Array::of2(&controller.signal(), &self.host.signal()));
@@ -225,8 +242,13 @@ impl Driver {
             .insert(id, Attempt { key: key.clone(), controller, _signal: signal.clone(), body: None });
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let answer = during(at_work(), key.clone(), fetch(&request, &signal, &driver.host));
-            let arrived = match answer.await {
+            let opened = async {
+                match opening {
+                    Opening::Fetch(request) => fetch(&request, &signal, &driver.host).await,
+                    Opening::Record(wanted) => record(&wanted, &driver.host).await,
+                }
+            };
+            let arrived = match during(at_work(), key.clone(), opened).await {
                 Ok((head, response)) => {
                     driver.keep_body(id, key, &response);
                     Ok(Arrived { head, free_bytes: driver.quota.free_bytes(driver.clock.now()).await })

@@ -102,7 +102,8 @@ fn headers(request: &FetchRequest) -> Result<Headers, JsValue> {
     Ok(headers)
 }
 
-fn head(response: &Response, keep_headers: &[String]) -> Head {
+/// What the head of an answer says.
+pub fn head(response: &Response, keep_headers: &[String]) -> Head {
     let headers = response.headers();
     let get = |name: &str| headers.get(name).ok().flatten();
     Head {

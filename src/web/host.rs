@@ -61,6 +61,10 @@ extern "C" {
     #[wasm_bindgen(method, js_name = cspBlocks)]
     pub fn csp_blocks(this: &Host, url: &str) -> bool;
 
+    /// What the browser itself fetches.
+    #[wasm_bindgen(method, getter)]
+    pub fn fetches(this: &Host) -> Fetches;
+
     /// Lets a wake's event end. `again`: there is work left.
     #[wasm_bindgen(method)]
     pub fn settle(this: &Host, wake: f64, again: bool);
@@ -68,4 +72,24 @@ extern "C" {
     /// Work has begun or ended.
     #[wasm_bindgen(method)]
     pub fn working(this: &Host, working: bool);
+
+    /// What `background-fetch.ts` does.
+    pub type Fetches;
+
+    /// How a registration of the browser's own fetches stands: a promise of `undefined` if there is none, else of
+    /// `[isOver, ...starts]`, with the first bytes of the requests whose answers are there.
+    #[wasm_bindgen(method)]
+    pub fn look(this: &Fetches, registration: &str) -> Promise;
+
+    /// The answer to the request that begins at this byte: a promise of a `Response`.
+    #[wasm_bindgen(method)]
+    pub fn record(this: &Fetches, registration: &str, start: f64) -> Promise;
+
+    /// A registration has ended: show what the app wants to be seen then.
+    #[wasm_bindgen(method, js_name = showEnd)]
+    pub fn show_end(this: &Fetches, registration: &str, ui: &str);
+
+    /// Nothing more is wanted of a registration.
+    #[wasm_bindgen(method, js_name = letGo)]
+    pub fn let_go(this: &Fetches, registration: &str);
 }

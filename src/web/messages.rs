@@ -1,13 +1,15 @@
 //! What the engine says, as pages see it: the shapes of `js/protocol.ts`.
 
+use std::ops::Range;
+
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
 
 use crate::engine::error::TaskError;
 use crate::engine::group::{GroupCounts, GroupKey};
 use crate::engine::id::TaskKey;
-use crate::engine::output::{Activity, Answer, AuthorizationNeed, FileLocation, TaskSnapshot};
-use crate::engine::request::AnswerInfo;
+use crate::engine::output::{Activity, Answer, AuthorizationNeed, BeginRequest, FileLocation, TaskSnapshot};
+use crate::engine::request::{AnswerInfo, Header};
 use crate::engine::task::{EventKind, Subject, TaskEvent, TaskState};
 
 /// Builds an object property by property. Small and flat messages need no serializer.
@@ -107,11 +109,10 @@ pub fn task(snapshot: &TaskSnapshot) -> Message {
 
 /// An `AnswerInfo`.
 fn answer_info(info: &AnswerInfo) -> Message {
-    let pair = |(name, value): &(String, String)| JsValue::from(Array::of2(&name.into(), &value.into()));
     Message::new()
         .with("status", info.status)
         .with_some("finalUrl", info.final_url.as_deref())
-        .with("headers", info.headers.iter().map(pair).collect::<Array>())
+        .with("headers", pairs(&info.headers))
 }
 
 /// A `GroupCounts`.
@@ -165,6 +166,30 @@ pub fn authorize(key: &TaskKey, need: &AuthorizationNeed) -> Message {
         .with("id", key.task.as_str())
         .with("url", need.url.as_str())
         .with_some("status", need.status)
+}
+
+/// A `BeginMessage`.
+pub fn begin(key: &TaskKey, request: &BeginRequest) -> Message {
+    let BeginRequest { registration, url, headers, credentials, parts, title, ui } = request;
+    // As `Range` has them: both ends are inside.
+    Message::of_type("begin")
+        .with("session", key.session.as_str())
+        .with("id", key.task.as_str())
+        .with("registration", registration.as_str())
+        .with("url", url.as_str())
+        .with("headers", pairs(headers))
+        .with("credentials", credentials.as_str())
+        .with("ranges", parts.iter().map(format_range).collect::<Array>())
+        .with_some("title", title.as_deref())
+        .with_some("ui", ui.as_deref())
+}
+
+fn format_range(range: &Range<u64>) -> JsValue {
+    ["bytes=", &range.start.to_string(), "-", &(range.end - 1).to_string()].concat().into()
+}
+
+fn pairs(headers: &[Header]) -> Array {
+    headers.iter().map(|(name, value)| JsValue::from(Array::of2(&name.into(), &value.into()))).collect()
 }
 
 /// What a call is answered with, but for a chunk, whose bytes the driver has to fetch first.

@@ -9,6 +9,7 @@
 //! | `archive` | what can be read of a database that a newer longhaul has written |
 //! | `driver` | the loop; the only owner of the engine |
 //! | `fetch`, `body` | one request; its bytes, collected into buffers |
+//! | `background_fetch` | what the browser itself has fetched: how it stands, and one answer of it |
 //! | `commits` | commits on their way to storage, several to a transaction |
 //! | `files` | stored files, chunk by chunk: handed out, or hashed |
 //! | `progress`, `quota` | how fast it goes; how much may still be stored |
@@ -18,6 +19,7 @@
 //! | `indexeddb` | the store |
 
 mod archive;
+mod background_fetch;
 mod body;
 pub mod boundary;
 mod calls;

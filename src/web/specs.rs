@@ -9,6 +9,7 @@ use crate::engine::policy::{Policy, PolicyPatch, Priority};
 use crate::engine::request::{Credentials, Header, RequestFields, Source};
 use crate::engine::session::LimitsPatch;
 use crate::engine::task::{Proof, TaskSpec};
+use crate::engine::transport::Transport;
 use crate::integrity::{Expected, Pieces};
 
 /// The longest metadata and description, in bytes.
@@ -88,6 +89,8 @@ pub struct SpecMessage {
     description: Option<String>,
     metadata: Option<String>,
     policy: Option<PolicyMessage>,
+    transport: Option<String>,
+    ui: Option<String>,
 }
 
 impl SpecMessage {
@@ -127,6 +130,7 @@ impl SpecMessage {
             call_token: token.into(),
             description: text(self.description, LONGEST_METADATA, "description")?,
             metadata: text(self.metadata, LONGEST_METADATA, "metadata")?,
+            transport: transport(self.transport.as_deref(), text(self.ui, LONGEST_METADATA, "ui")?)?,
         };
         Ok((id, spec))
     }
@@ -138,6 +142,15 @@ fn credentials(word: Option<&str>) -> Result<Credentials, TaskError> {
         Some("include") => Ok(Credentials::Include),
         Some("omit") => Ok(Credentials::Omit),
         Some(_) => Err(bad("credentials")),
+    }
+}
+
+fn transport(word: Option<&str>, ui: Option<String>) -> Result<Transport, TaskError> {
+    match word {
+        None => Ok(Transport::Fetch),
+        Some("auto") => Ok(Transport::External { is_strict: false, ui, out: None }),
+        Some("background-fetch") => Ok(Transport::External { is_strict: true, ui, out: None }),
+        Some(_) => Err(bad("transport")),
     }
 }
 

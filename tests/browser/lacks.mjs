@@ -6,11 +6,13 @@ const PUSH = 'only the protocol of Chromium can deliver a push message without a
 
 const FREEZE = 'only the protocol of Chromium can freeze a page';
 const SYNC = 'the browser has no Background Sync';
+const BACKGROUND_FETCH = 'only Chromium has Background Fetch';
 
 const LACKS = {
   chromium: {},
   firefox: {
     push: PUSH,
+    'background-fetch': BACKGROUND_FETCH,
     'freeze-page': FREEZE,
     'background-sync': SYNC,
   },
@@ -18,6 +20,7 @@ const LACKS = {
     push: PUSH,
     'freeze-page': FREEZE,
     'background-sync': SYNC,
+    'background-fetch': BACKGROUND_FETCH,
     'stop-worker': 'WebKit runs a worker in the process of its page and its driver cannot stop it alone',
     'kill-renderer': 'WebKitWebDriver ends its session when a page crashes, so the browser cannot be asked anything after it',
     'tell-cut-chunked-body': 'WebKitGTK ends a chunked body that is cut as if it were complete, and there is no length to hold it against',

@@ -11,7 +11,7 @@ test('the component hears of a page what the page said', async () => {
   await hello();
   await post({ type: 'conditions', visible: true, charging: false });
   assert.deepEqual(of('hello'), [['page', 'podcasts', false, true]]);
-  assert.deepEqual(of('conditions').at(-1), ['page', true, undefined, false, undefined]);
+  assert.deepEqual(of('conditions').at(-1), ['page', true, undefined, false, undefined, undefined]);
   assert.deepEqual(of('hook'), [[false, false]]);
 });
 
@@ -25,7 +25,7 @@ test('the worker tells of its own network at start and when it changes, and star
   connection.type = 'wifi';
   connection.dispatchEvent(new Event('change'));
   await new Promise(setImmediate);
-  const own = (metered) => [undefined, undefined, metered, undefined, undefined];
+  const own = (metered) => [undefined, undefined, metered, undefined, undefined, undefined];
   assert.deepEqual(of('conditions'), [own(true), own(false)]);
 });
 

@@ -47,6 +47,13 @@ const ENGINE: &[&str] = &[
     "events: restarted",
     "fenced",
     "group completed",
+    "handed over",
+    "refused by the browser",
+    "ended by the browser",
+    "stopped by the user",
+    "records taken",
+    "records lost with the worker",
+    "registrations aborted",
     "events handled by the hook",
     "hook elected for nothing",
     "hook failed",
@@ -93,6 +100,7 @@ const WAITS: &[&str] = &[
     "host-busy",
     "session-busy",
     "worker-busy",
+    "background-fetch",
 ];
 const ERRORS: &[&str] = &[
     "bad-content-range",
@@ -108,6 +116,7 @@ const ERRORS: &[&str] = &[
     "storage",
     "timed-out",
     "unauthorized",
+    "background-fetch-refused",
 ];
 const VERDICTS: &[&str] = &[
     "strong-tag",

@@ -111,6 +111,12 @@ impl World {
                 assert!(!need.url.contains('?'), "a page is told a signature: {need:?}");
                 self.ask_authorization(client.as_ref(), key);
             }
+            Output::Begin(client, key, request) => {
+                let page = self.page_of(&client);
+                self.ask_to_begin(worker, page, key, request);
+            }
+            Output::ShowEnd(..) => {}
+            Output::LetGo(registration) => self.let_go_of_registration(worker, &registration),
             Output::Settle(wake, outcome) => self.check_settled(worker, wake.0, outcome),
             Output::Working(is_working) => {
                 assert_ne!(worker.is_working, is_working, "the engine said again what it had said");
@@ -137,6 +143,8 @@ impl World {
                 self.stats.count(Group::Engine, "stored bytes hashed");
                 self.issue(worker, id, Work::Hash { body, range, state });
             }
+            Effect::Look { registration } => self.look(worker, id, registration),
+            Effect::TakeRecord { key, record } => self.take_record(worker, id, key, &record),
             Effect::Probe { url } => self.probe(worker, id, &url),
         }
     }

@@ -15,6 +15,11 @@ use super::stats::Group;
 use super::worker::{Attempt, Buffer, Wish, Worker};
 use super::world::{Event, World, note};
 
+/// What a fetch that brings no head says.
+pub fn unreachable(online: bool) -> FetchFailure {
+    FetchFailure { error: TaskError::new(ErrorCode::Network), online }
+}
+
 impl World {
     pub(super) fn fetch(&mut self, worker: &mut Worker, id: EffectId, key: TaskKey, request: &FetchRequest) {
         self.check_fetch(worker, &key, request);

@@ -119,6 +119,7 @@ impl World {
         note!(self, "w{} is gone", worker.number);
         self.storage.forget(&mut self.random, worker.number);
         self.bury_hook(worker.number);
+        self.bury_registrations(worker.number);
         if self.is_newest(worker) {
             self.stats.count(Group::Run, "kills");
             let delay_ms = self.random.delay_ms() * 50;
@@ -255,6 +256,8 @@ impl World {
         }
         let hook = &worker.hook;
         assert!(hook.batches.is_empty() && hook.owed.is_empty(), "the hook was left alone: {hook:?}");
+        let registrations = &self.browser.registrations;
+        assert!(registrations.is_empty(), "the browser still fetches for nobody: {registrations:?}");
         check_swept(self);
     }
 }

@@ -9,6 +9,7 @@
 
 mod answers;
 mod authorization;
+mod browser;
 mod calls;
 mod checks;
 mod climate;

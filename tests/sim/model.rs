@@ -47,6 +47,8 @@ pub struct Model {
     pub refreshed_in_vain: BTreeSet<BodyId>,
     /// Bodies that a task has taken up by resume data, perhaps from another URL.
     pub adopted: BTreeSet<BodyId>,
+    /// Tasks that the user has stopped in the browser's own list.
+    pub stopped: BTreeSet<TaskKey>,
     /// The latest time of a commit.
     latest: u64,
     /// The last hash of each body that was found to be right.
@@ -100,6 +102,7 @@ impl Model {
                 changes,
                 is_adopted: before.as_ref().is_some_and(|before| self.adopted.contains(&before.progress.body)),
                 has_crashed: self.crashed.contains(&key),
+                is_stopped: self.stopped.contains(&key),
                 groups: &self.groups,
                 detached: &self.detached,
             };

@@ -37,6 +37,23 @@ pub struct Body {
 }
 
 impl Body {
+    /// One of which nothing ever comes.
+    pub fn nothing(start: u64) -> Self {
+        let (version, end) = (NO_VERSION, BodyEnd::Eof);
+        Self {
+            version,
+            start,
+            len: 0,
+            garbage: 0,
+            damaged: 0..0,
+            bytes_per_ms: 1,
+            begins_at: 0,
+            end,
+            tail_ms: 0,
+            consumed: 0,
+        }
+    }
+
     fn total(&self) -> u64 {
         self.len + self.garbage
     }

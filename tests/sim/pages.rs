@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::id::{CallId, ClientId, SessionId, TaskKey};
 use longhaul::engine::input::{Call, Input};
-use longhaul::engine::output::Answer;
+use longhaul::engine::output::{Answer, BeginRequest};
 use longhaul::engine::policy::Conditions;
 use longhaul::engine::task::TaskEvent;
 
@@ -39,6 +39,8 @@ pub enum ToPage {
     Reply(u64, Result<Answer, TaskError>),
     /// A server wants to know who asks.
     Ask(TaskKey),
+    /// The browser itself is to fetch.
+    Begin(TaskKey, BeginRequest),
     Events(SessionId, Vec<TaskEvent>),
     /// A new worker is at work, after so many evictions.
     Booted(u64, u64),
@@ -309,6 +311,7 @@ impl World {
             ToPage::Reply(number, result) => self.take_reply(page, number, result),
             ToPage::Events(session, events) => self.take_events(page, &session, &events),
             ToPage::Ask(key) => self.take_ask(page, key),
+            ToPage::Begin(key, request) => self.page_begins(page, key, request),
             ToPage::Booted(worker, evictions) => {
                 self.begin_anew(page, evictions);
                 self.tell_conditions(page);

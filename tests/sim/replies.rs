@@ -114,7 +114,10 @@ impl World {
                     TaskCall::Pause => !state.is_active(),
                     TaskCall::Cancel { keep: false } => state.has_ended(),
                     TaskCall::Resume => !matches!(state, TaskState::Paused | TaskState::Failed(_)),
-                    TaskCall::Get | TaskCall::Update(_) | TaskCall::Authorize { .. } => true,
+                    TaskCall::Get
+                    | TaskCall::Update(_)
+                    | TaskCall::Authorize { .. }
+                    | TaskCall::ExternalBegun { .. } => true,
                     _ => false,
                 };
                 assert!(is_done, "{wanted:?} of {key:?} was answered, but it is {state:?}");

@@ -8,6 +8,7 @@ use longhaul::engine::task::{Task, WaitReason};
 use longhaul::integrity::HashState;
 use longhaul::store::{Value, Write};
 
+use super::browser::BROWSER;
 use super::content::Chunk;
 use super::stats::Group;
 use super::worker::{Meter, Worker};
@@ -31,6 +32,7 @@ impl World {
         }
         let task = self.model.tasks.get(key).expect("only durable tasks are fetched");
         assert!(task.record.state.is_active(), "{key:?} is fetched, but is {:?}", task.record.state);
+        assert!(task.progress.transport.out().is_none(), "{key:?} is fetched although the browser has it");
         let spec = &task.record.spec;
         assert!(spec.sources.iter().any(|source| source.url == request.url), "a URL that {key:?} does not have");
         // What is stored may be newer than what the engine knows.
@@ -132,7 +134,7 @@ impl World {
         let Some(session) = worker.sessions.get(&key.session) else { return };
         let limits = &session.configuration.limits;
         let host = url.split('/').nth(2).unwrap_or_default();
-        let all = worker.live_attempts().count() as u32;
+        let all = worker.live_attempts().filter(|attempt| attempt.host != BROWSER).count() as u32;
         assert!(all < MAX_CONNECTIONS, "a worker has more than {MAX_CONNECTIONS} connections");
         let of_host = worker.live_attempts().filter(|attempt| attempt.host == host).count() as u32;
         // Where several sessions use a host, each looks at its own limit when its turn comes.

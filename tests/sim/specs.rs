@@ -6,6 +6,7 @@ use longhaul::engine::request::{Header, RequestFields};
 use longhaul::engine::session::LimitsPatch;
 use longhaul::engine::task::{Proof, TaskSpec};
 use longhaul::engine::time::Timestamp;
+use longhaul::engine::transport::Transport;
 use longhaul::integrity::{Algorithm, Digest, Expected, Pieces};
 
 use super::authorization::pass_header;
@@ -53,6 +54,10 @@ impl World {
             spec.tag = self.random.one_in(3).then(|| "tag".into());
             let length = self.origin.resources[number].version().length;
             spec.expected_bytes = self.random.one_in(3).then_some(length);
+        }
+        let may_go_out = self.browser.is_used && spec.sources.len() == 1 && secrets.is_empty();
+        if may_go_out && self.climate.allows("background-fetch") && self.browser.random.one_in(2) {
+            spec.transport = Transport::External { is_strict: self.browser.random.one_in(2), ui: None, out: None };
         }
         (spec, secrets)
     }

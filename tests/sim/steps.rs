@@ -12,6 +12,7 @@ use longhaul::engine::output::Change;
 use longhaul::engine::request::Source;
 use longhaul::engine::resume_data::Detached;
 use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskSpec, TaskState};
+use longhaul::engine::transport::Transport;
 
 use super::driver::verb;
 use super::origin::{Origin, Resource};
@@ -29,6 +30,8 @@ pub struct Step<'a> {
     pub is_adopted: bool,
     /// Whether the component has crashed at it.
     pub has_crashed: bool,
+    /// Whether the user has stopped it in the browser's own list.
+    pub is_stopped: bool,
     pub groups: &'a BTreeMap<GroupKey, GroupRecord>,
     pub detached: &'a BTreeMap<BodyId, (Detached, u64)>,
 }
@@ -101,9 +104,13 @@ impl Step<'_> {
 
     fn check_created(&self, after: &Task) {
         let spec = &after.record.spec;
+        let is_wanted = |wanted: &TaskSpec| {
+            let transport = wanted.transport == after.progress.transport;
+            transport && TaskSpec { transport: Transport::Fetch, ..wanted.clone() } == *spec
+        };
         let is_asked = self.calls.iter().any(|call| match call {
-            Call::Download { spec: wanted, .. } | Call::ResumeFrom { spec: wanted, .. } => wanted == spec,
-            Call::DownloadAll { members, .. } => members.iter().any(|(_, wanted)| wanted == spec),
+            Call::Download { spec: wanted, .. } | Call::ResumeFrom { spec: wanted, .. } => is_wanted(wanted),
+            Call::DownloadAll { members, .. } => members.iter().any(|(_, wanted)| is_wanted(wanted)),
             _ => false,
         });
         assert!(is_asked, "a task was made that no open call asks for: {:?}", after.record);
@@ -135,6 +142,7 @@ impl Step<'_> {
                 let is_right = matches!(kind, None | Some(EventKind::Restarted(_)));
                 assert!(is_right, "an active task has the event {kind:?}");
             }
+            (Active { .. }, Paused) if self.is_stopped => {}
             (Active { .. }, Paused) => self.require(&[TaskCall::Pause]),
             (Paused | Failed(_), Active { .. }) => self.require(&[TaskCall::Resume]),
             (Paused, Paused) | (Failed(_), Failed(_)) | (Completed, Completed) | (Cancelled, Cancelled) => {
@@ -161,7 +169,7 @@ impl Step<'_> {
             }
             (Active { .. }, Failed(error)) => {
                 expect(&EventKind::Failed(error.clone()));
-                self.check_failure(after, error, origin, storage, time);
+                self.check_failure((before, after), error, origin, storage, time);
             }
             (before, after) => panic!("{:?} went from {before:?} to {after:?}", self.key),
         }
@@ -192,7 +200,7 @@ impl Step<'_> {
 
     fn check_failure(
         &self,
-        after: &Task,
+        (before, after): (&Task, &Task),
         error: &longhaul::engine::error::TaskError,
         origin: &Origin,
         storage: &Storage,
@@ -204,6 +212,9 @@ impl Step<'_> {
             ErrorCode::QuotaExceeded => storage.has_hit_quota || by_servers(),
             ErrorCode::Storage => storage.has_failed,
             ErrorCode::Crashed => self.has_crashed && after.progress.crashes >= 3,
+            ErrorCode::BackgroundFetchRefused => {
+                matches!(before.progress.transport, Transport::External { is_strict: true, out: Some(_), .. })
+            }
             ErrorCode::TimedOut => {
                 let limit = spec.policy.resource_timeout_ms;
                 limit.is_some_and(|limit| after.record.created_at.after(limit).0 <= time)

@@ -3,6 +3,7 @@
 use longhaul::engine::input::Input;
 use longhaul::engine::policy::Conditions;
 
+use super::browser::BROWSER;
 use super::network::BodyEnd;
 use super::stats::Group;
 use super::storage::Outage;
@@ -58,6 +59,9 @@ impl World {
         let mut workers = std::mem::take(&mut self.workers);
         for worker in &mut workers {
             for (id, attempt) in &mut worker.attempts {
+                if attempt.host == BROWSER {
+                    continue;
+                }
                 if self.random.one_in(3) || attempt.body.end == BodyEnd::Stall {
                     continue;
                 }
@@ -108,10 +112,11 @@ impl World {
             return Conditions { metered, ..Conditions::default() };
         }
         let is_visible = self.random.one_in(2);
+        let can_begin = self.browser.is_used.then(|| !self.browser.random.one_in(3));
         let others = [None, None, Some(true), Some(false)];
         let [charging, idle] = [self.random.pick(&others), self.random.pick(&others)];
         let is_calm = self.is_calm;
         let told = |sign: Option<bool>| sign.filter(|_| !is_calm);
-        Conditions { visible: Some(is_visible), metered, charging: told(charging), idle: told(idle) }
+        Conditions { visible: Some(is_visible), metered, charging: told(charging), idle: told(idle), can_begin }
     }
 }

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use longhaul::engine::id::{EffectId, SessionId, TaskKey};
 use longhaul::engine::input::{Completion, Input};
 
+use super::browser::Browser;
 use super::climate::Climate;
 use super::invariants::{check_storage, stored_task};
 use super::model::{Committed, Model, tasks_of};
@@ -49,6 +50,16 @@ pub enum Event {
         worker: u64,
         probe: EffectId,
         is_reached: bool,
+    },
+    /// The browser has the answer to the next request of a registration, or that ends.
+    Part(String),
+    /// The browser says that a registration was aborted.
+    Aborted(String),
+    /// The browser says how a registration stands.
+    Looked {
+        worker: u64,
+        effect: EffectId,
+        registration: String,
     },
     /// A page, or the worker's own code, supplies what a server wants.
     PageAnswers(usize, TaskKey),
@@ -112,6 +123,8 @@ pub struct World {
     /// How many workers there have been.
     pub booted: u64,
     pub pages: Vec<Page>,
+    /// What the browser itself fetches.
+    pub browser: Browser,
     pub locks: BTreeMap<SessionId, Lock>,
     /// The sessions' identifiers, each with the highest version that a page has asked for.
     pub sessions: Vec<(SessionId, u32)>,
@@ -170,6 +183,7 @@ impl World {
             workers: Vec::new(),
             booted: 0,
             pages: Vec::new(),
+            browser: Browser::new(seed),
             locks: BTreeMap::new(),
             sessions,
             is_online: true,
@@ -253,6 +267,9 @@ impl World {
             Event::Head { worker, attempt } => self.head_comes(worker, attempt),
             Event::Read { worker, attempt, read } => self.read_is_done(worker, attempt, read),
             Event::Probed { worker, probe, is_reached } => self.probe_is_done(worker, probe, is_reached),
+            Event::Part(registration) => self.part_comes(&registration),
+            Event::Aborted(registration) => self.registration_aborted(&registration),
+            Event::Looked { worker, effect, registration } => self.look_is_done(worker, effect, &registration),
             Event::PageAnswers(page, key) => self.page_answers(page, key),
             Event::HookAnswers(key) => self.hook_answers(key),
             Event::HookHandled(worker, session) => self.hook_is_done(worker, &session),

@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "tests and their world: panicking is how they report")]
 
 mod authorization;
+mod background_fetch;
 mod crash;
 mod groups;
 mod hook;

@@ -9,8 +9,10 @@ use std::task::{Context, Poll, Waker};
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Head;
 use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
-use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, ReadEnd, TaskCall};
-use longhaul::engine::output::{Answer, AuthorizationNeed, Effect, FetchRequest, Outcome, Output};
+use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, Look, ReadEnd, TaskCall};
+use longhaul::engine::output::{
+    Answer, AuthorizationNeed, BeginRequest, Effect, FetchRequest, Outcome, Output, RecordRequest,
+};
 use longhaul::engine::request::{Header, Source};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::session::{Configuration, SessionRecord};
@@ -180,6 +182,14 @@ pub struct World {
     pub is_slow_to_hash: bool,
     /// Whether storage takes long: that a commit is done is heard when [`World::let_storage_answer`] is called.
     pub is_slow_to_store: bool,
+    /// What pages were asked to have the browser fetch.
+    pub asked_to_begin: Vec<BeginRequest>,
+    /// What the browser is fetching, and has fetched: whether it is over, and its answers.
+    pub registrations: BTreeMap<String, (bool, BTreeMap<u64, Reply>)>,
+    /// What was to be shown at the end of registrations.
+    pub ends_shown: Vec<String>,
+    /// The registrations that nobody wants any more.
+    pub let_go: Vec<String>,
     held: Vec<Input>,
     attempts: BTreeMap<EffectId, Attempt>,
     buffers: BTreeMap<EffectId, Vec<u8>>,
@@ -221,6 +231,10 @@ impl World {
             hashed_from_storage: 0,
             is_slow_to_hash: false,
             is_slow_to_store: false,
+            asked_to_begin: Vec::new(),
+            registrations: BTreeMap::new(),
+            ends_shown: Vec::new(),
+            let_go: Vec::new(),
             held: Vec::new(),
             attempts: BTreeMap::new(),
             buffers: BTreeMap::new(),
@@ -499,6 +513,12 @@ impl World {
                     self.shown.push(snapshot.record.state);
                 }
                 Output::AskAuthorization(client, _, need) => self.asked.push((client, need)),
+                Output::Begin(_, _, request) => self.asked_to_begin.push(request),
+                Output::ShowEnd(_, ui) => self.ends_shown.push(ui),
+                Output::LetGo(registration) => {
+                    self.registrations.remove(&registration);
+                    self.let_go.push(registration);
+                }
                 _ => {}
             }
         }
@@ -527,10 +547,7 @@ impl World {
                 if reply.stalls && reply.body.is_empty() {
                     return;
                 }
-                let free_bytes = self.free_bytes;
-                let Reply { head, body, end, stalls } = reply;
-                self.attempts.insert(id, Attempt { body: body.into(), end, stalls });
-                Completion::Head(head.map(|head| Arrived { head, free_bytes }))
+                self.open(id, reply)
             }
             Effect::Read { attempt, up_to_bytes, hash, .. } => {
                 let Some(attempt) = self.attempts.get_mut(&attempt) else { return };
@@ -563,6 +580,8 @@ impl World {
                 }
                 Completion::Hashed(Ok(state))
             }
+            Effect::Look { registration } => self.look(&registration),
+            Effect::TakeRecord { record, .. } => self.take_record(id, &record),
             Effect::Probe { url } => {
                 self.probes.push(url);
                 Completion::Probed(self.reachable)
@@ -575,6 +594,29 @@ impl World {
         };
         let input = Input::Completed(id, completion);
         if is_held { self.held.push(input) } else { self.inputs.push_back(input) }
+    }
+}
+
+impl World {
+    fn look(&self, registration: &str) -> Completion {
+        let ready = |records: &BTreeMap<u64, Reply>| records.keys().copied().collect();
+        let found = self.registrations.get(registration);
+        let found = found.map(|(is_over, records)| Look::Found { is_over: *is_over, ready: ready(records) });
+        Completion::Looked(found.unwrap_or(Look::Gone))
+    }
+
+    fn take_record(&mut self, id: EffectId, wanted: &RecordRequest) -> Completion {
+        let records = self.registrations.get(&wanted.registration).map(|(_, records)| records);
+        let record = records.and_then(|records| records.get(&wanted.start));
+        let reply = record.cloned().unwrap_or_else(|| Reply::unreachable(true));
+        self.open(id, reply)
+    }
+
+    fn open(&mut self, id: EffectId, reply: Reply) -> Completion {
+        let free_bytes = self.free_bytes;
+        let Reply { head, body, end, stalls } = reply;
+        self.attempts.insert(id, Attempt { body: body.into(), end, stalls });
+        Completion::Head(head.map(|head| Arrived { head, free_bytes }))
     }
 }
 

@@ -28,6 +28,7 @@ use crate::engine::request::{RequestFields, Source};
 use crate::engine::session::{Configuration, SessionRecord};
 use crate::engine::task::{EventKind, Progress, Proof, Subject, Task, TaskEvent, TaskRecord, TaskSpec, TaskState};
 use crate::engine::time::Timestamp;
+use crate::engine::transport::Transport;
 
 /// Makes a chunk of this many bytes.
 pub type MakeChunk<C> = fn(len: usize) -> C;
@@ -56,6 +57,7 @@ fn task(session: &str, id: &str, state: TaskState) -> Task {
     let url = "https://a.example/f";
     let source = Source { url: url.into(), host: "a.example:443".into(), origin: "https://a.example".into() };
     let spec = TaskSpec {
+        transport: Transport::Fetch,
         sources: vec![source],
         request: RequestFields::default(),
         policy: Policy::default(),

@@ -13,7 +13,7 @@ const component = `
   export class Component {
     constructor(host) {
       const tell = (name) => (...args) => told(name, ...args);
-      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'conditions', 'hook']) this[name] = tell(name);
+      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'conditions', 'hook', 'external']) this[name] = tell(name);
       told('started', host);
     }
   }`;
@@ -76,7 +76,7 @@ export class WorkerEvent extends Event {
 }
 
 /** A service worker that has attached longhaul, with these `options`. */
-export async function start({ connection, locks, userAgent, indexedDB, ...options } = {}) {
+export async function start({ connection, locks, userAgent, indexedDB, backgroundFetch, ...options } = {}) {
   const told = [];
   const reported = [];
   let host;
@@ -85,7 +85,11 @@ export async function start({ connection, locks, userAgent, indexedDB, ...option
     else told.push([name, ...args]);
   };
   const scope = Object.assign(new EventTarget(), {
-    registration: { scope: 'https://app.example/', sync: { register: async (tag) => void told.push(['sync', tag]) } },
+    registration: {
+      scope: 'https://app.example/',
+      sync: { register: async (tag) => void told.push(['sync', tag]) },
+      ...(backgroundFetch && { backgroundFetch }),
+    },
     clients: { matchAll: async () => [] },
   });
   const location = new URL('https://app.example/sw.js');
