@@ -121,7 +121,7 @@ const SHARED: [&str; 20] = [
     "explain",
     "transport",
 ];
-const WORKER: [&str; 17] = [
+const WORKER: [&str; 18] = [
     "worker",
     "host",
     "instances",
@@ -130,6 +130,7 @@ const WORKER: [&str; 17] = [
     "options",
     "hook",
     "notices",
+    "own-code",
     "own-line",
     "wakes",
     "marker",
@@ -152,7 +153,7 @@ fn the_protocol_imports_types_only_and_page_and_worker_share_only_what_is_named(
             let allowed = match name {
                 "types" | "given" | "network" | "sync" => false,
                 "protocol" => own == Some("types"),
-                "host" | "instances" => is_shared || is_worker || module == "../pkg/longhaul.js",
+                "host" | "instances" | "own-code" => is_shared || is_worker || module == "../pkg/longhaul.js",
                 shared if SHARED.contains(&shared) => is_shared,
                 worker if WORKER.contains(&worker) => is_shared || is_worker,
                 _ => own.is_some() && !is_worker,
