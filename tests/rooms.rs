@@ -99,7 +99,7 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 20] = [
+const SHARED: [&str; 21] = [
     "api",
     "types",
     "protocol",
@@ -120,6 +120,7 @@ const SHARED: [&str; 20] = [
     "policy",
     "explain",
     "transport",
+    "reopening",
 ];
 const WORKER: [&str; 18] = [
     "worker",
