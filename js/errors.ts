@@ -52,6 +52,9 @@ const retryHelps: ReadonlySet<ErrorCode> = new Set([
 /** Whether the task is not there, or no longer. */
 export const isTaskNotFound = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'task-not-found';
 
+/** Whether the session is not there, or no longer. */
+export const isSessionNotOpen = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'session-not-open';
+
 /** A value that cannot be used; `detail` names its field. */
 export const badArgument = (detail: string): LonghaulError => new LonghaulError({ code: 'bad-argument', detail });
 

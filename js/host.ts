@@ -1,19 +1,16 @@
 // The component's host: starts the wasm when it is first needed, hands in what happens to the worker, does what the
 // component asks for, and owns every promise and port, so that none hangs should the component crash.
 import init, { Component } from '../pkg/longhaul.js';
-import { Authorizer } from './authorization.js';
 import { type BackgroundFetchEvent, BackgroundFetches } from './background-fetch.js';
 import { Calls } from './calls.js';
 import { BlockedOrigins } from './csp.js';
 import { LonghaulError } from './errors.js';
-import { type EventsHandler, EventsHook } from './hook.js';
 import { Installation } from './installation.js';
 import { Instances } from './instances.js';
 import { holdsWork } from './marker.js';
 import { isMetered, watchNetwork } from './network.js';
 import type { AttachOptions } from './options.js';
-import { Notices } from './notices.js';
-import { OwnLine } from './own-line.js';
+import { OWN, OwnCode } from './own-code.js';
 import { Pages, PROTOCOL } from './pages.js';
 import type { AuthorizeMessage, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
 import { requestSync } from './sync.js';
@@ -21,20 +18,14 @@ import type { Session, SessionConfiguration } from './session.js';
 import type { ErrorCode } from './types.js';
 import { Wakes } from './wakes.js';
 
-/** How the component calls the worker's own code, among its clients. */
-const OWN = '';
-
 export class WorkerHost {
   /** What the browser itself fetches; for the component, too. */
   readonly fetches: BackgroundFetches;
-  readonly #own: OwnLine;
+  readonly #own: OwnCode;
   readonly #installation: Installation;
   readonly #scope: ServiceWorkerGlobalScope;
   readonly #options: AttachOptions;
   readonly #blocked: BlockedOrigins;
-  readonly #authorizer: Authorizer | undefined;
-  readonly #hook: EventsHook | undefined;
-  readonly #notices: Notices | undefined;
   readonly #pages: Pages;
   readonly #calls = new Calls();
   readonly #wakes = new Wakes();
@@ -48,12 +39,14 @@ export class WorkerHost {
     this.#blocked = new BlockedOrigins(scope);
     this.fetches = new BackgroundFetches(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
-    // The reply to a call that nobody waits for is dropped.
-    const tell = (call: unknown) => this.#use((component) => component.call(++this.#lastNumber, call));
-    this.#authorizer = options.authorize && new Authorizer(options.authorize, tell);
-    this.#hook = options.onEvents && this.#layHook(options.onEvents);
-    this.#notices = options.notification && new Notices(scope, options.notification);
-    this.#own = this.#layOwnLine();
+    this.#own = new OwnCode(scope, options, {
+      use: (action) => this.#use(action),
+      ask: (call, reply) => {
+        this.#ask(call, true, reply);
+        this.#join();
+      },
+      hold: (work) => this.#wakes.hold(work),
+    });
     this.#instances = new Instances(scope, () => this.#start(), (error) => this.#failed(error));
     watchNetwork(() => this.#instances.useIfRunning(tellNetwork));
   }
@@ -89,7 +82,7 @@ export class WorkerHost {
   /** Lets the event wake the component if storage holds work, and the component does not run. */
   look(event: ExtendableEvent): void {
     if (this.#instances.isRunning) return;
-    const found = holdsWork(`longhaul:${this.#scope.registration.scope}`, this.#hook !== undefined);
+    const found = holdsWork(`longhaul:${this.#scope.registration.scope}`, this.#own.handlesEvents);
     event.waitUntil(found.then((holds) => holds && this.wake(event, false)));
   }
 
@@ -133,24 +126,6 @@ export class WorkerHost {
     this.#use((component) => component.call(number, call));
   }
 
-  #layHook(onEvents: EventsHandler): EventsHook {
-    return new EventsHook(onEvents, this.#scope.registration.scope, {
-      begin: (session) => this.#use((component) => component.hello(OWN, session, true, false)),
-      end: (session, seq) => this.#use((component) => component.ack(OWN, session, seq)),
-    });
-  }
-
-  #layOwnLine(): OwnLine {
-    return new OwnLine({
-      ask: (call, reply) => {
-        this.#ask(call, true, reply);
-        this.#join();
-      },
-      hello: (session) => this.#use((component) => component.hello(OWN, session, false, false)),
-      bye: (session) => this.#use((component) => component.bye(OWN, session)),
-    });
-  }
-
   /** What the worker's own code begins in one of its events goes on when that code has let go of the event. */
   #join(): void {
     const wake = ++this.#lastNumber;
@@ -166,7 +141,7 @@ export class WorkerHost {
     await this.#installation.file.load((file) => init({ module_or_path: file }));
     const component = new Component(this, this.#scope.registration.scope);
     tellNetwork(component);
-    component.hook(this.#authorizer !== undefined, this.#hook !== undefined);
+    component.hook(this.#own.canAuthorize, this.#own.handlesEvents);
     return component;
   }
 
@@ -185,20 +160,11 @@ export class WorkerHost {
    */
   #retire(code: ErrorCode, detail: string): void {
     this.#instances.retire();
-    this.#hook?.end();
+    this.#own.ended();
     this.fetches.forget();
     this.#calls.failAll({ code, detail });
     this.#wakes.settleAll();
     this.#pages.stopped();
-  }
-
-  async #finishEvents(session: string): Promise<void> {
-    try {
-      await this.#options.onAllEventsDelivered?.(session);
-      await this.#notices?.show(session);
-    } catch (error) {
-      reportError(error);
-    }
   }
 
   // What follows is called by the component; see `src/web/host.rs`.
@@ -242,20 +208,18 @@ export class WorkerHost {
 
   /** The worker's own code is to wait in line for the session's lock. */
   stand(session: string): void {
-    this.#hook?.stand(session);
+    this.#own.stand(session);
   }
 
   post(client: string, message: Unversioned<WorkerMessage>): void {
-    if (client !== OWN) this.#pages.post(client, message);
-    else if (message.type === 'events') this.#hook?.deliver(message.session, message.events);
-    else if (message.type === 'all-events-delivered') this.#wakes.hold(this.#finishEvents(message.session));
-    else this.#own.receive(message);
+    if (client === OWN) this.#own.receive(message);
+    else this.#pages.post(client, message);
   }
 
   /** Asks the page, or, without one, the worker's own code. */
   authorize(client: string | undefined, message: AuthorizeMessage): void {
-    if (client !== undefined) this.post(client, message);
-    else if (this.#authorizer) this.#wakes.hold(this.#authorizer.ask(message));
+    if (client === undefined) this.#own.authorize(message);
+    else this.post(client, message);
   }
 
   /** Whether this worker's content security policy has forbidden a fetch from this URL's origin. */

@@ -7,6 +7,7 @@ import { downloadAll, type DownloadAllOptions, type Group, type GroupMember } fr
 import type { Incoming, Line, Listener, Part } from './line.js';
 import { limitFields, type SessionLimits } from './policy.js';
 import type { BulkAction, FilterFields } from './protocol.js';
+import { reopening } from './reopening.js';
 import type { SessionEventTarget } from './session-events.js';
 import type { Task } from './task.js';
 import type { DurableState, TaskEvent } from './types.js';
@@ -38,9 +39,9 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** @internal */
   constructor(line: Line, identifier: string) {
     super();
-    this.#line = line;
+    this.#line = reopening(line, () => this.#reopen());
     this.identifier = identifier;
-    this.#view = new View(line, identifier, this.emit, () => this.#reopen());
+    this.#view = new View(this.#line, identifier, this.emit);
     this.#listener = {
       identifier,
       hello: () => this.hello(),
@@ -163,11 +164,11 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   }
 
   /** The browser has thrown away all that was stored while this was open: it goes on with nothing. */
-  #reopen(): void {
-    this.#reopening ??= Session.prototype.open
+  #reopen(): Promise<void> {
+    return (this.#reopening ??= Session.prototype.open
       .call(this, this.#configuration)
       .catch(reportError)
-      .finally(() => (this.#reopening = undefined));
+      .finally(() => (this.#reopening = undefined)));
   }
 
   async #bulk(action: BulkAction, filter: TaskFilter = {}): Promise<number> {

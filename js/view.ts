@@ -1,6 +1,6 @@
 // What a page knows of a session: its tasks and groups, one object for each, brought up to date by the worker.
 import type { Incoming, Line } from './line.js';
-import { LonghaulError } from './errors.js';
+import { isTaskNotFound } from './errors.js';
 import { Group } from './group.js';
 import type { SessionEventMap } from './session-events.js';
 import { Task } from './task.js';
@@ -13,16 +13,13 @@ export class View {
   readonly #line: Line;
   readonly #session: string;
   readonly #emit: Emit;
-  readonly #evicted: () => void;
   readonly #tasks = new Map<string, Task>();
   readonly #groups = new Map<string, Group>();
 
-  /** `evicted` is called when the session itself is gone, with all that was stored. */
-  constructor(line: Line, session: string, emit: Emit, evicted: () => void) {
+  constructor(line: Line, session: string, emit: Emit) {
     this.#line = line;
     this.#session = session;
     this.#emit = emit;
-    this.#evicted = evicted;
   }
 
   /** The one Task of this id, which is now as the worker says. */
@@ -71,9 +68,7 @@ export class View {
 
   /** A task that its new worker does not tell of: released by another page, or gone with the browser's storage. */
   #lost(task: Task, error: unknown): void {
-    const code = error instanceof LonghaulError ? error.code : undefined;
-    if (code !== 'task-not-found' && code !== 'session-not-open') return reportError(error);
-    if (code === 'session-not-open') this.#evicted();
+    if (!isTaskNotFound(error)) return reportError(error);
     this.#tasks.delete(task.id);
     task.learn({ ...task.snapshot, state: 'cancelled' });
     this.#emit('released', task.id);

@@ -99,7 +99,7 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 20] = [
+const SHARED: [&str; 21] = [
     "api",
     "types",
     "protocol",
@@ -120,8 +120,9 @@ const SHARED: [&str; 20] = [
     "policy",
     "explain",
     "transport",
+    "reopening",
 ];
-const WORKER: [&str; 17] = [
+const WORKER: [&str; 18] = [
     "worker",
     "host",
     "instances",
@@ -130,6 +131,7 @@ const WORKER: [&str; 17] = [
     "options",
     "hook",
     "notices",
+    "own-code",
     "own-line",
     "wakes",
     "marker",
@@ -152,7 +154,7 @@ fn the_protocol_imports_types_only_and_page_and_worker_share_only_what_is_named(
             let allowed = match name {
                 "types" | "given" | "network" | "sync" => false,
                 "protocol" => own == Some("types"),
-                "host" | "instances" => is_shared || is_worker || module == "../pkg/longhaul.js",
+                "host" | "instances" | "own-code" => is_shared || is_worker || module == "../pkg/longhaul.js",
                 shared if SHARED.contains(&shared) => is_shared,
                 worker if WORKER.contains(&worker) => is_shared || is_worker,
                 _ => own.is_some() && !is_worker,

@@ -73,7 +73,7 @@ async function measure(name, { minutes, startWorld, download, outcome, requestsF
   try {
     const world = await startWorld((end) => endings.push(end), { timeoutMs: 3_600_000 });
     const file = world.origin.add('/slow.bin', { length: LENGTH, seed: 1, bytesPerSecond: Math.ceil(LENGTH / (minutes * 60)) });
-    const page = await world.open();
+    const page = await world.open('?sync&worker=/sw-syncs.js');
     await download(page, '/slow.bin', { id: 'slow', maxSegments: 1 });
     await world.origin.waitForSent('/slow.bin', 1);
     const requests = () => requestsFor(world.origin, '/slow.bin');

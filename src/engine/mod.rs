@@ -34,6 +34,7 @@ mod pace;
 pub mod plan;
 pub mod policy;
 mod probe;
+mod purpose;
 mod random;
 mod range_set;
 pub mod request;
@@ -54,7 +55,6 @@ pub mod verbs;
 mod wake;
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
 use authorize::Secrets;
 use batch::Batch;
@@ -69,12 +69,13 @@ use input::{Call, CommitOutcome, Completion, Input, Loaded, StoreFailure};
 pub use outbox::WINDOW as OUTBOX_WINDOW;
 use output::{Effect, Output, Query};
 use policy::Surroundings;
+use purpose::Purpose;
 use random::Random;
 pub use range_set::RangeSet;
 use session::SessionRecord;
-use slot::{Slot, Staged};
+use slot::Slot;
 use sorted_map::SortedMap;
-use task::{TaskEvent, TaskSpec};
+use task::TaskEvent;
 use time::Timestamp;
 use wake::Wakes;
 
@@ -120,33 +121,6 @@ pub struct Setting {
     pub origin: String,
     /// Connections at the same time, in all.
     pub max_connections: u32,
-}
-
-/// What an effect in flight is for.
-#[derive(Debug)]
-enum Purpose {
-    LoadTask(TaskKey),
-    LoadMembers(u64, Vec<(TaskKey, TaskSpec)>),
-    LoadPage(u64),
-    LoadTasks(CallId),
-    LoadHistory(CallId),
-    LoadOutbox(SessionId),
-    LoadDetached(TaskKey, Box<verbs::TakeUp>),
-    LoadCounts(GroupKey),
-    LoadEnded(SessionId),
-    Refill(SessionId),
-    FindDeadBodies,
-    CommitTask(TaskKey, Box<Staged>),
-    CommitSession(CallId, SessionRecord),
-    CommitGroup(GroupKey, Box<groups::StagedGroup>),
-    CommitAck(SessionId, u64),
-    CommitSweep,
-    Fetch(TaskKey),
-    Read(TaskKey, EffectId),
-    HashFile(TaskKey),
-    HashPiece(TaskKey, Range<u64>),
-    Probe(TaskKey),
-    Look(TaskKey),
 }
 
 /// All sessions of one database, and the only thing that decides about them.

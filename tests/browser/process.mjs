@@ -53,10 +53,13 @@ export class BrowserProcess {
     await this.#exited;
   }
 
-  /** The end: quits the browser if it runs, and removes the profile if it was a temporary one. */
+  /**
+   * The end: kills the browser if it runs, and removes the profile if it was a temporary one. Asked to quit, Chromium
+   * would stay for as long as a worker's event lasts, which may be minutes.
+   */
   async close() {
     const { exitCode, signalCode } = this.browser.process();
-    if (exitCode === null && signalCode === null) await this.quit();
+    if (exitCode === null && signalCode === null) await this.kill();
     if (this.#profileIsOurs) await fs.rm(this.profile, { recursive: true });
   }
 }

@@ -179,3 +179,16 @@ test('what was released by a worker that died before it answered counts as relea
   worker.kill();
   await released;
 });
+
+test('a session that the browser has thrown away is opened anew, and what was asked is asked again', async (t) => {
+  const { worker, newPage } = startWorld(t);
+  const session = await newPage().open('podcasts', { configuration: { version: 3 } });
+  let isThere = false;
+  worker.answer('open', () => ((isThere = true), {}));
+  worker.answer('history', () => (isThere ? { events: [] } : { code: 'session-not-open' }));
+  assert.deepEqual(await Promise.all([session.history(), session.history()]), [[], []]);
+  const opened = worker.all('open').map(({ message }) => message.call.version);
+  assert.deepEqual(opened, [3, 3], 'once at first, and once anew for both');
+  worker.answer('task', () => ({ code: 'session-not-open' }));
+  await assert.rejects(session.task('f'), { code: 'session-not-open' }, 'it is not tried for ever');
+});

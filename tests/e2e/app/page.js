@@ -9,9 +9,6 @@ const seen = [];
 const progress = [];
 const notes = [];
 
-// With `?record` events are not only listed: this defines what handles them.
-if (query.has('record')) await import('/record.js');
-
 async function open(options = {}) {
   const serviceWorker = navigator.serviceWorker.register(query.get('worker') ?? '/sw.js').then(() => navigator.serviceWorker.ready);
   const list = async (event) => void handled.push(event);
@@ -39,4 +36,10 @@ async function errorOf(promise) {
 }
 
 Object.assign(window, { LonghaulError, errorOf, handled, notes, open, progress, seen, sha256 });
-window.ready = query.has('idle') ? Promise.resolve() : open().then((session) => (window.session = session));
+async function begin() {
+  // With `?record` events are not only listed: this defines what handles them.
+  if (query.has('record')) await import('/record.js');
+  if (!query.has('idle')) window.session = await open();
+}
+
+window.ready = begin();
