@@ -33,9 +33,9 @@ pub enum Transport {
 pub struct Out {
     /// The browser's name for it; see [`key_of`].
     pub registration: String,
-    /// The bytes, in requests of at most so many.
+    /// The bytes that it is to fetch.
     pub reserved: RangeSet,
-    /// See above.
+    /// The most bytes of one of its requests.
     pub part_bytes: u64,
 }
 
