@@ -205,6 +205,7 @@ impl World {
     pub(super) fn take_record(&mut self, worker: &mut Worker, id: EffectId, key: TaskKey, wanted: &RecordRequest) {
         let RecordRequest { registration: name, start, .. } = wanted;
         self.stats.count(Group::Engine, "records taken");
+        self.check_blamed(worker, &key);
         let others = worker.live_attempts().filter(|attempt| attempt.key == key).count();
         assert_eq!(others, 0, "{key:?} is fetched although the browser has it");
         let record = self.browser.registrations.get(name).and_then(|registration| registration.records.get(start));
