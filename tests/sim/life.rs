@@ -183,7 +183,8 @@ impl World {
             let is_silent = self.now - heard_at >= 5_000;
             if after.iter().all(|(other, ..)| other != id) {
                 // The second connection of one task makes room for the first of another that need not wait any more.
-                let gave_way = after.iter().any(|(other, of, ..)| of != key && is_new(other));
+                let is_second = before.iter().any(|(other, of, ..)| of == key && other < id);
+                let gave_way = is_second && after.iter().any(|(other, of, ..)| of != key && is_new(other));
                 assert!(is_silent || gave_way || !has_head, "{id:?} was ended although it brings bytes");
                 self.stats
                     .count(Group::Engine, if is_silent { "silent attempts replaced" } else { "gave way to others" });
