@@ -28,7 +28,8 @@ pub struct Detached {
     pub received: RangeSet,
     /// The hash of the bytes from 0 on, as far as they were hashed.
     pub hash: Option<HashState>,
-    /// What the server says that the digest is.
+    /// What the digest must be: the app's word, or the server's. Whoever takes the bytes up is held to it, since mirrors
+    /// may have brought some of them on the strength of that word alone.
     pub expected: Option<Expected>,
     /// The length of the pieces that its chunks respect, if there were any.
     pub piece_length: Option<u64>,

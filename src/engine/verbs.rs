@@ -280,11 +280,12 @@ impl Engine {
         let body = progress.body;
         let received = std::mem::take(&mut progress.received);
         let known = progress.representation.clone().filter(|known| known.is_resumable());
-        let (hash, expected) = (progress.hash.take(), progress.expected.clone());
+        let proof = &task.record.spec.proof;
+        let (hash, expected) = (progress.hash.take(), proof.expected.clone().or(progress.expected.clone()));
         progress.verified = super::RangeSet::default();
         match known.filter(|_| keep && !received.is_empty()) {
             Some(representation) => {
-                let piece_length = task.record.spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
+                let piece_length = proof.pieces.as_ref().map(|pieces| pieces.piece_length());
                 let detached = Detached { body, representation, received, hash, expected, piece_length };
                 progress.resume_data = Some(resume_data::write(&detached));
                 self.sweep_at = self.sweep_at.or(Some(self.now.after(DETACHED_MS)));
@@ -388,7 +389,10 @@ impl Detached {
     fn misfit(&self, spec: &TaskSpec) -> Option<&'static str> {
         let wanted = spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
         // No chunk may lie in two pieces.
-        if wanted.is_some() && wanted != self.piece_length {
+        let is_cut_otherwise = wanted.is_some() && wanted != self.piece_length;
+        // Mirrors may have brought them on the word of the pieces' digests, which nobody would ask any more.
+        let would_be_unproven = self.piece_length.is_some() && self.expected.is_none() && !spec.proof.is_of_the_app();
+        if is_cut_otherwise || would_be_unproven {
             return Some("pieces");
         }
         (spec.strong_only && self.representation.resumability != Resumability::Resumable).then_some("resume")

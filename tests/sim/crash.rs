@@ -14,8 +14,8 @@ pub struct Blamed {
     pub key: TaskKey,
     /// Which call had made it.
     pub token: String,
-    /// How many crashes of it were counted before.
-    pub crashes: u32,
+    /// How often a crash of it had been counted before.
+    pub counted: u64,
 }
 
 impl World {
@@ -39,7 +39,7 @@ impl World {
         let key = self.blamed.take()?;
         engine.blame(&key);
         let task = self.model.tasks.get(&key).filter(|task| task.record.state.is_active())?;
-        Some(Blamed { token: task.record.spec.call_token.clone(), crashes: task.progress.crashes, key })
+        Some(Blamed { token: task.record.spec.call_token.clone(), counted: self.model.crashes_counted(&key), key })
     }
 
     /// A task that has crashed the component is not fetched before that is counted.
@@ -47,11 +47,13 @@ impl World {
         if !self.is_newest(worker) {
             return;
         }
-        // Once it is counted, it may get on and crash no more.
         let Some(blamed) = worker.blamed.take_if(|blamed| blamed.key == *key) else { return };
         let task = self.model.tasks.get(key).expect("only durable tasks are fetched");
         let is_another = task.record.spec.call_token != blamed.token;
-        let is_counted = task.progress.crashes > blamed.crashes || is_another || self.storage.has_failed;
-        assert!(is_counted, "{key:?} is fetched, but its crash was not counted");
+        let is_counted = self.model.crashes_counted(key) > blamed.counted;
+        assert!(
+            is_counted || is_another || self.storage.has_failed,
+            "{key:?} is fetched, but its crash was not counted"
+        );
     }
 }

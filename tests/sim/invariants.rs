@@ -51,12 +51,13 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
         let body = bodies.remove(&progress.body);
         let body = body.unwrap_or_else(|| panic!("{key:?} has no body of its own"));
         assert!(body.is_live(), "the body of {key:?} is not live: {:?}", body.record);
-        let proof = &record.spec.proof;
-        let may_be_mixed = (proof.expected.is_some() || proof.pieces.is_some()) && record.state != TaskState::Completed;
+        let is_adopted = model.adopted.contains(&progress.body);
+        // The digest of whoever left the bytes came with them.
+        let has_digest = record.spec.proof.is_of_the_app() || (is_adopted && progress.expected.is_some());
+        let may_be_mixed = has_digest && record.state != TaskState::Completed;
         let version = check_chunks(&key, &body.chunks, &progress.received, may_be_mixed);
         if record.state == TaskState::Completed {
             let is_promised = !model.refreshed_in_vain.contains(&progress.body);
-            let is_adopted = model.adopted.contains(&progress.body);
             check_complete(&record, &progress, version, (is_promised, is_adopted), origin);
         }
         if let Some(previous) = &progress.previous {

@@ -41,6 +41,8 @@ pub struct Model {
     pub detached: BTreeMap<BodyId, (Detached, u64)>,
     /// Tasks at which the component has crashed.
     pub crashed: BTreeSet<TaskKey>,
+    /// How often that was counted durably. What a user does, and any byte that comes, lets a task begin to count anew.
+    crashes_counted: BTreeMap<TaskKey, u64>,
     /// Tasks that were deleted.
     pub released: BTreeSet<TaskKey>,
     /// Files that a refresh has left as they were, whatever its specification promised.
@@ -107,6 +109,10 @@ impl Model {
                 detached: &self.detached,
             };
             step.check(origin, storage, time);
+            let crashes = |task: &Option<Task>| task.as_ref().map_or(0, |task| task.progress.crashes);
+            if crashes(&task) > crashes(&before) {
+                *self.crashes_counted.entry(key.clone()).or_default() += 1;
+            }
             if task.is_none() {
                 self.released.insert(key.clone());
             }
@@ -184,6 +190,11 @@ impl Model {
             assert_eq!(*counts, true_counts, "the event of {key:?} does not tell the truth");
             assert!(counts.have_all_ended(), "{key:?} ended before its members");
         }
+    }
+
+    /// How often a crash at this task was counted.
+    pub fn crashes_counted(&self, key: &TaskKey) -> u64 {
+        self.crashes_counted.get(key).copied().unwrap_or(0)
     }
 
     /// Whether a detached body's time is over.

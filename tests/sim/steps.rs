@@ -125,6 +125,7 @@ impl Step<'_> {
         if !progress.received.is_empty() {
             let (left, _) = self.detached.get(&progress.body).expect("a new task has bytes that nobody left");
             assert_eq!(left.received, progress.received, "a new task has other bytes than were left");
+            assert_eq!(left.expected, progress.expected, "the digest did not come with the bytes");
         }
     }
 
@@ -219,7 +220,10 @@ impl Step<'_> {
                 let limit = spec.policy.resource_timeout_ms;
                 limit.is_some_and(|limit| after.record.created_at.after(limit).0 <= time)
             }
-            ErrorCode::DigestMismatch => by_servers() || is_promised_wrongly(spec, origin),
+            ErrorCode::DigestMismatch => {
+                let came_with_digest = self.is_adopted && before.progress.expected.is_some();
+                came_with_digest || by_servers() || is_promised_wrongly(spec, origin)
+            }
             _ => by_servers(),
         };
         // What resume data brought, or a mirror that was asked first, may not be what the server has.
@@ -278,12 +282,12 @@ impl Step<'_> {
     }
 }
 
-/// Whether one of the task's mirrors serves, or has served, what the server of its URL never told of, or lets more of it be
-/// read: asked first, it says what the file is, until that server is heard.
+/// Whether one of the task's mirrors serves, or has served, what the server of its URL never told of, or tells more of
+/// it: asked first, it says what the file is, until that server is heard.
 fn has_other_versions(spec: &TaskSpec, origin: &Origin) -> bool {
     let told = |resource: &Resource| {
         let versions = resource.versions.iter().map(|version| (version.id, version.length, version.etag.clone()));
-        (resource.same_origin || resource.exposes, versions.collect::<Vec<_>>())
+        (resource.same_origin || resource.exposes, resource.tells_length, versions.collect::<Vec<_>>())
     };
     let mut all = origin.family(spec.url()).map(told);
     let first = all.next();

@@ -1,6 +1,6 @@
 //! Digests, pieces, and bytes that another task left.
 
-use longhaul::engine::error::ErrorCode;
+use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::input::{Call, IfExists, Input, TaskCall};
 use longhaul::engine::output::Answer;
 use longhaul::engine::task::{EventKind, TaskSpec, TaskState};
@@ -253,6 +253,58 @@ fn bytes_that_were_not_stored_in_pieces_are_not_checked_by_pieces() {
     let refused = world.call(Call::ResumeFrom { key: key("u"), spec, secrets: Vec::new(), data: data.clone() });
     assert_eq!(refused.err().map(|error| error.code), Some(ErrorCode::BadArgument));
     resume_from(&mut world, data).expect("they are still there for others");
+}
+
+/// Bytes of two versions, which a mirror has brought on the word of the app's digests, given up before those were asked.
+fn leave_bytes_of_two_versions(prove: impl Fn(&mut TaskSpec, &[u8])) -> (World, Vec<u8>) {
+    let (file, other) = (File::new(0, 12 << 20), File::new(1, 12 << 20));
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| {
+        let from = if request.url.starts_with("https://mirror.example/") { &other } else { &file };
+        from.answer(request).with(|head| head.all_headers_readable = true)
+    });
+    world.read_bytes = 50_000;
+    let mut spec = at_home();
+    spec.policy.max_segments = 2;
+    spec.sources.push(source("https://mirror.example/f"));
+    prove(&mut spec, &bytes);
+    world.download(spec).expect("accepted");
+    let is_mixed = |task: &longhaul::engine::task::Task| task.progress.received.iter().count() == 2;
+    world.until(|world| world.task().is_some_and(|task| is_mixed(&task)));
+    match world.task_call(TaskCall::Cancel { keep: true }) {
+        Ok(Answer::ResumeData(_, Some(data))) => (world, data),
+        other => panic!("no resume data: {other:?}"),
+    }
+}
+
+#[test]
+fn bytes_that_a_digest_alone_holds_together_are_held_to_it_by_whoever_takes_them_up() {
+    let (mut world, data) = leave_bytes_of_two_versions(|spec, bytes| spec.proof.expected = expected(bytes));
+    resume_from(&mut world, data).expect("the bytes are there");
+    let ended = |world: &World| world.stored("u").map(|task| task.record.state).filter(TaskState::has_ended);
+    world.until(|world| ended(world).is_some());
+    assert_eq!(
+        ended(&world),
+        Some(TaskState::Failed(TaskError::new(ErrorCode::DigestMismatch))),
+        "it is of two versions"
+    );
+    // Nothing is left of it, and what is fetched now is held to what its own server says.
+    world.call(Call::Task(key("u"), TaskCall::Resume)).expect("a failed task");
+    world.until(|world| ended(world).is_some());
+    assert_eq!(ended(&world), Some(TaskState::Completed));
+    assert!(world.file_of("u") == File::new(0, 12 << 20).bytes, "another file");
+}
+
+#[test]
+fn bytes_that_pieces_alone_hold_together_are_refused_to_who_has_none() {
+    let (mut world, data) = leave_bytes_of_two_versions(|spec, bytes| spec.proof.pieces = pieces(bytes));
+    let refused = resume_from(&mut world, data.clone()).expect_err("nothing would tell that they are of two versions");
+    assert_eq!((refused.code, refused.detail.as_deref()), (ErrorCode::BadArgument, Some("pieces")));
+    let mut spec = at_home();
+    spec.call_token = "another".into();
+    spec.proof.expected = expected(&File::new(0, 12 << 20).bytes);
+    let taken = world.call(Call::ResumeFrom { key: key("u"), spec, secrets: Vec::new(), data });
+    taken.expect("a digest of the whole will tell");
 }
 
 #[test]
