@@ -38,7 +38,11 @@ impl Engine {
         let Some(attempt) = slot.attempt(attempt) else { return };
         let Some(reading) = &mut attempt.reading else { return };
         let unwanted = reading.read_done(len, end, hash);
-        slot.link.bytes_per_second = reading.bytes_per_second(now);
+        let (bytes_per_second, end_of_chunk) = (reading.bytes_per_second(now), reading.next_offset);
+        if attempt.gives_way {
+            attempt.shorten(end_of_chunk);
+        }
+        slot.link.bytes_per_second = bytes_per_second;
         self.outputs.extend(unwanted.map(Output::Discard));
         if let Some(session) = self.sessions.get_mut(&key.session) {
             session.pace.spend(len, session.record.configuration.limits.max_bytes_per_second, now);

@@ -47,7 +47,7 @@ impl Engine {
         let policy = &record.spec.policy;
         let reason = self.outer_reason(task).or_else(|| {
             let candidate = self.candidate(record, 0)?;
-            self.network_load().refuses(&candidate, self.surroundings.is_watched())
+            self.running_load().refuses(&candidate, self.surroundings.is_watched())
         });
         // Others that are to be started with it come first.
         let reason = reason.unwrap_or(WaitReason::WorkerBusy);

@@ -77,6 +77,7 @@ pub struct Load<'a> {
     most: u32,
     connections: u32,
     by_host: SortedMap<&'a str, u32>,
+    most_by_host: SortedMap<&'a str, u32>,
     tasks_by_session: SortedMap<&'a SessionId, u32>,
 }
 
@@ -89,7 +90,13 @@ impl Default for Load<'_> {
 impl<'a> Load<'a> {
     /// Nothing runs, and so many connections there may be.
     pub fn of(most: u32) -> Self {
-        Self { most, connections: 0, by_host: SortedMap::default(), tasks_by_session: SortedMap::default() }
+        Self {
+            most,
+            connections: 0,
+            by_host: SortedMap::default(),
+            most_by_host: SortedMap::default(),
+            tasks_by_session: SortedMap::default(),
+        }
     }
 
     /// Counts one more running task.
@@ -103,9 +110,21 @@ impl<'a> Load<'a> {
         *self.by_host.get_or_insert_with(host, || 0) += 1;
     }
 
-    /// Whether the worker has all the connections that it may have.
-    pub fn is_full(&self) -> bool {
-        self.connections >= self.most
+    /// Somebody who allows a host so many connections has something to do there.
+    pub fn hold(&mut self, host: &'a str, most: u32) {
+        let held = self.most_by_host.get_or_insert_with(host, || most);
+        *held = most.min(*held);
+    }
+
+    /// How many connections a host may have, of those that `limits` allow.
+    pub fn most_of_host(&self, host: &str, limits: &Limits, is_watched: bool) -> u32 {
+        let own = limits.max_per_host(is_watched);
+        self.most_by_host.get(&host).map_or(own, |held| own.min(*held))
+    }
+
+    /// Whether a session runs as many tasks as it may.
+    pub fn is_session_busy(&self, session: &SessionId, limits: &Limits) -> bool {
+        self.of_session(session) >= limits.max_concurrent_tasks
     }
 
     fn of_session(&self, session: &SessionId) -> u32 {
@@ -115,12 +134,12 @@ impl<'a> Load<'a> {
     /// Why the candidate has to wait; `None` if it need not.
     pub fn refuses(&self, candidate: &Candidate<'_>, is_watched: bool) -> Option<WaitReason> {
         let limits = candidate.limits;
-        let per_host = if is_watched { limits.max_per_host_visible } else { limits.max_per_host_hidden };
-        if !candidate.is_running && self.of_session(&candidate.key.session) >= limits.max_concurrent_tasks {
+        let per_host = self.most_of_host(candidate.host, limits, is_watched);
+        if !candidate.is_running && self.is_session_busy(&candidate.key.session, limits) {
             Some(WaitReason::SessionBusy)
         } else if self.by_host.get(&candidate.host).copied().unwrap_or(0) >= per_host {
             Some(WaitReason::HostBusy)
-        } else if self.is_full() {
+        } else if self.connections >= self.most {
             Some(WaitReason::WorkerBusy)
         } else {
             None

@@ -18,9 +18,10 @@ pub struct Configuration {
 pub struct Limits {
     /// How many tasks of the session may be fetched at the same time.
     pub max_concurrent_tasks: u32,
-    /// Connections to one host and port while a page can be seen, whose own requests must not starve.
+    /// Connections to one host and port while a page can be seen, whose own requests must not starve. Of the sessions that
+    /// have something to fetch there, the lowest limit holds for all.
     pub max_per_host_visible: u32,
-    /// Connections to one host and port while none can be seen.
+    /// The same while none can be seen.
     pub max_per_host_hidden: u32,
     /// The most that all tasks together may take from the network, in bytes per second.
     pub max_bytes_per_second: Option<u64>,
@@ -77,6 +78,11 @@ pub struct LimitsPatch {
 }
 
 impl Limits {
+    /// Connections to one host and port, while a page can be seen or not.
+    pub fn max_per_host(&self, is_watched: bool) -> u32 {
+        if is_watched { self.max_per_host_visible } else { self.max_per_host_hidden }
+    }
+
     /// With the changes of `patch`.
     pub fn patched(&self, patch: &LimitsPatch) -> Self {
         Self {

@@ -33,7 +33,11 @@ impl Engine {
 
     /// Second and further segments of hosts that have more connections than they may have now.
     fn beyond_host_limits(&self) -> Vec<(TaskKey, EffectId)> {
+        if self.slots.values().all(|slot| slot.attempts.len() < 2) {
+            return Vec::new();
+        }
         let is_watched = self.surroundings.is_watched();
+        let load = self.network_load();
         let mut by_host: SortedMap<&str, u32> = SortedMap::default();
         let mut beyond = Vec::new();
         // First connections count first, whoever has them.
@@ -46,12 +50,12 @@ impl Engine {
                     };
                     let Some(session) = self.sessions.get(&key.session) else { continue };
                     let limits = &session.record.configuration.limits;
-                    let most = if is_watched { limits.max_per_host_visible } else { limits.max_per_host_hidden };
                     let attempts = slot.attempts.iter().enumerate().filter(|(nth, _)| (*nth == 0) == is_first);
                     for (_, attempt) in attempts {
-                        let count = by_host.get_or_insert_with(task.record.spec.host(attempt.source), || 0);
+                        let host = task.record.spec.host(attempt.source);
+                        let count = by_host.get_or_insert_with(host, || 0);
                         *count += 1;
-                        if *count > most && !is_first {
+                        if *count > load.most_of_host(host, limits, is_watched) && !is_first {
                             beyond.push((key.clone(), attempt.id));
                         }
                     }

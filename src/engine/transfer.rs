@@ -20,7 +20,8 @@ impl Engine {
             return self.end_with_the_wake();
         }
         // Most inputs come while every connection is in use: then there is nobody to choose.
-        if self.network_load().is_full() {
+        let connections: usize = self.slots.values().map(|slot| slot.attempts.len()).sum();
+        if connections >= self.max_connections as usize {
             return;
         }
         let is_watched = self.surroundings.is_watched();
@@ -67,8 +68,25 @@ impl Engine {
         })
     }
 
-    /// The connections and tasks that run.
+    /// What runs, and how many connections hosts may have. Where sessions differ, the most careful one of those decides
+    /// that have something to do there: else its tasks would wait for as long as others fill the host.
     pub(super) fn network_load(&self) -> Load<'_> {
+        let is_watched = self.surroundings.is_watched();
+        let mut load = self.running_load();
+        for slot in self.slots.values() {
+            let Some(task) = &slot.task else { continue };
+            let Some(candidate) = self.candidate(&task.record, slot.source_for(0)) else { continue };
+            let is_next = || self.may_start(slot) && self.outer_reason(task).is_none();
+            let is_busy = load.is_session_busy(&task.record.key.session, candidate.limits);
+            if slot.is_running() || (!is_busy && is_next()) {
+                load.hold(candidate.host, candidate.limits.max_per_host(is_watched));
+            }
+        }
+        load
+    }
+
+    /// The connections and tasks that run.
+    pub(super) fn running_load(&self) -> Load<'_> {
         let mut load = Load::of(self.max_connections);
         for (key, slot) in self.slots.iter().filter(|(_, slot)| slot.is_running()) {
             load.add_task(&key.session);

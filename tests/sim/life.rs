@@ -178,13 +178,15 @@ impl World {
         if worker.has_ended_early || is_ending {
             return;
         }
-        let is_new = |id: &EffectId| before.iter().all(|(other, ..)| other != id);
         for (id, key, heard_at, has_head) in &before {
             let is_silent = self.now - heard_at >= 5_000;
             if after.iter().all(|(other, ..)| other != id) {
-                // The second connection of one task makes room for the first of another that need not wait any more.
+                // The second connection of one task makes room for the first of another, whose wait may have ended now.
                 let is_second = before.iter().any(|(other, of, ..)| of == key && other < id);
-                let gave_way = is_second && after.iter().any(|(other, of, ..)| of != key && is_new(other));
+                let had_none = |key: &TaskKey| before.iter().all(|(_, of, ..)| of != key);
+                let mut tasks = self.model.tasks.values();
+                let gave_way =
+                    is_second && tasks.any(|task| task.record.state.is_active() && had_none(&task.record.key));
                 assert!(is_silent || gave_way || !has_head, "{id:?} was ended although it brings bytes");
                 self.stats
                     .count(Group::Engine, if is_silent { "silent attempts replaced" } else { "gave way to others" });

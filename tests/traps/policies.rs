@@ -1,10 +1,10 @@
 //! Policies, limits and turns: who runs, who waits, and why.
 
-use longhaul::engine::id::{ClientId, SessionId};
-use longhaul::engine::input::{BulkAction, Call, Input, TaskCall};
+use longhaul::engine::id::{ClientId, SessionId, TaskId, TaskKey};
+use longhaul::engine::input::{BulkAction, Call, IfExists, Input, TaskCall};
 use longhaul::engine::output::Answer;
 use longhaul::engine::policy::{Conditions, PolicyPatch, Priority};
-use longhaul::engine::session::LimitsPatch;
+use longhaul::engine::session::{Configuration, Limits, LimitsPatch, SessionRecord};
 use longhaul::engine::task::{TaskSpec, TaskState, WaitReason};
 use longhaul::engine::time::Timestamp;
 
@@ -49,7 +49,7 @@ fn reason(world: &mut World, id: &str) -> Option<(WaitReason, Option<u64>)> {
 fn add(world: &mut World, id: &str, mut spec: TaskSpec) {
     spec.call_token = id.into();
     let (key, secrets) = (key(id), Vec::new());
-    let if_exists = longhaul::engine::input::IfExists::Keep;
+    let if_exists = IfExists::Keep;
     world.call(Call::Download { key, spec, secrets, if_exists }).expect("accepted");
 }
 
@@ -182,6 +182,34 @@ fn a_page_that_can_be_seen_keeps_connections_for_itself() {
 }
 
 #[test]
+fn a_session_that_is_careful_with_a_host_is_not_kept_from_it_by_one_that_is_not() {
+    let mut world = endless(200 << 20);
+    let mut spec = at_home();
+    spec.policy.max_segments = 4;
+    world.download(spec).expect("accepted");
+    world.until(|world| world.open_requests() == 4);
+    let id = SessionId::new("careful");
+    let limits = Limits { max_per_host_hidden: 2, ..Limits::default() };
+    let configuration = Configuration { version: 1, limits };
+    world.call(Call::Open(SessionRecord { id: id.clone(), configuration })).expect("the session opens");
+    let key = TaskKey { session: id, task: TaskId::new("t") };
+    let spec = from("https://app.example/another");
+    let download = Call::Download { key: key.clone(), spec, secrets: Vec::new(), if_exists: IfExists::Keep };
+    let asked = world.now;
+    world.call(download).expect("accepted");
+    world.until(|world| world.requests.last().is_some_and(|request| request.url.ends_with("/another")));
+    assert!(
+        world.now - asked < 5_000,
+        "it waited {} ms, for more than the chunks that were being read",
+        world.now - asked
+    );
+    world.wait(10_000);
+    assert_eq!((world.requests.len(), world.open_requests()), (5, 2), "one for each, and nobody begins anew meanwhile");
+    world.call(Call::Task(key, TaskCall::Pause)).expect("paused");
+    world.until(|world| world.open_requests() == 4);
+}
+
+#[test]
 fn every_task_that_waits_says_why() {
     let mut world = endless(LEN);
     tell(&mut world, Conditions { visible: Some(true), ..Conditions::default() });
@@ -253,7 +281,7 @@ fn a_queue_of_thousands_stays_in_storage_and_none_is_forgotten() {
             key: key(&format!("task {number:04}")),
             spec: TaskSpec { call_token: number.to_string(), ..from("https://app.example/f") },
             secrets: Vec::new(),
-            if_exists: longhaul::engine::input::IfExists::Keep,
+            if_exists: IfExists::Keep,
         });
     }
     world.until(|world| world.requests.len() >= 10);
