@@ -21,7 +21,7 @@ pub const KEPT_SEEDS: &[(u64, &str)] = &[
     (14582, "a call that was sent again told its headers to the origin that its task had moved to"),
     (15015, "tasks that were let go were loaded again at once, after every commit"),
     (17260, "the hook of a worker whose time was over handled one event of the next again and again"),
-    (18625, "a session kept another from a host, of which that one allows fewer connections, and began anew all the time"),
+    (18625, "a session kept another, which allows a host less, from it, and began segment after segment"),
     (41121, "what had been taken of a browser's record was stored once more after a kill"),
     (44678, "secrets were sent beside the headers that had taken their place"),
     (60312, "bytes that mirrors had brought on the word of a digest went to a task that had none"),
