@@ -21,7 +21,7 @@ export class Delegate {
   readonly #watcher: Watcher;
   #isElected = false;
   #hasResigned = false;
-  #handledSeq = 0;
+  #handled = { seq: 0 };
   #queue: TaskEvent[] = [];
   #isHandling = false;
   #leaveLine: (() => void) | undefined;
@@ -56,6 +56,12 @@ export class Delegate {
     this.stepBack();
   }
 
+  /** All that was stored is gone: if the clock was set back, the numbers of the events to come may be lower. */
+  beginAnew(): void {
+    this.#handled = { seq: 0 };
+    this.#queue = [];
+  }
+
   /** The worker delivers to this page. It knows pages, not sessions: the delegate may be another one of this page. */
   deliver(events: TaskEvent[]): void {
     if (this.#isElected) this.#queue.push(...events);
@@ -75,10 +81,11 @@ export class Delegate {
     let event: TaskEvent | undefined;
     while ((event = this.#queue.shift()) && this.#isElected) {
       // A worker that was killed before it stored our ack delivers again: acknowledged again, not handled again.
-      if (event.seq > this.#handledSeq) {
+      const handled = this.#handled;
+      if (event.seq > handled.seq) {
         this.#watcher.seen(event);
         if (!(await this.#runHandler(event))) break;
-        this.#handledSeq = event.seq;
+        handled.seq = event.seq;
       }
       this.#watcher.handled(event.seq);
     }

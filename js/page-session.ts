@@ -68,6 +68,11 @@ export class PageSession extends Session {
   }
 
   /** @internal */
+  protected override forget(): void {
+    this.#delegate.beginAnew();
+  }
+
+  /** @internal */
   protected override sleep(): void {
     this.#delegate.stepBack();
   }

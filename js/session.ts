@@ -165,6 +165,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
 
   /** The browser has thrown away all that was stored while this was open: it goes on with nothing. */
   #reopen(): Promise<void> {
+    this.forget();
     return (this.#reopening ??= Session.prototype.open
       .call(this, this.#configuration)
       .catch(reportError)
@@ -175,6 +176,9 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
     const call = { type: 'bulk', session: this.identifier, action, ...filterFields(filter) } as const;
     return (await this.#line.call(call)).count;
   }
+
+  /** @internal What was known of its events holds no more. */
+  protected forget(): void {}
 
   /** @internal */
   protected readonly emit: Emit = (type, detail) => void this.dispatchEvent(new CustomEvent(type, { detail }));

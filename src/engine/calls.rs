@@ -99,7 +99,7 @@ impl Engine {
         if result.is_ok() {
             match self.sessions.get_mut(&record.id) {
                 Some(session) => session.record = record,
-                None => self.sessions.insert(record.id.clone(), Session::new(record)),
+                None => self.sessions.insert(record.id.clone(), Session::new(record, self.now)),
             }
         }
         self.reply(call, result);

@@ -51,17 +51,20 @@ pub struct Session {
 
 impl Session {
     /// A new session, without a past.
-    pub fn new(record: SessionRecord) -> Self {
+    pub fn new(record: SessionRecord, now: Timestamp) -> Self {
         let due = Loaded::Tasks(Vec::new());
         let (outbox, groups) = (Vec::new(), Vec::new());
-        Self::restore(SessionSnapshot { record, outbox, more_events: false, last_seq: 0, groups, due })
+        Self::restore(SessionSnapshot { record, outbox, more_events: false, last_seq: 0, groups, due }, now)
     }
 
     /// A session as storage holds it.
-    pub fn restore(snapshot: SessionSnapshot) -> Self {
+    pub fn restore(snapshot: SessionSnapshot, now: Timestamp) -> Self {
+        // The first number is the time: pages know those of events that the browser may have thrown away by now, and would
+        // take new ones with the same numbers for handled.
+        let last_seq = if snapshot.last_seq == 0 { now.0 } else { snapshot.last_seq };
         Self {
             record: snapshot.record,
-            outbox: Outbox::restore(snapshot.outbox, snapshot.more_events, snapshot.last_seq),
+            outbox: Outbox::restore(snapshot.outbox, snapshot.more_events, last_seq),
             retry_at: None,
             backlog: Backlog::default(),
             pace: Pace::default(),

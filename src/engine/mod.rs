@@ -195,7 +195,7 @@ impl Engine {
             for record in std::mem::take(&mut session.groups) {
                 engine.groups.insert(record.key.clone(), Group::restore(record));
             }
-            engine.sessions.insert(id.clone(), Session::restore(session));
+            engine.sessions.insert(id.clone(), Session::restore(session, now));
             engine.admit_due(&id, due);
         }
         engine

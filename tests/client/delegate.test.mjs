@@ -78,7 +78,7 @@ for (const [how, sleep, wake] of [
     assert.equal(session.isDelegate, false);
     assert.deepEqual((await worker.next('bye', { page: cut })).message.session, 'podcasts');
     worker.post(second.page, events(1, 2));
-    await worker.next('ack', { page: second.page, seq: 2 });
+    await worker.next('ack', { page: second.page, count: 2 });
 
     wake(cut);
     finish();
@@ -93,6 +93,21 @@ for (const [how, sleep, wake] of [
     assert.deepEqual(handled, [1, 3]);
   });
 }
+
+test('events that come after all was thrown away are handled, whatever their numbers are', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const { page, session, handled } = await open(world);
+  worker.post(page, events(7, 8));
+  await worker.next('ack', { page, count: 2 });
+  let isThere = false;
+  worker.answer('history', () => (isThere ? { events: [] } : { code: 'session-not-open' }));
+  worker.answer('open', () => ((isThere = true), { version: 1 }));
+  await session.history();
+  worker.post(page, events(1));
+  await worker.next('ack', { page, count: 3 });
+  assert.deepEqual(handled, [7, 8, 1]);
+});
 
 test('a sleeping page is passed over in the line', async (t) => {
   const world = startWorld(t);

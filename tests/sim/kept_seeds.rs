@@ -27,6 +27,7 @@ pub const KEPT_SEEDS: &[(u64, &str)] = &[
     (60312, "bytes that mirrors had brought on the word of a digest went to a task that had none"),
     (62096, "the secrets of a task that was replaced were sent for the one that took its place"),
     (91158, "what was found out about a task's server counted against the task that took its place"),
+    (94353, "after an eviction, the acknowledgement of an event before it deleted one of the same number"),
     (
         96208,
         "bytes that a comparison holds together were taken up where that was refused, and then asked for again whole",

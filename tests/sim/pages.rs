@@ -443,9 +443,13 @@ impl World {
     pub fn acknowledge(&mut self, page: usize, session: &SessionId) {
         let attached = self.attached(page, session);
         let through = attached.handled.min(attached.delivered);
-        if self.pages[page].is_open && self.pages[page].evictions == self.evictions {
-            self.model.acked(session, through);
-            self.send_message(page, ToWorker::Ack(session.clone(), through));
+        if !self.pages[page].is_open {
+            return;
         }
+        // A page may not know yet that the event it has handled is gone, with all that was stored.
+        if self.pages[page].evictions == self.evictions {
+            self.model.acked(session, through);
+        }
+        self.send_message(page, ToWorker::Ack(session.clone(), through));
     }
 }

@@ -160,8 +160,12 @@ impl World {
                 self.stats.count(Group::Engine, "resume data stale");
                 true
             }
-            // Bytes that were not stored in such pieces cannot be checked by them.
-            (Call::ResumeFrom { spec, .. }, ErrorCode::BadArgument) => spec.proof.pieces.is_some() || spec.strong_only,
+            // Bytes that were not stored in such pieces cannot be checked by them, and those that were by nothing else.
+            (Call::ResumeFrom { spec, data, .. }, ErrorCode::BadArgument) => {
+                let left = resume_data::read(data).ok().and_then(|claim| self.model.detached.get(&claim.body));
+                let has_pieces = left.is_some_and(|(left, _)| left.piece_length.is_some());
+                spec.strong_only || spec.proof.pieces.is_some() || (has_pieces && spec.proof.expected.is_none())
+            }
             (Call::ResumeFrom { key, .. }, ErrorCode::TaskExists) => self.model.tasks.contains_key(key),
             // The task has another URL than the one that the page was asked about.
             (Call::Task(_, TaskCall::Authorize { .. }), ErrorCode::IdInUse) => true,

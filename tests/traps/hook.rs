@@ -3,7 +3,7 @@
 use longhaul::engine::id::{ClientId, SessionId};
 use longhaul::engine::input::Input;
 
-use super::world::{File, World, at_home};
+use super::world::{FIRST, File, World, at_home};
 
 const LEN: usize = 10_000;
 
@@ -37,9 +37,9 @@ fn an_event_without_a_page_goes_to_the_hook_once_and_it_hears_of_the_end() {
     assert_eq!((world.stood, world.events.len()), (1, 0), "the lock comes first");
     assert!(world.is_working, "the worker is held for it");
     elect(&mut world);
-    assert_eq!(world.hook_batches, [vec![1]]);
+    assert_eq!(world.hook_batches, [vec![FIRST]]);
     assert!(world.is_working);
-    ack(&mut world, 1);
+    ack(&mut world, FIRST);
     world.wait(1_000);
     assert_eq!((world.stored_events(), world.hook_ends), (0, 1));
     assert!(!world.is_working, "nothing is left to do");
@@ -60,10 +60,10 @@ fn a_hook_that_fails_is_called_again_after_a_growing_pause() {
         assert_eq!(world.stood, times + 1);
     }
     elect(&mut world);
-    ack(&mut world, 1);
+    ack(&mut world, FIRST);
     world.wait(1_000);
     assert_eq!(world.stored_events(), 0);
-    assert!(world.hook_batches.iter().all(|batch| *batch == [1]), "each time with the same number");
+    assert!(world.hook_batches.iter().all(|batch| *batch == [FIRST]), "each time with the same number");
 }
 
 #[test]
@@ -73,10 +73,10 @@ fn a_kill_while_the_hook_handles_brings_the_same_event_again() {
     world.kill();
     assert_eq!(world.stored_events(), 1);
     world.give(Input::Hook { can_authorize: false, handles_events: true });
-    ack(&mut world, 1);
+    ack(&mut world, FIRST);
     assert_eq!(world.stored_events(), 1, "the acknowledgement of another life counts for nothing");
     elect(&mut world);
-    assert_eq!(world.hook_batches, [[1], [1]]);
+    assert_eq!(world.hook_batches, [[FIRST], [FIRST]]);
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn what_the_hook_has_handled_no_page_sees_again() {
     let mut world = one_event();
     elect(&mut world);
     // The page waits for the lock, which the hook lets go of after this.
-    ack(&mut world, 1);
+    ack(&mut world, FIRST);
     world.attach("page", false);
     world.wait(1_000);
     assert!(world.events.is_empty(), "{:?}", world.events);
@@ -103,7 +103,7 @@ fn a_page_that_is_the_delegate_is_left_alone_by_the_hook() {
     world.give(Input::Bye { client: ClientId::new("page"), session: None });
     assert_eq!(world.stood, 1);
     elect(&mut world);
-    assert_eq!(world.hook_batches, [[1]]);
+    assert_eq!(world.hook_batches, [[FIRST]]);
 }
 
 #[test]
@@ -113,5 +113,5 @@ fn a_hook_that_waits_behind_a_silent_page_does_not_hold_the_worker_for_ever() {
     world.wait(10_000);
     assert!(!world.is_working);
     elect(&mut world);
-    assert_eq!(world.hook_batches, [[1]], "but its turn may still come");
+    assert_eq!(world.hook_batches, [[FIRST]], "but its turn may still come");
 }

@@ -8,7 +8,7 @@ use longhaul::engine::task::{EventKind, TaskEvent, TaskSpec, TaskState};
 use longhaul::store::changes::to_writes;
 use longhaul::store::{Key, Table, Value, Write};
 
-use super::world::{File, Reply, World, at_home, failure, key};
+use super::world::{FIRST, File, Reply, World, at_home, failure, key};
 
 const LEN: usize = 400_000;
 
@@ -125,6 +125,19 @@ fn an_acknowledgement_ends_what_it_names_and_nothing_else() {
     assert_eq!(world.events[3..].iter().map(|event| event.seq).collect::<Vec<_>>(), seqs[1..]);
 }
 
+#[test]
+fn events_that_come_after_an_eviction_are_not_taken_for_those_before() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    for _ in 0..2 {
+        world.download(at_home()).expect("accepted");
+        world.play(60_000);
+        world.evict();
+    }
+    let seqs: Vec<u64> = world.events.iter().map(|event| event.seq).collect();
+    assert!(matches!(seqs[..], [first, second] if first < second), "{seqs:?}");
+}
+
 /// Stores another event of the task, under this number, as a worker before would have.
 fn leave_event(world: &mut World, seq: u64) {
     let like = world.events[0].clone();
@@ -144,13 +157,13 @@ fn ten_thousand_events_that_nobody_handles_are_told_before_there_are_more() {
     };
     download(&mut world, "a").expect("accepted");
     world.until(|world| world.events.len() == 1);
-    leave_event(&mut world, 10_000);
+    leave_event(&mut world, FIRST + 9_999);
     world.kill();
     assert_eq!(download(&mut world, "b"), Err(ErrorCode::OutboxFull));
     assert_eq!(download(&mut world, "a"), Ok(()), "what is there is told all the same");
     world.attach("page", false);
     let (client, session) = (ClientId::new("page"), SessionId::new("s"));
-    world.give(Input::Ack { client, session, seq: 1 });
+    world.give(Input::Ack { client, session, seq: FIRST });
     assert_eq!(download(&mut world, "b"), Ok(()));
 }
 

@@ -25,6 +25,10 @@ use longhaul::store::memory::MemoryStore;
 use longhaul::store::queries::load;
 use longhaul::store::{Key, Reader, Table, Value};
 
+/// When the clock begins.
+const BEGIN_MS: u64 = 1_000;
+/// The number of the session's first event.
+pub const FIRST: u64 = BEGIN_MS + 1;
 /// The worker's own origin.
 pub const HOME: &str = "https://app.example";
 /// How long a read takes: with the bytes that one brings, some hundred kilobytes a second.
@@ -202,12 +206,12 @@ impl World {
     /// A worker that has just opened the session `s`, and a page that is its delegate.
     pub fn new(server: impl FnMut(&FetchRequest, usize) -> Reply + 'static) -> Self {
         let store = MemoryStore::default();
-        let (epoch, engine) = start(&store, 1_000, 7);
+        let (epoch, engine) = start(&store, BEGIN_MS, 7);
         let mut world = Self {
             store,
             engine,
             epoch,
-            now: 1_000,
+            now: BEGIN_MS,
             server: Box::new(server),
             requests: Vec::new(),
             events: Vec::new(),
@@ -242,10 +246,21 @@ impl World {
             calls: 0,
             seed: 7,
         };
-        let record = SessionRecord { id: SessionId::new("s"), configuration: Configuration::default() };
-        world.call(Call::Open(record)).expect("the session opens");
-        world.attach("page", true);
+        world.open_session();
         world
+    }
+
+    fn open_session(&mut self) {
+        let record = SessionRecord { id: SessionId::new("s"), configuration: Configuration::default() };
+        self.call(Call::Open(record)).expect("the session opens");
+        self.attach("page", true);
+    }
+
+    /// The browser throws away all that is stored, and the page opens its session anew.
+    pub fn evict(&mut self) {
+        self.store = MemoryStore::default();
+        self.kill();
+        self.open_session();
     }
 
     /// A page says hello.

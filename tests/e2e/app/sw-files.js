@@ -5,12 +5,12 @@ importScripts('/longhaul/service-worker.classic.js');
 const say = (what) => fetch(`/said/${what}`);
 
 async function file(event) {
-  await say(`begun-${event.seq}`);
+  await say(`begun-${event.taskId}?${event.seq}`);
   const files = await caches.open('files');
   while (await files.match('/hold')) await new Promise((resolve) => setTimeout(resolve, 50));
   const task = await (await openSession('podcasts')).task(event.taskId);
   await files.put(`/files/${event.taskId}`, new Response(await task.blob()));
-  await say(`filed-${event.seq}`);
+  await say(`filed-${event.taskId}`);
 }
 
 const { openSession } = longhaul.attach(self, {

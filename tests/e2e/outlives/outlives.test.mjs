@@ -76,7 +76,7 @@ test('goes on after the browser was killed, with no call but openSession', async
   await idle.close();
   const page = await openPage(world.browser, world.origin.url);
   await finishes(page, world);
-  assert.deepEqual(await page.evaluate(() => handled.map(({ seq, type }) => ({ seq, type }))), [{ seq: 1, type: 'completed' }]);
+  assert.deepEqual(await page.evaluate(() => handled.map(({ type }) => type)), ['completed']);
 });
 
 test('one stream goes on exactly where the last commit ended', async (t) => {
