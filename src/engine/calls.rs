@@ -178,6 +178,9 @@ impl Engine {
             // Nothing is known of it now: let it go and find it again among the tasks that are due.
             _ => {
                 let Some(mut slot) = self.let_go(key) else { return };
+                if slot.external.has_given_all() {
+                    self.outputs.extend(slot.out().map(|out| Output::LetGo(out.registration.clone())));
+                }
                 slot.queue.extend(slot.external.take_calls());
                 for (asker, queued) in slot.queue {
                     if let Queued::Task(TaskCall::ExternalEnded { registration, .. }) = queued {

@@ -59,6 +59,11 @@ impl External {
         self.looking.is_some() || !self.after.is_empty()
     }
 
+    /// Whether the browser has brought all that it will, and it is in storage or was of no use.
+    pub(super) fn has_given_all(&self) -> bool {
+        self.is_over && self.has_looked && self.ready.is_empty()
+    }
+
     /// The calls that wait for its end.
     pub(super) fn take_calls(&mut self) -> Vec<(Asker, Queued)> {
         std::mem::take(&mut self.after)
@@ -69,9 +74,9 @@ impl External {
         self.taken.push(start);
     }
 
-    /// What has come may be more than is known.
+    /// What has come may be more than is known, unless no more could come even then.
     pub(super) fn look_again(&mut self) {
-        self.has_looked = false;
+        self.has_looked &= self.is_over;
     }
 }
 
@@ -106,8 +111,8 @@ impl Engine {
         if slot.out().is_none_or(|out| out.registration != registration) {
             return self.outputs.push_back(Output::LetGo(registration));
         }
-        slot.external.is_over = true;
         slot.external.look_again();
+        slot.external.is_over = true;
         if by_user {
             return slot.external.after.push((Asker::Nobody, Queued::Task(TaskCall::Pause)));
         }

@@ -26,6 +26,7 @@ pub const KEPT_SEEDS: &[(u64, &str)] = &[
     (44678, "secrets were sent beside the headers that had taken their place"),
     (60312, "bytes that mirrors had brought on the word of a digest went to a task that had none"),
     (62096, "the secrets of a task that was replaced were sent for the one that took its place"),
+    (72924, "the browser's event was held for a task that could not be read, though nothing was left to be taken"),
     (91158, "what was found out about a task's server counted against the task that took its place"),
     (94353, "after an eviction, the acknowledgement of an event before it deleted one of the same number"),
     (

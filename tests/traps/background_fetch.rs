@@ -308,3 +308,16 @@ fn a_full_disk_while_records_are_taken_loses_none_of_them_for_good() {
     assert_eq!(world.file(), file.bytes);
     assert!(world.let_go.contains(&registration));
 }
+
+#[test]
+fn an_event_that_has_brought_all_does_not_wait_for_storage_that_cannot_be_read() {
+    let (mut world, _, registration) = begun(true);
+    world.drain_all();
+    // Nothing has come, so the next commit lifts the reservation; whether it did, storage does not say at first.
+    (world.unknown_commits, world.failing_loads) = (1, 1);
+    ends(&mut world, &registration, false);
+    world.until(|world| world.failing_loads == 0);
+    world.drain_all();
+    assert_eq!(world.let_go, [registration]);
+    assert_eq!(world.play(600_000).record.state, TaskState::Completed);
+}

@@ -172,6 +172,8 @@ pub struct World {
     pub failing_commits: u32,
     /// Commits that are carried out, but answered by "unknown".
     pub unknown_commits: u32,
+    /// So many of the next loads fail.
+    pub failing_loads: u32,
     /// The states that the page was shown of the task `t`.
     pub shown: Vec<TaskState>,
     /// The most bytes that were read and not stored, at any time.
@@ -228,6 +230,7 @@ impl World {
             read_bytes: 64 << 10,
             failing_commits: 0,
             unknown_commits: 0,
+            failing_loads: 0,
             shown: Vec::new(),
             most_buffered: 0,
             most_outputs: 0,
@@ -541,6 +544,10 @@ impl World {
 
     fn start(&mut self, id: EffectId, effect: Effect) {
         let completion = match effect {
+            Effect::Load(_) if self.failing_loads > 0 => {
+                self.failing_loads -= 1;
+                Completion::Loaded(Err(longhaul::engine::input::StoreFailure::Other))
+            }
             Effect::Load(query) => Completion::Loaded(ready(load(&self.store.view(), &query))),
             Effect::Commit(changes) => {
                 let writes = to_writes(&changes, |buffer| self.buffers.remove(&buffer));
