@@ -18,8 +18,8 @@ const REFILL_BELOW: usize = 8;
 /// What a session has in storage only.
 #[derive(Debug, Default)]
 pub struct Backlog {
-    /// Lanes that hold more than what was loaded.
-    more: Vec<Lane>,
+    /// Lanes that hold more than what was loaded, none of it due before.
+    more: Vec<(Lane, Timestamp)>,
     /// Not to be loaded before.
     not_before: Timestamp,
     /// When a task that is not in memory stops waiting for a good moment.
@@ -31,28 +31,29 @@ pub struct Backlog {
 impl Backlog {
     /// Whether there is something to be loaded that may run now, or something is being loaded.
     pub fn may_load(&self, blocked: u8) -> bool {
-        self.left_since.is_some() || self.more.iter().any(|lane| !lane.is_blocked(blocked))
+        self.left_since.is_some() || self.more.iter().any(|(lane, _)| !lane.is_blocked(blocked))
     }
 
-    /// A task of this lane is in storage only.
-    pub fn note(&mut self, lane: Lane) {
-        if !self.more.contains(&lane) {
-            self.more.push(lane);
+    /// Tasks of this lane are in storage only, the first of them in order due then.
+    pub fn note(&mut self, lane: Lane, due: Timestamp) {
+        match self.more.iter_mut().find(|(other, _)| *other == lane) {
+            Some((_, first)) => *first = due.min(*first),
+            None => self.more.push((lane, due)),
         }
     }
 
     /// Storage failed, and what it holds is not known: everything is to be looked up, after a pause.
     pub fn load_all_after(&mut self, not_before: Timestamp) {
         self.not_before = not_before;
-        Lane::all().for_each(|lane| self.note(lane));
+        Lane::all().for_each(|lane| self.note(lane, Timestamp(0)));
     }
 
-    /// When to load after a pause, if there is anything to be loaded.
+    /// When there will be something to be loaded that is not to be loaded now.
     pub fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
         let is_idle = self.left_since.is_none();
-        let pause = (!self.more.is_empty() && self.not_before > now).then_some(self.not_before);
+        let later = self.more.iter().map(|(_, due)| self.not_before.max(*due)).filter(|at| *at > now);
         let moment = self.moment.map(|moment| moment.max(self.not_before));
-        [pause, moment].into_iter().flatten().min().filter(|_| is_idle)
+        later.chain(moment).min().filter(|_| is_idle)
     }
 }
 
@@ -82,7 +83,8 @@ impl Engine {
                     of_session.filter(|slot| slot.task.as_ref().is_some_and(|task| task.record.lane() == *lane));
                 of_lane.filter(can_run).count()
             };
-            let is_wanted = |lane: &Lane| !lane.is_blocked(blocked) && held(lane) < REFILL_BELOW;
+            let is_wanted =
+                |(lane, due): &(Lane, Timestamp)| *due <= now && !lane.is_blocked(blocked) && held(lane) < REFILL_BELOW;
             if backlog.more.iter().any(is_wanted) || backlog.moment.is_some_and(|moment| moment <= now) {
                 wanting.push(id.clone());
             }
@@ -92,7 +94,7 @@ impl Engine {
                 session.backlog.left_since = Some(Vec::new());
                 session.backlog.moment = None;
                 // Of those that are blocked nothing will be heard.
-                session.backlog.more.retain(|lane| lane.is_blocked(blocked));
+                session.backlog.more.retain(|(lane, _)| lane.is_blocked(blocked));
             }
             let query = Query::Due { session: session.clone(), now, blocked, limit: RESIDENT_PER_LANE };
             self.load(Purpose::Refill(session), query);
@@ -120,13 +122,16 @@ impl Engine {
     /// Takes what a load of due tasks brought into memory.
     pub(super) fn admit_due(&mut self, id: &SessionId, due: Loaded) {
         let Loaded::Due { tasks, more, next_at } = due else { return };
-        for task in tasks {
-            self.admit(task);
-        }
+        let latest = self.now.after(MAX_WAIT_MS);
         if let Some(session) = self.sessions.get_mut(id) {
-            more.into_iter().for_each(|lane| session.backlog.note(lane));
+            for lane in more {
+                // They came in order: what was left behind is due no sooner than the last of them.
+                let of_lane = tasks.iter().filter(|task| task.record.lane() == lane);
+                session.backlog.note(lane, of_lane.map(storage_due).max().unwrap_or_default().min(latest));
+            }
             session.backlog.moment = session.backlog.moment.into_iter().chain(next_at).min();
         }
+        tasks.into_iter().for_each(|task| self.admit(task));
     }
 
     /// Takes an active task into memory. What is in memory already is younger than any load.
@@ -150,7 +155,7 @@ impl Engine {
             left.push(key.clone());
         }
         if let Some(task) = slot.task.as_ref().filter(|task| task.record.state.is_active()) {
-            session.backlog.note(task.record.lane());
+            session.backlog.note(task.record.lane(), storage_due(task));
         }
         Some(slot)
     }
@@ -171,4 +176,9 @@ impl Engine {
             self.let_go(key);
         }
     }
+}
+
+/// When a task that is in storage only is to be looked at: one that waits for a good moment, whenever there may be one.
+fn storage_due(task: &Task) -> Timestamp {
+    task.record.due().filter(|_| !task.record.lane().is_discretionary()).unwrap_or_default()
 }

@@ -29,6 +29,7 @@ pub const KEPT_SEEDS: &[(u64, &str)] = &[
     (72924, "the browser's event was held for a task that could not be read, though nothing was left to be taken"),
     (91158, "what was found out about a task's server counted against the task that took its place"),
     (94353, "after an eviction, the acknowledgement of an event before it deleted one of the same number"),
+    (95869, "tasks that wait were let go and loaded again, though none of them was due"),
     (
         96208,
         "bytes that a comparison holds together were taken up where that was refused, and then asked for again whole",

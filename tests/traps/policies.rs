@@ -274,6 +274,27 @@ fn a_verb_for_many_reaches_all_that_it_means_and_no_others() {
 }
 
 #[test]
+fn a_queue_that_waits_for_tomorrow_is_not_looked_through_all_day() {
+    let mut world = honest();
+    let begin_at = Timestamp(world.now + 24 * 3_600_000);
+    for number in 0..200 {
+        let mut spec = at_home();
+        spec.policy.begin_at = Some(begin_at);
+        add(&mut world, &format!("task {number:03}"), spec);
+    }
+    world.wait(3_600_000);
+    let before = world.due_loads;
+    world.wait(3_600_000);
+    assert_eq!(world.due_loads, before, "nothing was due");
+    world.until(|world| world.now >= begin_at.0);
+    let is_done = |world: &World, number: u32| {
+        let task = world.stored(&format!("task {number:03}"));
+        task.is_some_and(|task| task.record.state == TaskState::Completed)
+    };
+    world.until(|world| (0..200).all(|number| is_done(world, number)));
+}
+
+#[test]
 fn a_queue_of_thousands_stays_in_storage_and_none_is_forgotten() {
     let mut world = World::new(|request, _| File::new(0, 100).answer(request));
     for number in 0..1_000 {

@@ -9,9 +9,11 @@ use std::task::{Context, Poll, Waker};
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Head;
 use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
-use longhaul::engine::input::{Arrived, Call, Completion, FetchFailure, IfExists, Input, Look, ReadEnd, TaskCall};
+use longhaul::engine::input::{
+    Arrived, Call, Completion, FetchFailure, IfExists, Input, Loaded, Look, ReadEnd, StoreFailure, TaskCall,
+};
 use longhaul::engine::output::{
-    Answer, AuthorizationNeed, BeginRequest, Effect, FetchRequest, Outcome, Output, RecordRequest,
+    Answer, AuthorizationNeed, BeginRequest, Effect, FetchRequest, Outcome, Output, Query, RecordRequest,
 };
 use longhaul::engine::request::{Header, Source};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
@@ -174,6 +176,8 @@ pub struct World {
     pub unknown_commits: u32,
     /// So many of the next loads fail.
     pub failing_loads: u32,
+    /// How often it was looked which tasks are due.
+    pub due_loads: u32,
     /// The states that the page was shown of the task `t`.
     pub shown: Vec<TaskState>,
     /// The most bytes that were read and not stored, at any time.
@@ -231,6 +235,7 @@ impl World {
             failing_commits: 0,
             unknown_commits: 0,
             failing_loads: 0,
+            due_loads: 0,
             shown: Vec::new(),
             most_buffered: 0,
             most_outputs: 0,
@@ -542,18 +547,23 @@ impl World {
         }
     }
 
+    fn load(&mut self, query: &Query) -> Result<Loaded, StoreFailure> {
+        self.due_loads += u32::from(matches!(query, Query::Due { .. }));
+        if self.failing_loads > 0 {
+            self.failing_loads -= 1;
+            return Err(StoreFailure::Other);
+        }
+        ready(load(&self.store.view(), query))
+    }
+
     fn start(&mut self, id: EffectId, effect: Effect) {
         let completion = match effect {
-            Effect::Load(_) if self.failing_loads > 0 => {
-                self.failing_loads -= 1;
-                Completion::Loaded(Err(longhaul::engine::input::StoreFailure::Other))
-            }
-            Effect::Load(query) => Completion::Loaded(ready(load(&self.store.view(), &query))),
+            Effect::Load(query) => Completion::Loaded(self.load(&query)),
             Effect::Commit(changes) => {
                 let writes = to_writes(&changes, |buffer| self.buffers.remove(&buffer));
                 if self.failing_commits > 0 {
                     self.failing_commits -= 1;
-                    let failure = longhaul::engine::input::StoreFailure::Quota;
+                    let failure = StoreFailure::Quota;
                     Completion::Committed(longhaul::engine::input::CommitOutcome::Failed(failure))
                 } else {
                     let outcome = self.store.apply(self.epoch, writes);
