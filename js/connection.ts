@@ -5,6 +5,7 @@ import { type AppConditions, Conditions } from './conditions.js';
 import { watchSleep } from './sleep.js';
 import { badArgument, LonghaulError } from './errors.js';
 import { given } from './given.js';
+import { Handover } from './handover.js';
 import type { Incoming, Line, Listener, Part } from './line.js';
 import { watchNetwork } from './network.js';
 import type { Answers, BeginMessage, Call, PageMessage, Reply, Unversioned } from './protocol.js';
@@ -36,6 +37,7 @@ export class Connection implements Line {
   readonly #pending = new Set<Pending>();
   readonly #listeners = new Set<Listener>();
   readonly #conditions = new Conditions(() => this.#tellChange());
+  readonly #handover = new Handover(() => this.#revive());
   #wasVisible = this.#conditions.isVisible;
   /** The worker that is known to live, or ''. */
   #boot = '';
@@ -115,8 +117,9 @@ export class Connection implements Line {
     });
   }
 
-  /** Posts a message to the worker, which starts it if need be. */
+  /** Posts a message to the worker, which starts it if need be. What is lost between two workers, the next one asks for. */
   post(message: Outgoing, transfer: Transferable[] = []): void {
+    if (this.#handover.isUnderWay) return;
     const { active, waiting, installing } = this.#registration;
     (active ?? waiting ?? installing)?.postMessage({ longhaul: PROTOCOL, ...message }, transfer);
   }
@@ -171,6 +174,7 @@ export class Connection implements Line {
   /** A worker has started: attach to it, ask again what its predecessor left unanswered, and watch its lock. */
   #meet(boot: string, lock: string): void {
     this.#boot = boot;
+    this.#handover.cancel();
     // What was sent while no worker was known is most likely what started this one; if not, `#watch` sees to it.
     const unanswered = [...this.#pending].filter((pending) => pending.boot !== '');
     if (this.#listeners.size > 0) this.#tellConditions();
@@ -180,7 +184,7 @@ export class Connection implements Line {
     void navigator.locks.request(lock, { mode: 'shared' }, () => {
       if (this.#boot !== boot) return;
       this.#boot = '';
-      this.#revive();
+      this.#handover.begin(this.#registration);
     });
   }
 
