@@ -21,10 +21,13 @@ export async function holdsWork(name: string, withEvents: boolean): Promise<bool
   }
 }
 
-function openAsItIs(name: string): Promise<IDBDatabase | undefined> {
+async function openAsItIs(name: string): Promise<IDBDatabase | undefined> {
+  // WebKit would keep an empty one, although its making was aborted.
+  const known = await indexedDB.databases().catch(() => []);
+  if (!known.some((database) => database.name === name)) return undefined;
   return new Promise((resolve) => {
     const request = indexedDB.open(name);
-    // There is none, and shall be none.
+    // It has gone meanwhile, and shall not come back.
     request.onupgradeneeded = () => request.transaction?.abort();
     request.onsuccess = () => resolve(request.result);
     request.onerror = (event) => {

@@ -92,8 +92,8 @@ test('what the app begins in a sync of its own holds that, and does not fail it'
   assert.deepEqual([sync.isOpen, sync.hasFailed], [false, false]);
 });
 
-/** An indexedDB whose database, if there is one, has these keys of due tasks and of events. */
-function database(dues, events = []) {
+/** An indexedDB whose database, if there is one, has these keys of due tasks and of events; it may be gone, and still listed. */
+function database(dues, events = [], isListed = dues !== undefined) {
   const opened = [];
   const settle = (request, result) => setImmediate(() => request.onsuccess(Object.assign(request, { result })));
   const cursorOver = (keys) => ({
@@ -113,7 +113,8 @@ function database(dues, events = []) {
     else setImmediate(() => request.onupgradeneeded());
     return request;
   };
-  return { indexedDB: { open }, opened };
+  const databases = async () => (isListed ? [{ name: 'elsewhere' }, { name: 'longhaul:https://app.example/' }] : [{ name: 'elsewhere' }]);
+  return { indexedDB: { open, databases }, opened };
 }
 
 /** As IndexedDB orders keys: numbers before texts before arrays. A key that is not there lies behind all others. */
@@ -130,9 +131,9 @@ const NOW = 1e12;
 const [DUE, LATER] = [NOW - 1, NOW + 60_000];
 
 /** Whether the first fetch of a worker's life starts the component. */
-async function startsFor(t, dues, { events, ...options } = {}) {
+async function startsFor(t, dues, { events, isListed, ...options } = {}) {
   t.mock.timers.enable({ apis: ['Date'], now: NOW });
-  const { indexedDB, opened } = database(dues, events);
+  const { indexedDB, opened } = database(dues, events, isListed);
   const worker = await start({ indexedDB, ...options });
   const first = await worker.dispatch('fetch');
   for (let turns = 0; turns < 10; turns++) await turn();
@@ -140,6 +141,7 @@ async function startsFor(t, dues, { events, ...options } = {}) {
   await worker.dispatch('fetch');
   assert.equal(opened.length, looked, 'one look in each life');
   if (dues && looked > 0) assert.deepEqual(opened, [['longhaul:https://app.example/'], 'closed']);
+  if (!dues && !isListed) assert.deepEqual(opened, [], 'what is not there is not opened');
   assert.equal(first.isOpen, worker.of('wake').length > 0, 'held only if there is work');
   t.mock.timers.reset();
   return worker.of('wake').length > 0;
@@ -155,6 +157,7 @@ test('it does not if nothing is due, nor if there is no database', async (t) => 
   assert.equal(await startsFor(t, []), false);
   assert.equal(await startsFor(t, [['a', 8, LATER], ['a', 8, LATER + 1], ['a', 1_000, DUE], ['b', 1_000, DUE], ['c', 3, LATER]]), false);
   assert.equal(await startsFor(t, undefined), false);
+  assert.equal(await startsFor(t, undefined, { isListed: true }), false);
 });
 
 test('an event that waits counts if the worker\'s own code handles events', async (t) => {
