@@ -12,8 +12,8 @@ const SEEDS = 2_000;
 const node = (...folders) => [process.execPath, nodeTests(folders)];
 
 /**
- * The layers, from the innermost; a command that counts nothing only has to succeed. One with a `browser` needs that;
- * one that `isAsked` runs only when it is named.
+ * The layers, from the innermost; a command that counts nothing only has to succeed. One with a `browser` needs that. One
+ * that is `besideTheNext` mostly waits, as the next does, so they share the machine.
  */
 const layers = {
   format: { what: 'formatting', command: ['cargo', ['fmt', '--check']] },
@@ -24,8 +24,8 @@ const layers = {
   tools: { what: 'the tests\' own origin and browser', command: node('origin', 'browser') },
   client: { what: 'client against a fake worker', command: node('client') },
   e2e: { what: 'end to end in Chromium', command: node('e2e'), browser: 'chromium' },
-  'e2e firefox': { what: 'end to end in Firefox', command: node('e2e'), browser: 'firefox', isAsked: true },
-  'e2e webkit': { what: 'end to end in WebKit', command: node('e2e'), browser: 'webkit', isAsked: true },
+  'e2e firefox': { what: 'end to end in Firefox', command: node('e2e'), browser: 'firefox', besideTheNext: true },
+  'e2e webkit': { what: 'end to end in WebKit', command: node('e2e'), browser: 'webkit' },
   package: { what: 'the package as installed', command: node('package') },
 };
 
@@ -39,7 +39,8 @@ function count(output) {
   };
 }
 
-function run([command, args], env) {
+/** Runs a command, and shows with `show` what it says. */
+function run([command, args], env, show) {
   return new Promise((resolve) => {
     const list = typeof args === 'function' ? args() : args;
     const child = spawn(command, list, { cwd: root, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -47,7 +48,7 @@ function run([command, args], env) {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (data) => {
         output += data;
-        process.stdout.write(data);
+        show(data);
       });
     }
     child.on('error', (error) => resolve({ ok: false, output: String(error) }));
@@ -59,7 +60,7 @@ await main(async () => {
   const wanted = process.argv.slice(2);
   const unknown = wanted.filter((name) => !(name in layers));
   if (unknown.length) throw new Error(`no layer ${unknown.join(', ')}; there are ${Object.keys(layers).join(', ')}`);
-  const chosen = Object.entries(layers).filter(([name, { isAsked }]) => (wanted.length ? wanted.includes(name) : !isAsked));
+  const chosen = Object.entries(layers).filter(([name]) => wanted.length === 0 || wanted.includes(name));
   const env = await setup({ tests: true, browsers: chosen.flatMap(([, { browser }]) => browser ?? []) });
   await build(env);
   const { FLAGS } = await import('../tests/browser/chromium.mjs');
@@ -70,20 +71,28 @@ await main(async () => {
   env.WASM_BINDGEN_TEST_TIMEOUT = '120';
   const rows = [];
   const leftOut = [];
-  for (const [name, { what, command, browser }] of chosen) {
+  const runLayer = async ([name, { what, command, browser }], show) => {
     const reason = browser && whyNotHere(browser);
-    if (reason) {
-      leftOut.push(`– ${name} left out: ${reason}`);
-      continue;
-    }
-    console.log(`\n=== ${name}: ${what}`);
+    if (reason) return leftOut.push(`– ${name} left out: ${reason}`);
+    show(`\n=== ${name}: ${what}\n`);
     const started = Date.now();
-    const { ok, output } = await run(command, browser ? { ...env, LONGHAUL_BROWSER: browser } : env);
+    const { ok, output } = await run(command, browser ? { ...env, LONGHAUL_BROWSER: browser } : env, show);
     const { passed, failed, skipped } = count(output);
     const counts = !['format', 'lint'].includes(name);
     // A layer that ran nothing, or ended badly without naming a test, has failed all the same.
     const unnamed = (!ok && failed === 0) || (counts && passed + failed === 0) ? 1 : 0;
     rows.push({ name, what, passed, skipped, failed: failed + unnamed, seconds: Math.round((Date.now() - started) / 1000) });
+  };
+  while (chosen.length > 0) {
+    const until = chosen.findIndex(([, { besideTheNext }]) => !besideTheNext) + 1;
+    const [first, ...others] = chosen.splice(0, until || chosen.length);
+    const said = others.map(() => []);
+    // One speaks at once, the others when it has ended.
+    await Promise.all([
+      runLayer(first, (data) => process.stdout.write(data)),
+      ...others.map((layer, at) => runLayer(layer, (data) => said[at].push(data))),
+    ]);
+    for (const data of said.flat()) process.stdout.write(data);
   }
 
   console.log('');
