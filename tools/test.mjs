@@ -13,7 +13,7 @@ const node = (...folders) => [process.execPath, nodeTests(folders)];
 
 /**
  * The layers, from the innermost; a command that counts nothing only has to succeed. One with a `browser` needs that. One
- * that is `besideTheNext` mostly waits, as the next does, so they share the machine.
+ * that runs `beside` another mostly waits, as that does, so they share the machine.
  */
 const layers = {
   format: { what: 'formatting', command: ['cargo', ['fmt', '--check']] },
@@ -24,8 +24,8 @@ const layers = {
   tools: { what: 'the tests\' own origin and browser', command: node('origin', 'browser') },
   client: { what: 'client against a fake worker', command: node('client') },
   e2e: { what: 'end to end in Chromium', command: node('e2e'), browser: 'chromium' },
-  'e2e firefox': { what: 'end to end in Firefox', command: node('e2e'), browser: 'firefox', besideTheNext: true },
-  'e2e webkit': { what: 'end to end in WebKit', command: node('e2e'), browser: 'webkit' },
+  'e2e firefox': { what: 'end to end in Firefox', command: node('e2e'), browser: 'firefox' },
+  'e2e webkit': { what: 'end to end in WebKit', command: node('e2e'), browser: 'webkit', beside: 'e2e firefox' },
   package: { what: 'the package as installed', command: node('package') },
 };
 
@@ -70,10 +70,7 @@ await main(async () => {
   // The store's contract takes longer on a busy machine than the 20 s that are given to a run.
   env.WASM_BINDGEN_TEST_TIMEOUT = '120';
   const rows = [];
-  const leftOut = [];
   const runLayer = async ([name, { what, command, browser }], show) => {
-    const reason = browser && whyNotHere(browser);
-    if (reason) return leftOut.push(`– ${name} left out: ${reason}`);
     show(`\n=== ${name}: ${what}\n`);
     const started = Date.now();
     const { ok, output } = await run(command, browser ? { ...env, LONGHAUL_BROWSER: browser } : env, show);
@@ -83,11 +80,13 @@ await main(async () => {
     const unnamed = (!ok && failed === 0) || (counts && passed + failed === 0) ? 1 : 0;
     rows.push({ name, what, passed, skipped, failed: failed + unnamed, seconds: Math.round((Date.now() - started) / 1000) });
   };
-  while (chosen.length > 0) {
-    const until = chosen.findIndex(([, { besideTheNext }]) => !besideTheNext) + 1;
-    const [first, ...others] = chosen.splice(0, until || chosen.length);
+  const whyNot = ([, { browser }]) => browser && whyNotHere(browser);
+  const left = new Set(chosen.filter((layer) => !whyNot(layer)));
+  for (const first of left) {
+    const others = [...left].filter(([, { beside }]) => beside === first[0]);
+    for (const other of others) left.delete(other);
     const said = others.map(() => []);
-    // One speaks at once, the others when it has ended.
+    // One speaks at once, the others when all have ended.
     await Promise.all([
       runLayer(first, (data) => process.stdout.write(data)),
       ...others.map((layer, at) => runLayer(layer, (data) => said[at].push(data))),
@@ -99,7 +98,7 @@ await main(async () => {
   for (const { name, what, passed, failed, skipped, seconds } of rows) {
     console.log(`${failed ? '✖' : '✔'} ${name.padEnd(11)} ${what.padEnd(36)} ${String(passed).padStart(5)} passed ${String(failed).padStart(3)} failed ${String(skipped).padStart(3)} skipped ${String(seconds).padStart(4)} s`);
   }
-  for (const line of leftOut) console.log(line);
+  for (const layer of chosen.filter(whyNot)) console.log(`– ${layer[0]} left out: ${whyNot(layer)}`);
   const total = (field) => rows.reduce((sum, row) => sum + row[field], 0);
   console.log(`\n${total('passed')} passed, ${total('failed')} failed`);
   if (total('failed')) process.exitCode = 1;
