@@ -78,7 +78,7 @@ await main(async () => {
     const counts = !['format', 'lint'].includes(name);
     // A layer that ran nothing, or ended badly without naming a test, has failed all the same.
     const unnamed = (!ok && failed === 0) || (counts && passed + failed === 0) ? 1 : 0;
-    rows.push({ name, what, passed, skipped, failed: failed + unnamed, seconds: Math.round((Date.now() - started) / 1000) });
+    return { name, what, passed, skipped, failed: failed + unnamed, seconds: Math.round((Date.now() - started) / 1000) };
   };
   const whyNot = ([, { browser }]) => browser && whyNotHere(browser);
   const left = new Set(chosen.filter((layer) => !whyNot(layer)));
@@ -87,10 +87,11 @@ await main(async () => {
     for (const other of others) left.delete(other);
     const said = others.map(() => []);
     // One speaks at once, the others when all have ended.
-    await Promise.all([
+    const ended = await Promise.all([
       runLayer(first, (data) => process.stdout.write(data)),
       ...others.map((layer, at) => runLayer(layer, (data) => said[at].push(data))),
     ]);
+    rows.push(...ended);
     for (const data of said.flat()) process.stdout.write(data);
   }
 
