@@ -184,7 +184,8 @@ export class Connection implements Line {
     void navigator.locks.request(lock, { mode: 'shared' }, () => {
       if (this.#boot !== boot) return;
       this.#boot = '';
-      this.#handover.begin(this.#registration);
+      // Who wants nothing of it would not wake the old one, either.
+      if (this.#working || this.#pending.size > 0) this.#handover.begin(this.#registration);
     });
   }
 

@@ -58,3 +58,14 @@ test('a worker that speaks is answered at once, whichever it is', async (t) => {
   assert.equal((await asked).id, 'one');
   assert(posted().includes('hello'));
 });
+
+test('a worker that rests, and is stopped for that, is called again at once', async (t) => {
+  const { worker, newPage } = startWorld(t, { timers: true });
+  const page = newPage();
+  const session = await page.open();
+  await worker.settled(page);
+  page.registration.waiting = Object.assign(new EventTarget(), { state: 'installed' });
+  worker.kill();
+  await worker.settled(page);
+  assert.equal(await session.task('none'), undefined);
+});
