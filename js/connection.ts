@@ -174,9 +174,10 @@ export class Connection implements Line {
   /** A worker has started: attach to it, ask again what its predecessor left unanswered, and watch its lock. */
   #meet(boot: string, lock: string): void {
     this.#boot = boot;
-    this.#handover.cancel();
     // What was sent while no worker was known is most likely what started this one; if not, `#watch` sees to it.
-    const unanswered = [...this.#pending].filter((pending) => pending.boot !== '');
+    const wasSilent = this.#handover.isUnderWay;
+    const unanswered = [...this.#pending].filter((pending) => wasSilent || pending.boot !== '');
+    this.#handover.cancel();
     if (this.#listeners.size > 0) this.#tellConditions();
     for (const listener of this.#listeners) listener.attach();
     for (const pending of unanswered) this.#send(pending);

@@ -22,9 +22,9 @@ export async function holdsWork(name: string, withEvents: boolean): Promise<bool
 }
 
 async function openAsItIs(name: string): Promise<IDBDatabase | undefined> {
-  // WebKit would keep an empty one, although its making was aborted.
-  const known = await indexedDB.databases().catch(() => []);
-  if (!known.some((database) => database.name === name)) return undefined;
+  // WebKit would keep an empty one, although its making was aborted. Older browsers cannot list them.
+  const known = await indexedDB.databases?.().catch(() => undefined);
+  if (known && !known.some((database) => database.name === name)) return undefined;
   return new Promise((resolve) => {
     const request = indexedDB.open(name);
     // It has gone meanwhile, and shall not come back.
