@@ -7,17 +7,20 @@ const PUSH = 'only the protocol of Chromium can deliver a push message without a
 const FREEZE = 'only the protocol of Chromium can freeze a page';
 const SYNC = 'the browser has no Background Sync';
 const BACKGROUND_FETCH = 'only Chromium has Background Fetch';
+const QUOTA = 'only the protocol of Chromium can set how much an origin may store';
 
 const LACKS = {
   chromium: {},
   firefox: {
     push: PUSH,
+    quota: QUOTA,
     'background-fetch': BACKGROUND_FETCH,
     'freeze-page': FREEZE,
     'background-sync': SYNC,
   },
   webkit: {
     push: PUSH,
+    quota: QUOTA,
     'freeze-page': FREEZE,
     'background-sync': SYNC,
     'background-fetch': BACKGROUND_FETCH,

@@ -2,7 +2,8 @@
 // has its path, and none of them hangs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { download, MIB, outcome, startWorld, stored } from '../support.mjs';
+import { lacks } from '../../browser/lacks.mjs';
+import { download, ledgerFor, MIB, outcome, startWorld, stored } from '../support.mjs';
 
 /** In the page: raises the version of the database, as a newer longhaul would; a table comes to it. */
 const raiseVersion = async () => {
@@ -77,4 +78,47 @@ test('a database that is deleted under the hands of a transfer ends it, and the 
   await download(page, '/f.bin', { id: 'f' });
   assert.equal((await outcome(page, 'f')).sha256, file.sha256);
   assert.equal(Object.keys((await stored(page)).bodies).length, 1, 'nothing is left of the first');
+});
+
+for (const how of ['drop', 'drop-silently']) {
+  test(`a database whose connection is lost is opened again, and costs no more than what was on its way (${how})`, async (t) => {
+    const { origin, open } = await startWorld(t.after.bind(t));
+    const file = origin.add('/f.bin', { length: 24 * MIB, seed: 3, bytesPerSecond: 8 * MIB });
+    const page = await open('?worker=/sw-dropping.js');
+    await download(page, '/f.bin', { id: 'f' });
+    for (const sent of [4, 10]) {
+      await origin.waitForSent('/f.bin', sent * MIB);
+      const lost = await page.evaluate(async (how) => {
+        const { port1, port2 } = new MessageChannel();
+        const answered = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)));
+        (await navigator.serviceWorker.ready).active.postMessage(how, [port2]);
+        return answered;
+      }, how);
+      assert(lost > 0, 'there was a connection to lose');
+    }
+    const { state, sha256, restarts } = await outcome(page, 'f');
+    assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: file.sha256, restarts: 0 });
+  });
+}
+
+test('a disk that is full in the middle ends a download with its bytes, and resume goes on from them', { skip: lacks('quota') }, async (t) => {
+  const { origin, open } = await startWorld(t.after.bind(t));
+  const file = origin.add('/f.bin', { length: 24 * MIB, seed: 4, bytesPerSecond: 16 * MIB });
+  // The browser remembers for a while how much is left, once it has looked.
+  const idle = await open('?idle');
+  const cdp = await idle.createCDPSession();
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin: origin.url, quotaSize: 10 * MIB });
+  const page = await open();
+  await download(page, '/f.bin', { id: 'f', maxFailures: 2 });
+  const full = await outcome(page, 'f');
+  assert.deepEqual([full.state, full.code], ['failed', 'quota-exceeded']);
+  const { receivedBytes } = await page.evaluate(async () => (await session.task('f')).snapshot);
+  assert(receivedBytes > 0, `${receivedBytes} bytes were kept`);
+  const ledger = ledgerFor(origin, '/f.bin');
+  await ledger.note(page);
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin: origin.url });
+  await page.evaluate(async () => (await session.task('f')).resume());
+  const { state, sha256, restarts } = await outcome(page, 'f');
+  assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: file.sha256, restarts: 0 });
+  await ledger.check();
 });
