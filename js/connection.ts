@@ -1,15 +1,15 @@
-// A page's line to the service worker: posts messages, matches replies to calls, and notices when the worker has
-// died. Every call is safe to send twice, so what was not answered is sent again to the next worker.
+// A page's line to the service worker: posts messages, takes in what it says, and notices when it has died. What was not
+// answered then is asked again of the next one.
 import { begin, canBegin, watchGestures } from './begin.js';
 import { type AppConditions, Conditions } from './conditions.js';
 import { watchSleep } from './sleep.js';
-import { badArgument, LonghaulError } from './errors.js';
 import { given } from './given.js';
 import { Handover } from './handover.js';
 import type { Incoming, Line, Listener, Part } from './line.js';
 import { watchNetwork } from './network.js';
-import type { Answers, BeginMessage, Call, PageMessage, Reply, Unversioned } from './protocol.js';
+import type { Answers, BeginMessage, Call } from './protocol.js';
 import { requestSync } from './sync.js';
+import { type Outgoing, Unanswered } from './unanswered.js';
 
 const PROTOCOL = 1;
 /** An unanswered call is sent again after this time, unless it was sent to the worker that is known to live. */
@@ -21,20 +21,9 @@ const LATE_MS = 15_000;
 /** How often a sync is asked for while there is work: the one before may have come, and been used up. */
 const SYNC_MS = 60_000;
 
-/** A message without its version. */
-export type Outgoing = Unversioned<PageMessage>;
-
-interface Pending {
-  call: Call;
-  /** The worker that was known to live when it was sent, if one was. */
-  boot: string;
-  resolve(answer: unknown): void;
-  reject(error: LonghaulError): void;
-}
-
 export class Connection implements Line {
   readonly #registration: ServiceWorkerRegistration;
-  readonly #pending = new Set<Pending>();
+  readonly #calls = new Unanswered(this);
   readonly #listeners = new Set<Listener>();
   readonly #conditions = new Conditions(() => this.#tellChange());
   readonly #handover = new Handover(() => this.#revive());
@@ -62,6 +51,11 @@ export class Connection implements Line {
 
   get canBegin(): boolean {
     return canBegin(this.#registration);
+  }
+
+  /** The worker that is known to live, or ''. */
+  get boot(): string {
+    return this.#boot;
   }
 
   /** The registration's scope, which names its locks. */
@@ -93,28 +87,7 @@ export class Connection implements Line {
 
   /** Asks the worker. `signal` ends the call, never what the call began. */
   call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
-    return new Promise((resolve, reject) => {
-      const abort = () => {
-        this.#pending.delete(pending);
-        reject(new LonghaulError({ code: 'aborted' }));
-      };
-      const pending: Pending = {
-        call,
-        boot: '',
-        resolve: (answer) => {
-          signal?.removeEventListener('abort', abort);
-          resolve(answer as Answers[T]);
-        },
-        reject: (error) => {
-          signal?.removeEventListener('abort', abort);
-          reject(error);
-        },
-      };
-      if (signal?.aborted) return abort();
-      signal?.addEventListener('abort', abort);
-      this.#pending.add(pending);
-      this.#send(pending);
-    });
+    return this.#calls.call<T>(call, signal);
   }
 
   /** Posts a message to the worker, which starts it if need be. What is lost between two workers, the next one asks for. */
@@ -122,24 +95,6 @@ export class Connection implements Line {
     if (this.#handover.isUnderWay) return;
     const { active, waiting, installing } = this.#registration;
     (active ?? waiting ?? installing)?.postMessage({ longhaul: PROTOCOL, ...message }, transfer);
-  }
-
-  #send(pending: Pending): void {
-    pending.boot = this.#boot;
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }: MessageEvent<Reply>) => {
-      port1.close();
-      if (!this.#pending.delete(pending)) return;
-      if (data.ok) pending.resolve(data.answer);
-      else pending.reject(new LonghaulError(data.error));
-    };
-    try {
-      this.post({ type: 'call', call: pending.call }, [port2]);
-    } catch (error) {
-      // Something in it cannot be cloned.
-      this.#pending.delete(pending);
-      pending.reject(badArgument(String(error)));
-    }
   }
 
   #receive({ data, source }: MessageEvent): void {
@@ -174,19 +129,19 @@ export class Connection implements Line {
   /** A worker has started: attach to it, ask again what its predecessor left unanswered, and watch its lock. */
   #meet(boot: string, lock: string): void {
     this.#boot = boot;
-    // What was sent while no worker was known is most likely what started this one; if not, `#watch` sees to it.
     const wasSilent = this.#handover.isUnderWay;
-    const unanswered = [...this.#pending].filter((pending) => wasSilent || pending.boot !== '');
+    // What was sent while no worker was known is most likely what started this one; if not, `#watch` sees to it.
+    const isLost = (before: string) => before !== boot && (wasSilent || before !== '');
     this.#handover.cancel();
     if (this.#listeners.size > 0) this.#tellConditions();
     for (const listener of this.#listeners) listener.attach();
-    for (const pending of unanswered) this.#send(pending);
+    this.#calls.askAgain(isLost);
     // The worker holds this lock for life. Being granted it means that the worker is dead.
     void navigator.locks.request(lock, { mode: 'shared' }, () => {
       if (this.#boot !== boot) return;
       this.#boot = '';
       // Who wants nothing of it would not wake the old one, either.
-      if (this.#working || this.#pending.size > 0) this.#handover.begin(this.#registration);
+      if (this.#working || !this.#calls.isEmpty) this.#handover.begin(this.#registration);
     });
   }
 
@@ -235,7 +190,7 @@ export class Connection implements Line {
 
   /** Starts the next worker if there is anything for it to do. */
   #revive(): void {
-    for (const pending of this.#pending) this.#send(pending);
+    this.#calls.askAgain();
     if (this.#working) this.post({ type: 'wake' });
   }
 
@@ -254,7 +209,7 @@ export class Connection implements Line {
     if (isLate && this.#working && this.#conditions.isVisible) this.#kick();
     this.#requestSync(SYNC_MS);
     if (this.#boot === '') return this.#revive();
-    for (const pending of this.#pending) if (pending.boot !== this.#boot) this.#send(pending);
+    this.#calls.askAgain((boot) => boot !== this.#boot);
     const isSilent = now - this.#lastHeard > SILENCE_MS;
     if (this.#working && isSilent && this.#listeners.size > 0) this.post({ type: 'wake' });
   }

@@ -1,0 +1,84 @@
+// The calls of a page that have no answer yet. Each is posted with a port of its own for the answer, and again to the next
+// worker if that one has died: every call is safe to send twice.
+import { badArgument, LonghaulError } from './errors.js';
+import type { Answers, Call, PageMessage, Reply, Unversioned } from './protocol.js';
+
+/** A message without its version. */
+export type Outgoing = Unversioned<PageMessage>;
+
+/** What they are posted with. */
+interface Post {
+  post(message: Outgoing, transfer: Transferable[]): void;
+  /** The worker that is known to live, or ''. */
+  readonly boot: string;
+}
+
+interface Pending {
+  call: Call;
+  /** The worker that was known to live when it was sent, if one was. */
+  boot: string;
+  resolve(answer: unknown): void;
+  reject(error: LonghaulError): void;
+}
+
+export class Unanswered {
+  readonly #line: Post;
+  readonly #pending = new Set<Pending>();
+
+  constructor(line: Post) {
+    this.#line = line;
+  }
+
+  get isEmpty(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** Asks the worker. `signal` ends the call, never what the call began. */
+  call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
+    return new Promise((resolve, reject) => {
+      const abort = () => {
+        this.#pending.delete(pending);
+        reject(new LonghaulError({ code: 'aborted' }));
+      };
+      const pending: Pending = {
+        call,
+        boot: '',
+        resolve: (answer) => {
+          signal?.removeEventListener('abort', abort);
+          resolve(answer as Answers[T]);
+        },
+        reject: (error) => {
+          signal?.removeEventListener('abort', abort);
+          reject(error);
+        },
+      };
+      if (signal?.aborted) return abort();
+      signal?.addEventListener('abort', abort);
+      this.#pending.add(pending);
+      this.#send(pending);
+    });
+  }
+
+  /** Asks again, of those calls that were sent while `isWanted` of the worker that was known then, or none (''). */
+  askAgain(isWanted: (boot: string) => boolean = () => true): void {
+    for (const pending of [...this.#pending]) if (isWanted(pending.boot)) this.#send(pending);
+  }
+
+  #send(pending: Pending): void {
+    pending.boot = this.#line.boot;
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = ({ data }: MessageEvent<Reply>) => {
+      port1.close();
+      if (!this.#pending.delete(pending)) return;
+      if (data.ok) pending.resolve(data.answer);
+      else pending.reject(new LonghaulError(data.error));
+    };
+    try {
+      this.#line.post({ type: 'call', call: pending.call }, [port2]);
+    } catch (error) {
+      // Something in it cannot be cloned.
+      this.#pending.delete(pending);
+      pending.reject(badArgument(String(error)));
+    }
+  }
+}
