@@ -33,6 +33,22 @@ export async function openPage(browser, url, query = '') {
   return page;
 }
 
+/** A page of nobody's, from which Chromium's protocol reaches the origin's worker: `dispatch` gives it an event. */
+export async function reachWorker(browser, origin) {
+  const outside = await browser.newPage('about:blank');
+  const cdp = await outside.createCDPSession();
+  const known = new Promise((resolve) => {
+    cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      const own = registrations.find(({ scopeURL }) => scopeURL.startsWith(origin.url));
+      if (own) resolve(own.registrationId);
+    });
+  });
+  await cdp.send('ServiceWorker.enable');
+  const registrationId = await known;
+  const dispatch = (method, data) => cdp.send(`ServiceWorker.${method}`, { origin: origin.url, registrationId, ...data });
+  return { outside, dispatch };
+}
+
 /** Starts a download and returns once it is durable. */
 export const download = (page, url, options = {}) =>
   page.evaluate(async (url, options) => (await session.download(url, options)).snapshot, url, options);

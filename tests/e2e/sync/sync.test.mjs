@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lacks } from '../../browser/lacks.mjs';
-import { download, MIB, requestsFor, startWorld, stored } from '../support.mjs';
+import { contiguousLength, download, holdUntilDurable, MIB, reachWorker, requestsFor, startWorld, stored } from '../support.mjs';
 
 /** Chromium gives an event 5 s here instead of 180, and repeats it after 2 s instead of 300, so that a test can wait. */
 const FAST = [
@@ -49,4 +49,33 @@ test('a download goes on through sync events with every page closed', { skip: la
   const tags = () => idle.evaluate(async () => (await navigator.serviceWorker.ready).sync.getTags());
   while ((await tags()).length > 0);
   assert.equal(origin.log.filter(({ path }) => path.startsWith('/said/filed')).length, 1);
+});
+
+test('a periodic sync lets a download go on with every page closed', { skip: lacks('background-sync') }, async (t) => {
+  const { origin, browser, open } = await startWorld(t.after.bind(t));
+  const control = await browser.browser.target().createCDPSession();
+  await control.send('Browser.grantPermissions', { origin: origin.url, permissions: ['periodicBackgroundSync'] });
+  const file = origin.add('/long.bin', { length: 8 * MIB, seed: 32, bytesPerSecond: 4 * MIB });
+  // Without `?sync`, no other event will come.
+  const page = await open('?idle&worker=/sw-syncs.js');
+  await page.evaluate(async () => {
+    window.session = await open({ periodicSync: { minInterval: 1 } });
+    const { periodicSync } = await navigator.serviceWorker.ready;
+    while (!(await periodicSync.getTags()).includes('longhaul'));
+  });
+  await download(page, '/long.bin', { id: 'long', maxSegments: 1 });
+  await origin.waitForSent('/long.bin', 3 * MIB);
+  await holdUntilDurable(page, origin, '/long.bin');
+  const durable = contiguousLength(await stored(page));
+  const { outside, dispatch } = await reachWorker(browser, origin);
+  await page.close();
+  await browser.stopWorkers(outside);
+  file.update({ bytesPerSecond: Infinity });
+
+  await dispatch('dispatchPeriodicSyncEvent', { tag: 'longhaul' });
+  await origin.waitFor(() => origin.log.some(({ path }) => path === '/said/all-of-podcasts'));
+  assert.deepEqual(requestsFor(origin, '/long.bin').map(({ range }) => range.start), [0, durable]);
+  const idle = await open('?idle');
+  const filed = await idle.evaluate(async () => sha256(await (await caches.match('/files/long')).blob()));
+  assert.equal(filed, file.sha256);
 });

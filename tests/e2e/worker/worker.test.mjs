@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lacks } from '../../browser/lacks.mjs';
-import { MIB, requestsFor, startWorld, stored } from '../support.mjs';
+import { MIB, reachWorker, requestsFor, startWorld, stored } from '../support.mjs';
 
 const WORKER = '/sw-files.js';
 
@@ -16,19 +16,9 @@ async function startAlone(t) {
     await navigator.serviceWorker.ready;
     (await caches.open('files')).keys();
   }, WORKER);
-  const outside = await world.browser.newPage('about:blank');
+  const { outside, dispatch } = await reachWorker(world.browser, world.origin);
   await page.close();
-  const cdp = await outside.createCDPSession();
-  const known = new Promise((resolve) => {
-    cdp.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
-      const own = registrations.find(({ scopeURL }) => scopeURL.startsWith(world.origin.url));
-      if (own) resolve(own.registrationId);
-    });
-  });
-  await cdp.send('ServiceWorker.enable');
-  const registrationId = await known;
-  const push = (data) =>
-    cdp.send('ServiceWorker.deliverPushMessage', { origin: world.origin.url, registrationId, data: JSON.stringify(data) });
+  const push = (data) => dispatch('deliverPushMessage', { data: JSON.stringify(data) });
   const said = (what) => requestsFor(world.origin, `/said/${what}`).length;
   const untilSaid = (what) => world.origin.waitFor(() => said(what) > 0);
   return { ...world, outside, push, said, untilSaid };
