@@ -41,8 +41,9 @@ export interface SessionLimits {
   /** How many tasks of this session may be fetched at the same time. Default 3. */
   maxConcurrentTasks?: number;
   /**
-   * Connections to one host. While a page is visible there are fewer, so that the app's own requests do not starve.
-   * Default `{ visible: 2, hidden: 6 }`.
+   * Connections to one host. While a page is visible there are fewer, so that the app's own requests do not starve. With
+   * HTTP/1.1 a browser has six for a host in all, of which a page that is being opened needs some. Of the sessions that
+   * have something to fetch there, the lowest limit holds. Default `{ visible: 2, hidden: 4 }`.
    */
   maxConnectionsPerHost?: number | { visible: number; hidden: number };
   /** For all tasks together. At least 1024; 0 lifts the limit. Default: no limit. */

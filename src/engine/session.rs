@@ -36,8 +36,9 @@ impl Default for Limits {
         Self {
             max_concurrent_tasks: 3,
             max_per_host_visible: 2,
-            // HTTP/1.1 gives the whole browser six connections to a host.
-            max_per_host_hidden: 6,
+            // HTTP/1.1 gives the whole browser six connections to a host; a page that is being opened needs some of them
+            // before it can say so.
+            max_per_host_hidden: 4,
             max_bytes_per_second: None,
             metered: true,
             unknown_network: true,

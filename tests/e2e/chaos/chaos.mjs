@@ -88,9 +88,10 @@ class Chaos {
       const elsewhere = await browser.newPage();
       await this.#page.close();
       await this.untilSentOrQuiet(ALONE);
-      // Nothing is held back here: with no page in sight downloads may have all the connections that a page needs to load.
+      this.flow(0);
       await this.enter();
       await elsewhere.close();
+      this.flow(BYTES_PER_SECOND);
       return;
     }
     if (kind === 'renderer') {

@@ -111,3 +111,21 @@ test('the first in priority runs first', async (t) => {
   const order = origin.log.filter(({ path }) => path.endsWith('.bin')).map(({ path }) => path);
   assert.deepEqual(order, ['/first.bin', '/high.bin', '/normal.bin', '/low.bin']);
 });
+
+test('a page opens although downloads with no page in sight hold on to their connections', async (t) => {
+  const { origin, browser, open } = await startWorld(t.after.bind(t));
+  const paths = ['/a.bin', '/b.bin'];
+  const files = paths.map((path, seed) => origin.add(path, { length: 200 * MIB, seed, bytesPerSecond: 2 * MIB }));
+  const page = await open();
+  for (const path of paths) await download(page, path, { id: path, maxSegments: 8 });
+  const elsewhere = await browser.newPage('about:blank');
+  await page.close();
+  const running = () => paths.flatMap((path) => requestsFor(origin, path)).filter(({ endedAt }) => endedAt === undefined).length;
+  await origin.waitFor(() => running() === 4);
+  // From now on nothing moves: whoever needs a connection does not get one of these.
+  for (const file of files) file.update({ bytesPerSecond: 0 });
+  const again = await open();
+  await elsewhere.close();
+  const states = await again.evaluate(async () => (await session.tasks()).map(({ state }) => state));
+  assert.deepEqual(states, ['running', 'running']);
+});
