@@ -1,8 +1,9 @@
 // Calls that the component has not answered.
 import type { ErrorData } from './types.js';
-import type { Reply } from './protocol.js';
+import type { Answers, Call, Reply } from './protocol.js';
 
 interface Waiting {
+  call: Call;
   reply(reply: Reply): void;
   isOwn: boolean;
 }
@@ -11,23 +12,36 @@ export class Calls {
   readonly #waiting = new Map<number, Waiting>();
 
   /** `isOwn`: the worker's own code asks, not a page. */
-  add(call: number, isOwn: boolean, reply: (reply: Reply) => void): void {
-    this.#waiting.set(call, { isOwn, reply });
+  add(number: number, call: Call, isOwn: boolean, reply: (reply: Reply) => void): void {
+    this.#waiting.set(number, { call, isOwn, reply });
   }
 
-  answer(call: number, reply: Reply): void {
-    const waiting = this.#waiting.get(call);
-    this.#waiting.delete(call);
+  answer(number: number, reply: Reply): void {
+    const waiting = this.#waiting.get(number);
+    this.#waiting.delete(number);
     waiting?.reply(reply);
   }
 
   /** Pages are going to ask another worker. */
   leavePages(): void {
-    for (const [call, { isOwn }] of this.#waiting) if (!isOwn) this.#waiting.delete(call);
+    for (const [number, { isOwn }] of this.#waiting) if (!isOwn) this.#waiting.delete(number);
   }
 
   failAll(error: ErrorData): void {
-    for (const { reply } of this.#waiting.values()) reply({ ok: false, error });
+    for (const { reply } of this.#take()) reply({ ok: false, error });
+  }
+
+  /** The same, but for those that `answerOf` has an answer for. */
+  failAllBut(answerOf: (call: Call) => Promise<Answers[keyof Answers] | undefined>, error: ErrorData): void {
+    for (const { call, reply } of this.#take()) {
+      const found = answerOf(call).catch(() => undefined);
+      void found.then((answer) => reply(answer ? { ok: true, answer } : { ok: false, error }));
+    }
+  }
+
+  #take(): Waiting[] {
+    const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
+    return waiting;
   }
 }

@@ -12,7 +12,8 @@ import { isMetered, watchNetwork } from './network.js';
 import type { AttachOptions } from './options.js';
 import { OWN, OwnCode } from './own-code.js';
 import { Pages, PROTOCOL } from './pages.js';
-import type { AuthorizeMessage, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import type { AuthorizeMessage, Call, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import { answerFromShelf } from './shelf.js';
 import { requestSync } from './sync.js';
 import type { Session, SessionConfiguration } from './session.js';
 import type { ErrorCode } from './types.js';
@@ -24,6 +25,7 @@ export class WorkerHost {
   readonly #own: OwnCode;
   readonly #installation: Installation;
   readonly #scope: ServiceWorkerGlobalScope;
+  readonly #database: string;
   readonly #options: AttachOptions;
   readonly #blocked: BlockedOrigins;
   readonly #pages: Pages;
@@ -34,6 +36,7 @@ export class WorkerHost {
 
   constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
     this.#scope = scope;
+    this.#database = `longhaul:${scope.registration.scope}`;
     this.#options = options;
     this.#installation = new Installation(scope, options.wasm);
     this.#blocked = new BlockedOrigins(scope);
@@ -82,7 +85,7 @@ export class WorkerHost {
   /** Lets the event wake the component if storage holds work, and the component does not run. */
   look(event: ExtendableEvent): void {
     if (this.#instances.isRunning) return;
-    const found = holdsWork(`longhaul:${this.#scope.registration.scope}`, this.#own.handlesEvents);
+    const found = holdsWork(this.#database, this.#own.handlesEvents);
     event.waitUntil(found.then((holds) => holds && this.wake(event, false)));
   }
 
@@ -120,9 +123,9 @@ export class WorkerHost {
     }
   }
 
-  #ask(call: unknown, isOwn: boolean, reply: (reply: Reply) => void): void {
+  #ask(call: Call, isOwn: boolean, reply: (reply: Reply) => void): void {
     const number = ++this.#lastNumber;
-    this.#calls.add(number, isOwn, reply);
+    this.#calls.add(number, call, isOwn, reply);
     this.#use((component) => component.call(number, call));
   }
 
@@ -146,7 +149,10 @@ export class WorkerHost {
   }
 
   #failed(error: unknown): void {
-    this.#retire('component-failed', String(error));
+    const failure = { code: 'component-failed', detail: String(error) } as const;
+    const hasCrashed = error instanceof WebAssembly.RuntimeError;
+    if (!hasCrashed) this.#calls.failAllBut((call) => answerFromShelf(this.#database, call), failure);
+    this.#retire(failure.code, failure.detail);
     this.#own.crashed();
     if (!this.#instances.hasCrashedAtTask) return;
     // The next instance notes that before anything else, and goes on for as long as the event at hand lasts.

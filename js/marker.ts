@@ -21,7 +21,8 @@ export async function holdsWork(name: string, withEvents: boolean): Promise<bool
   }
 }
 
-async function openAsItIs(name: string): Promise<IDBDatabase | undefined> {
+/** The database of this name, if there is one. */
+export async function openAsItIs(name: string): Promise<IDBDatabase | undefined> {
   // WebKit would keep an empty one, although its making was aborted. Older browsers cannot list them.
   const known = await indexedDB.databases?.().catch(() => undefined);
   if (known && !known.some((database) => database.name === name)) return undefined;

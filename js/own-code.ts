@@ -6,7 +6,7 @@ import { EventsHook } from './hook.js';
 import { Notices } from './notices.js';
 import type { AttachOptions } from './options.js';
 import { OwnLine } from './own-line.js';
-import type { AuthorizeMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import type { AuthorizeMessage, Call, Reply, Unversioned, WorkerMessage } from './protocol.js';
 import type { Session, SessionConfiguration } from './session.js';
 
 /** How the component calls the worker's own code, among its clients. */
@@ -15,7 +15,7 @@ export const OWN = '';
 /** What it needs of its host. */
 interface Host {
   use(action: (component: Component) => void): void;
-  ask(call: unknown, reply: (reply: Reply) => void): void;
+  ask(call: Call, reply: (reply: Reply) => void): void;
   /** No event is let go before this is done. */
   hold(work: Promise<unknown>): void;
 }

@@ -122,7 +122,7 @@ const SHARED: [&str; 21] = [
     "transport",
     "reopening",
 ];
-const WORKER: [&str; 18] = [
+const WORKER: [&str; 20] = [
     "worker",
     "host",
     "instances",
@@ -135,6 +135,8 @@ const WORKER: [&str; 18] = [
     "own-line",
     "wakes",
     "marker",
+    "records",
+    "shelf",
     "calls",
     "pages",
     "pings",

@@ -94,9 +94,36 @@ test('the component of another build is never started, and that of its own is as
   await fs.writeFile(wasm, Buffer.concat([own, Buffer.from([0, 2, 1, 65])]));
   await restart();
   const page = await open('?idle');
-  assert.equal((await page.evaluate(() => errorOf(open()))).code, 'component-failed');
+  const pausing = () => page.evaluate(() => errorOf(open().then((session) => session.pause())));
+  assert.equal((await pausing()).code, 'component-failed');
   await fs.writeFile(wasm, own);
-  assert.equal(await page.evaluate(async () => (await open()).identifier), 'podcasts');
+  assert.equal(await pausing(), undefined);
+});
+
+test('finished files are read although the component can be had from nowhere', async (t) => {
+  const { origin, wasm, restart, open } = await startApp(t);
+  const file = origin.add('/f.bin', { length: 9 * MIB + 1, seed: 5 });
+  const half = origin.add('/half.bin', { length: 20 * MIB, seed: 6, bytesPerSecond: MIB });
+  const first = await open();
+  await download(first, '/f.bin', { id: 'f', description: 'Episode', tag: 'news', metadata: { number: 7 }, integrity: `sha256-${Buffer.from(file.sha256, 'hex').toString('base64')}` });
+  await outcome(first, 'f');
+  await download(first, '/half.bin', { id: 'half' });
+  await origin.waitForSent('/half.bin', MIB);
+  await deleteCaches(first);
+  await fs.writeFile(wasm, 'not wasm at all');
+  half.update({ bytesPerSecond: 0 });
+  await restart();
+  const page = await open();
+  const { state, size, sha256 } = await outcome(page, 'f');
+  assert.deepEqual({ state, size, sha256 }, { state: 'completed', size: file.length, sha256: file.sha256 });
+  const shown = await page.evaluate(async () => {
+    const { url, description, tag, metadata, receivedBytes, contentType } = (await session.task('f')).snapshot;
+    return { path: new URL(url).pathname, description, tag, metadata, receivedBytes, contentType };
+  });
+  const contentType = 'application/octet-stream';
+  assert.deepEqual(shown, { path: '/f.bin', description: 'Episode', tag: 'news', metadata: '{"number":7}', receivedBytes: file.length, contentType });
+  const codes = await page.evaluate(() => Promise.all([session.task('half'), session.task('none'), session.download('/g.bin')].map(async (call) => (await errorOf(call))?.code)));
+  assert.deepEqual(codes, Array(3).fill('component-failed'), 'all else needs it');
 });
 
 test('a worker is installed though its component cannot be had, which is fetched at the first use', async (t) => {

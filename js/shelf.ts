@@ -1,0 +1,38 @@
+// Finished files where the component cannot be started: its file is nowhere to be had, or the browser runs no wasm. What
+// is there can be looked up and read, one task at a time; all else needs the component.
+import { given } from './given.js';
+import { openAsItIs } from './marker.js';
+import type { Answers, Call } from './protocol.js';
+import { readProgress, readTask } from './records.js';
+
+/** The answer, from the database of this name; `undefined` where the component would be needed. */
+export async function answerFromShelf(name: string, call: Call): Promise<Answers[keyof Answers] | undefined> {
+  const isKnown = call.type === 'open' || call.type === 'task' || call.type === 'chunk';
+  const database = isKnown ? await openAsItIs(name) : undefined;
+  if (!database || !isKnown) return undefined;
+  const get = (table: string, ...key: (string | number)[]) =>
+    new Promise<any>((resolve, reject) => {
+      const request = database.transaction(table).objectStore(table).get(key);
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+  try {
+    if (call.type === 'open') return (await get('sessions', call.session)) && { version: call.version };
+    const [row, progress] = await Promise.all([get('tasks', call.session, call.id), get('progress', call.session, call.id)]);
+    if (!row) return undefined;
+    const { isCompleted, url, ...about } = readTask(row.v);
+    const { body, length = 0, ...file } = readProgress(progress);
+    if (!isCompleted) return undefined;
+    if (call.type !== 'chunk') {
+      return { task: { ...shown, id: call.id, url, receivedBytes: length, completeLength: length, ...given(about), ...given(file) } };
+    }
+    if (call.offset === length) return { length: 0, ...given({ contentType: file.contentType }) };
+    const chunk: Blob | ArrayBuffer | undefined = await get('chunks', body, call.offset);
+    return chunk && { chunk, length: chunk instanceof Blob ? chunk.size : chunk.byteLength, ...given({ contentType: file.contentType }) };
+  } finally {
+    database.close();
+  }
+}
+
+/** What is not looked up, and matters no more. */
+const shown = { state: 'completed', resumability: 'restart-only', priority: 'normal', segments: 0, hasPreviousFile: false, createdAt: 0, restarts: 0, repairs: 0 } as const;
