@@ -5,7 +5,6 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { text } from 'node:stream/consumers';
 import { mistakes } from './mistakes.mjs';
 import { main, root } from './setup.mjs';
 
@@ -13,9 +12,20 @@ import { main, root } from './setup.mjs';
 const SEEDS = 2_000;
 /** What takes longer than this does not come to an end: some mistakes lead to that, and it is seen. */
 const LONGEST_MS = 10 * 60_000;
+const MOST_CHARACTERS = 1 << 24;
 
 function copySources(to) {
   for (const name of ['Cargo.toml', 'Cargo.lock', 'src', 'tests', 'benches']) fs.cpSync(path.join(root, name), path.join(to, name), { recursive: true });
+}
+
+/** The end of what a stream says: some mistakes make a test say the same for minutes. */
+async function tail(stream) {
+  let kept = '';
+  for await (const data of stream.setEncoding('utf8')) {
+    kept += data;
+    if (kept.length > 2 * MOST_CHARACTERS) kept = kept.slice(-MOST_CHARACTERS);
+  }
+  return kept;
 }
 
 /** Runs cargo's tests. What they start ends with them. */
@@ -26,7 +36,7 @@ async function cargo(cwd, target, args, env = {}) {
     isEndless = true;
     process.kill(-child.pid, 'SIGKILL');
   }, LONGEST_MS);
-  const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);
+  const [stdout, stderr, [status]] = await Promise.all([tail(child.stdout), tail(child.stderr), once(child, 'exit')]);
   clearTimeout(timer);
   return { status, stdout, stderr, isEndless };
 }
@@ -37,7 +47,8 @@ async function runTests(cwd, target) {
   const { status, stdout, stderr, isEndless } = await cargo(cwd, target, ['--lib', '--test', 'traps', '--test', 'store', '--no-fail-fast'], { CARGO_PROFILE_TEST_OPT_LEVEL: '1' });
   if (status === 0) return undefined;
   if (isEndless) return 'a test that does not end';
-  const failed = [...stdout.matchAll(/^---- (\S+) stdout ----$/gm)].map(([, name]) => name);
+  // Each run of tests ends with their names.
+  const failed = [...stdout.matchAll(/^ {4}([a-z_0-9:]+)$/gm)].map(([, name]) => name);
   if (!failed.length && !/panicked|SIG|overflow/.test(stdout + stderr)) throw new Error(`the tests did not run:\n${stderr.slice(-2000)}`);
   return failed.length ? `${failed.length} tests, the first: \`${failed[0]}\`` : 'the run itself';
 }
