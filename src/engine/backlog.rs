@@ -15,6 +15,9 @@ use super::{CROWD, Engine, Purpose, RESIDENT_PER_LANE, STORE_PAUSE_MS};
 /// Below this many tasks of a lane that could run, more are loaded.
 const REFILL_BELOW: usize = 8;
 
+/// What is due in this time is worth to be waited for.
+const SOON_MS: u64 = 60_000;
+
 /// What a session has in storage only.
 #[derive(Debug, Default)]
 pub struct Backlog {
@@ -29,9 +32,10 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Whether there is something to be loaded that may run now, or something is being loaded.
-    pub fn may_load(&self, blocked: u8) -> bool {
-        self.left_since.is_some() || self.more.iter().any(|(lane, _)| !lane.is_blocked(blocked))
+    /// Whether there is something to be loaded that may run now or soon, or something is being loaded.
+    pub fn may_load(&self, blocked: u8, now: Timestamp) -> bool {
+        let soon = now.after(SOON_MS);
+        self.left_since.is_some() || self.more.iter().any(|(lane, due)| *due <= soon && !lane.is_blocked(blocked))
     }
 
     /// Tasks of this lane are in storage only, the first of them in order due then.

@@ -367,7 +367,8 @@ impl Engine {
             slot.attempts.is_empty() && !slot.busy && reason.is_some_and(|reason| reason.needs_no_worker())
         };
         let blocked = self.surroundings.blocked_ranks();
-        let keeps_working = |session: &Session| session.backlog.may_load(blocked) || session.hook_is_at_work(self.now);
+        let keeps_working =
+            |session: &Session| session.backlog.may_load(blocked, self.now) || session.hook_is_at_work(self.now);
         let is_busy = self.sessions.values().any(keeps_working);
         !self.effects.is_empty() || is_busy || self.slots.values().any(|slot| !is_waiting_for_news(slot))
     }

@@ -286,6 +286,7 @@ fn a_queue_that_waits_for_tomorrow_is_not_looked_through_all_day() {
     let before = world.due_loads;
     world.wait(3_600_000);
     assert_eq!(world.due_loads, before, "nothing was due");
+    assert!(!world.is_working, "and the worker is not held for it");
     world.until(|world| world.now >= begin_at.0);
     let is_done = |world: &World, number: u32| {
         let task = world.stored(&format!("task {number:03}"));
