@@ -45,7 +45,7 @@ test('a download that is with the browser is finished and filed with every page 
   await browser.newPage();
   await page.close();
   await untilFiled();
-  assert.equal(said('filed-1'), 1);
+  assert.equal(said('filed-big'), 1);
   const later = await open('?idle');
   assert.equal(await filed(later, 'big'), file.sha256);
   assert.equal((await stored(later)).rows.outbox, 0);
