@@ -66,7 +66,6 @@ export const mistakes = [
   // Authorisation
   engine('transfer', 'headers are told to mirrors', 'filter(|_| is_home)', 'filter(|_| is_home || source > 0)'),
   engine('authorize', 'headers follow a task to another origin', 'spec.request.headers.clear();', ''),
-  engine('verbs', 'a call that is sent again tells its headers to the origin that the task has moved to', 'is_missing && task.record.spec.origin() == spec.origin() && ', 'is_missing && '),
   engine('authorize', 'secrets are used whatever origin the task has by now', 'given.origin == spec.origin() && given.call_token', 'given.call_token'),
   engine('transfer', 'a task without its secrets tries all the same', 'if task.record.spec.request.has_secrets && self.secrets_of(&task.record).is_empty() {', 'if task.record.spec.request.has_secrets && source > 99 {'),
   engine('calls', 'a task that nobody could authorise is accepted', 'if !secrets.is_empty() && !self.can_ask(&key.session) =>', 'if secrets.len() > 99 && !self.can_ask(&key.session) =>'),

@@ -64,10 +64,10 @@ impl Engine {
             IfExists::Keep if task.record.spec.url() != spec.url() => Some(ErrorCode::IdInUse),
             IfExists::Keep | IfExists::Refresh => None,
         };
-        // They died with the worker that was given them first. But the task may have moved, and what was given for one
-        // origin is not told to another; or it may have been given others meanwhile.
+        // They died with the worker that was given them first, unless it has been given others meanwhile. If the task has
+        // moved they are kept, and not used: they know for which origin they are.
         let is_missing = task.record.spec.request.has_secrets && self.secrets_of(&task.record).is_empty();
-        if is_same_call && is_missing && task.record.spec.origin() == spec.origin() && !task.record.state.has_ended() {
+        if is_same_call && is_missing && !task.record.state.has_ended() {
             self.keep_secrets(key, &spec, secrets);
         }
         let result = match refusal {

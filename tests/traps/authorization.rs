@@ -203,6 +203,35 @@ fn a_call_that_is_sent_again_does_not_follow_a_task_to_another_origin() {
 }
 
 #[test]
+fn a_call_that_is_sent_again_tells_its_secrets_to_no_origin_that_has_its_own() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| match request.headers == token("new") {
+        true => file.answer(request).cut_after(150_000),
+        false => Reply::status(401),
+    });
+    world.attach("page", true);
+    let spec = TaskSpec { call_token: "the call".into(), ..secret_spec() };
+    let call = Call::Download { key: key("t"), spec, secrets: token("secret"), if_exists: IfExists::Keep };
+    world.call(call.clone()).expect("accepted");
+    assert!(waits_for_authorization(&world.play(5_000).record.state));
+    let source = Some(source("https://other.example/f"));
+    let moves = TaskCall::Authorize { origin: HOME.into(), headers: Some(token("new")), persist: false, source };
+    world.task_call(moves).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    // What was given for the other origin died with the worker, and the reply to the first call was lost.
+    world.kill();
+    world.attach("page", true);
+    world.call(call).expect("the task is there");
+    world.kick();
+    assert!(waits_for_authorization(&world.play(60_000).record.state), "it has to ask again");
+    let elsewhere: Vec<_> = world.requests.iter().filter(|request| request.url.contains("other.example")).collect();
+    assert!(
+        !elsewhere.is_empty() && elsewhere.iter().all(|request| request.headers != token("secret")),
+        "{elsewhere:?}"
+    );
+}
+
+#[test]
 fn headers_do_not_follow_a_task_whose_move_was_not_answered() {
     let file = File::new(0, LEN);
     let mut world = World::new(move |request, _| match request.url.contains("other.example") {
