@@ -42,10 +42,11 @@ test('a mirror that does not let itself be read does no harm', async (t) => {
   const { origin, open } = await startWorld(t.after.bind(t));
   const other = await otherOrigin(t);
   other.add('/f.bin', { length: 32 * MIB, seed: 1 });
-  const file = origin.add('/f.bin', { length: 32 * MIB, seed: 1, bytesPerSecond: 8 * MIB });
+  const file = origin.add('/f.bin', { length: 32 * MIB, seed: 1, bytesPerSecond: MIB });
   const page = await open();
   await download(page, '/f.bin', { id: 'f', mirrors: [`${other.url}/f.bin`] });
+  await other.waitForRequest('/f.bin');
+  file.update({ bytesPerSecond: 16 * MIB });
   const { state, sha256, restarts } = await outcome(page, 'f');
   assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: file.sha256, restarts: 0 });
-  assert.ok(other.log.length > 0, 'it was asked');
 });

@@ -10,15 +10,19 @@ import { download, MIB, openPage, staticDirs } from '../support.mjs';
 
 const CONNECTIONS = 4;
 
-/** A page whose session may use `CONNECTIONS` connections; `received(bytes)` waits until so many have come. */
+/** A page whose session may use `CONNECTIONS` connections; `received(bytes)` waits until so many have come, or all. */
 async function openSession(browser, url) {
   const page = await openPage(browser, url, '?idle');
   await page.evaluate(async (connections) => {
     window.session = await open({ configuration: { maxConnectionsPerHost: connections } });
-    window.received = (bytes) =>
-      new Promise((resolve) =>
-        session.addEventListener('progress', ({ detail }) => detail.some(({ receivedBytes }) => receivedBytes >= bytes) && resolve()),
-      );
+    window.received = async (bytes) => {
+      const task = await session.task('big');
+      return new Promise((resolve) => {
+        const look = () => (task.receivedBytes >= bytes || task.hasEnded) && resolve();
+        for (const type of ['progress', 'task']) session.addEventListener(type, look);
+        look();
+      });
+    };
   }, CONNECTIONS);
   return page;
 }

@@ -13,7 +13,7 @@ const LENGTH = (browserName === 'chromium' ? 1024 : 256) * MIB;
 test(`${LENGTH / MIB} MiB in several segments, the browser killed five times at random`, async (t) => {
   const seed = newSeed();
   t.diagnostic(`seed ${seed}`);
-  const figures = await downloadKilledAtRandom({ length: LENGTH, kills: 5, bytesPerSecond: 48 * MIB, seed });
+  const figures = await downloadKilledAtRandom({ length: LENGTH, kills: 5, bytesPerSecond: LENGTH / 32, seed });
   t.diagnostic(told(figures));
   assert.ok(figures.atOnce > 2, `${figures.atOnce} segments at once`);
   assert.equal(figures.fetchedTwice, 0);
