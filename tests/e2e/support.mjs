@@ -92,6 +92,15 @@ export const requestsFor = (origin, path) => origin.log.filter((entry) => entry.
 /** Holds what is asked for of the file at `path` against what was durable before. */
 export const ledgerFor = (origin, path) => new Ledger(origin.get(path).length, () => requestsFor(origin, path));
 
+/** Resolves when a second segment of the file at `path` is asked for, which is not before some of the first is durable. */
+export const untilSplit = (origin, path) =>
+  origin.waitFor(() => requestsFor(origin, path).length > 1, { what: `a second segment of ${path}` });
+
+/** Resolves when more than `bytes` are durable, however busy the machine is. */
+export async function untilDurable(page, bytes = 0) {
+  while (lengthOf(durableRanges(await stored(page))) <= bytes);
+}
+
 /**
  * Lets the origin hold back the rest of the file at `path` and waits until all that it has sent is durable. What a
  * connection sends behind the place where the next segment begins is not counted: nobody reads it.

@@ -1,16 +1,16 @@
 // Pause, resume, cancel, release: each durable before it is answered.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { download, ledgerFor, lengthOf, MIB, outcome, requestsFor, startWorld, stored } from '../support.mjs';
+import { download, ledgerFor, lengthOf, MIB, outcome, requestsFor, startWorld, stored, untilSplit } from '../support.mjs';
 
 const control = (page, id, action) => page.evaluate(async (id, action) => (await (await session.task(id))[action]())?.state, id, action);
 
 test('a paused task keeps its bytes over a kill and goes on when resumed', async (t) => {
   const { origin, browser, open } = await startWorld(t.after.bind(t));
-  const file = origin.add('/f.bin', { length: 32 * MIB, seed: 1, bytesPerSecond: 16 * MIB });
+  const file = origin.add('/f.bin', { length: 32 * MIB, seed: 1, bytesPerSecond: 4 * MIB });
   const page = await open();
   await download(page, '/f.bin', { id: 'f' });
-  await origin.waitForSent('/f.bin', 16 * MIB);
+  await untilSplit(origin, '/f.bin');
   assert.equal(await control(page, 'f', 'pause'), 'paused');
   // One of several segments may have been sent whole by then.
   await origin.waitFor(() => requestsFor(origin, '/f.bin').every(({ endedAt }) => endedAt !== undefined));

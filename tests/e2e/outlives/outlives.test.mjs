@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { lacks } from '../../browser/lacks.mjs';
-import { contiguousLength, download, durableRanges, holdUntilDurable, ledgerFor, lengthOf, MIB, openPage, outcome, requestsFor, startWorld, stored } from '../support.mjs';
+import { contiguousLength, download, durableRanges, holdUntilDurable, ledgerFor, lengthOf, MIB, openPage, outcome, requestsFor, startWorld, stored, untilDurable, untilSplit } from '../support.mjs';
 
 const LENGTH = 48 * MIB;
 const SENT_BEFORE = 20 * MIB;
@@ -12,15 +12,19 @@ const SENT_BEFORE = 20 * MIB;
 /** A download that has come some way, at a speed that leaves time to interrupt it. */
 async function underWay(after, path) {
   const world = await startWorld(after);
-  const resource = world.origin.add(path, { length: LENGTH, seed: 11, bytesPerSecond: 8 * MIB });
+  const resource = world.origin.add(path, { length: LENGTH, seed: 11, bytesPerSecond: 4 * MIB });
   const page = await world.open();
   await download(page, path, { id: 'big' });
+  await untilSplit(world.origin, path);
   await world.origin.waitForSent(path, SENT_BEFORE);
   return { ...world, path, resource, page, ledger: ledgerFor(world.origin, path) };
 }
 
-/** The download is finished by `page`, and nothing that was durable before was asked for again. */
-async function finishes(page, { resource, ledger }) {
+/**
+ * The download is finished by `page`, and nothing that was durable before was asked for again. A host is given two
+ * connections while a page is visible, four while none is.
+ */
+async function finishes(page, { resource, ledger }, mostAtOnce = 2) {
   resource.update({ bytesPerSecond: Infinity });
   const result = await outcome(page, 'big');
   assert.deepEqual(
@@ -28,7 +32,7 @@ async function finishes(page, { resource, ledger }) {
     { state: 'completed', size: LENGTH, sha256: resource.sha256, restarts: 0 },
   );
   const figures = await ledger.check();
-  assert.equal(figures.atOnce, 2, 'as many segments as one host is given while a page is visible');
+  assert.ok(figures.atOnce >= 2 && figures.atOnce <= mostAtOnce, `${figures.atOnce} segments at once`);
   return figures;
 }
 
@@ -46,7 +50,7 @@ test('goes on while every page of the app is closed', async (t) => {
   resource.update({ bytesPerSecond: Infinity });
   await origin.waitFor(() => requestsFor(origin, path).every((entry) => entry.endedAt));
   await elsewhere.close();
-  await finishes(await world.open(), world);
+  await finishes(await world.open(), world, 4);
 });
 
 test('goes on after the worker was stopped, revived by the open page', { skip: lacks('stop-worker') }, async (t) => {
@@ -81,9 +85,11 @@ test('goes on after the browser was killed, with no call but openSession', async
 
 test('one stream goes on exactly where the last commit ended', async (t) => {
   const { origin, browser, open } = await startWorld(t.after.bind(t));
-  const file = origin.add('/one.bin', { length: LENGTH, seed: 12, bytesPerSecond: 16 * MIB });
-  await download(await open(), '/one.bin', { id: 'one', maxSegments: 1 });
+  const file = origin.add('/one.bin', { length: LENGTH, seed: 12, bytesPerSecond: 8 * MIB });
+  const page = await open();
+  await download(page, '/one.bin', { id: 'one', maxSegments: 1 });
   await origin.waitForSent('/one.bin', SENT_BEFORE);
+  await untilDurable(page);
   await browser.kill();
   await browser.relaunch();
   const idle = await open('?idle');

@@ -2,7 +2,7 @@
 // waits says why.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { download, ledgerFor, MIB, outcome, requestsFor, startWorld, untilTask } from '../support.mjs';
+import { download, ledgerFor, MIB, outcome, requestsFor, startWorld, untilDurable, untilTask } from '../support.mjs';
 
 const explain = (page, id) => page.evaluate(async (id) => (await session.task(id)).explain(), id);
 const update = (page, id, changes) => page.evaluate(async (id, changes) => void (await (await session.task(id)).update(changes)), id, changes);
@@ -82,7 +82,7 @@ test('a network that becomes metered stops a task that waits for another, with i
   assert.deepEqual([waiting.state, requestsFor(origin, '/f.bin').length], ['waiting', 0]);
   assert.match((await explain(page, 'f')).sentence, /metered/);
   await metered(false);
-  await origin.waitForSent('/f.bin', 12 * MIB);
+  await untilDurable(page);
   await metered(true);
   await untilTask(page, 'f', (task) => task.reason === 'metered');
   await origin.waitFor(() => requestsFor(origin, '/f.bin').every(({ endedAt }) => endedAt));

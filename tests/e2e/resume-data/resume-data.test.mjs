@@ -2,7 +2,7 @@
 // URL of the same representation, and are not fetched again.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { download, killAndReturn, ledgerFor, lengthOf, MIB, outcome, startWorld, stored } from '../support.mjs';
+import { download, killAndReturn, ledgerFor, lengthOf, MIB, outcome, startWorld, stored, untilSplit } from '../support.mjs';
 
 const LENGTH = 32 * MIB;
 
@@ -10,11 +10,12 @@ const LENGTH = 32 * MIB;
 async function cancelled(t) {
   const world = await startWorld(t.after.bind(t));
   const { origin } = world;
-  origin.add('/f.bin', { length: LENGTH, seed: 1, bytesPerSecond: 8 * MIB });
+  origin.add('/f.bin', { length: LENGTH, seed: 1, bytesPerSecond: 4 * MIB });
   const moved = origin.add('/moved.bin', { length: LENGTH, seed: 1 });
   const page = await world.open();
   await download(page, '/f.bin', { id: 'f' });
-  await origin.waitForSent('/f.bin', 20 * MIB);
+  await untilSplit(origin, '/f.bin');
+  await origin.waitForSent('/f.bin', 16 * MIB);
   const data = await page.evaluate(async () => [...new Uint8Array(await (await session.task('f')).cancel({ resumeData: true }))]);
   return { ...world, page, moved, data };
 }
