@@ -46,6 +46,7 @@ test('a newer version takes the place of the old one in one step; until then, an
   file.update({ seed: 2, bytesPerSecond: 4 * MIB });
   await refresh(page);
   await origin.waitForSent('/f.bin', LENGTH + 12 * MIB);
+  file.update({ bytesPerSecond: 0 });
   assert.equal(await readable(page), old);
   const { hasPreviousFile, state } = await page.evaluate(async () => (await session.task('f')).snapshot);
   assert.deepEqual({ hasPreviousFile, state }, { hasPreviousFile: true, state: 'running' });
