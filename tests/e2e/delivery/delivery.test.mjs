@@ -118,7 +118,7 @@ test('a handler that throws is given the event again', async (t) => {
 
 test('progress is live, rises, and never comes after the end', async (t) => {
   const { origin, open } = await startWorld(t.after.bind(t));
-  origin.add('/steady.bin', { length: 12 * MIB, seed: 5, bytesPerSecond: 8 * MIB });
+  origin.add('/steady.bin', { length: 12 * MIB, seed: 5, bytesPerSecond: 4 * MIB });
   const page = await open();
   await download(page, '/steady.bin', { id: 'steady' });
   await outcome(page, 'steady');
