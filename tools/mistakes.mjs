@@ -73,6 +73,7 @@ export const mistakes = [
   engine('schedule', 'one connection too many for a host', '.unwrap_or(0) >= per_host {', '.unwrap_or(0) > per_host {'),
   engine('policy', 'an unknown network counts as unmetered', 'needs.0 & Needs::KNOWN != 0 && metered.is_none()', 'needs.0 & Needs::KNOWN != 0 && metered == Some(true)'),
   engine('pace', 'a bandwidth limit is half of what it says', 'bytes.saturating_mul(1_000).div_ceil', 'bytes.saturating_mul(500).div_ceil'),
+  engine('checkpoint', 'a bandwidth limit of the session does not hold', 'session.pace.wait(session_limit, now).max(slot.pace.wait(task_limit, now))', 'slot.pace.wait(task_limit, now)'),
   engine('backlog', 'what leaves memory is not noted as being in storage', 'session.backlog.note(task.record.lane(), storage_due(task));', ''),
   engine('wake', 'every wake is held until the work is done', '!held.is_repeated || is_ending', 'is_ending'),
   engine('wake', 'a sync succeeds although work is left', 'Some(Output::Settle(held.wake, Outcome::Again))', 'Some(Output::Settle(held.wake, Outcome::Done))'),
