@@ -197,8 +197,12 @@ impl Engine {
 
     /// Hands over what is to go out, and sees to what is out.
     pub(super) fn tend_external(&mut self) {
-        let keys: Vec<TaskKey> = self.slots.iter().filter(|(_, slot)| !slot.busy).map(|(key, _)| key.clone()).collect();
-        for key in keys {
+        // Most tasks have nothing to do with it, and this is asked at every input.
+        let goes_out = |task: &Task| matches!(task.progress.transport, Transport::External { .. });
+        let is_meant =
+            |slot: &Slot| !slot.busy && (slot.task.as_ref().is_some_and(goes_out) || !slot.external.after.is_empty());
+        let meant = self.slots.iter().filter(|(_, slot)| is_meant(slot));
+        for key in meant.map(|(key, _)| key.clone()).collect::<Vec<_>>() {
             let Some(slot) = self.slots.get(&key) else { continue };
             if slot.out().is_some() {
                 self.tend_out(&key);
