@@ -20,12 +20,17 @@ const MARK = '/longhaul-log-mark';
 /** `rate`: bytes per second and connection. */
 const limitRate = (rate) => (rate ? `limit_rate ${rate};` : '');
 
-function location(prefix, route) {
-  const { dir, rate } = typeof route === 'string' ? { dir: route } : route;
-  return `location ${prefix} { alias "${path.resolve(dir)}/"; ${limitRate(rate)} }`;
+/** The variable with the rate of a route whose first requests alone are throttled. */
+const firstRateOf = (at) => `$first_rate_${at}`;
+
+const firstRateMap = ({ firstRate }, at) => (firstRate ? `map $http_if_range ${firstRateOf(at)} { "" ${firstRate}; default 0; }` : '');
+
+function location(prefix, { dir, rate, firstRate }, at) {
+  return `location ${prefix} { alias "${path.resolve(dir)}/"; ${limitRate(firstRate ? firstRateOf(at) : rate)} }`;
 }
 
 function configuration({ home, root, routes, rate, port }) {
+  const entries = Object.entries(routes).map(([prefix, route]) => [prefix, typeof route === 'string' ? { dir: route } : route]);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `daemon off;
 master_process off;
@@ -42,12 +47,13 @@ http {
   sendfile on;
   tcp_nodelay on;
   add_header Cache-Control no-store;
+  ${entries.map(([, route], at) => firstRateMap(route, at)).join('\n  ')}
   server {
     listen 127.0.0.1:${port};
     root "${path.resolve(root)}";
     ${limitRate(rate)}
     location = ${MARK} { access_log off; return 204; }
-    ${Object.entries(routes).map(([prefix, route]) => location(prefix, route)).join('\n    ')}
+    ${entries.map(([prefix, route], at) => location(prefix, route, at)).join('\n    ')}
   }
 }
 `;
@@ -67,8 +73,9 @@ function started(child) {
 }
 
 /**
- * Starts nginx with `root` at `/` and, in `routes`, further folders: `{ '/prefix/': dir | { dir, rate } }`.
- * `rate` throttles each connection, in bytes per second. `port` 0 takes a free one.
+ * Starts nginx with `root` at `/` and, in `routes`, further folders: `{ '/prefix/': dir | { dir, rate, firstRate } }`.
+ * `rate` throttles each connection, in bytes per second, `firstRate` those of requests without `If-Range`: what is begun
+ * is slow enough to be killed in the middle, what goes on is not. `port` 0 takes a free one.
  */
 export async function startNginx({ root, routes = {}, rate, port = 0 }) {
   const home = await fs.mkdtemp(path.join(os.tmpdir(), 'longhaul-nginx-'));

@@ -34,6 +34,22 @@ test('nginx serves folders with ranges, and its log tells what was sent', async 
   assert.deepEqual(entry, { path: '/files/big.bin', status: 206, range: { start: 1000, end: 71_000 }, bytesSent: 70_000 });
 });
 
+test('a route may be slow for first requests and fast for what goes on', async (t) => {
+  const dir = await fs.mkdtemp(path.join(os.tmpdir(), 'longhaul-test-'));
+  t.after(() => fs.rm(dir, { recursive: true }));
+  await fs.writeFile(path.join(dir, 'a.bin'), bytes(7, 0, 300_000));
+  const nginx = await startNginx({ root: os.tmpdir(), routes: { '/slow/': { dir, firstRate: 1000 } } });
+  t.after(() => nginx.close());
+  const abort = new AbortController();
+  const first = await fetch(`${nginx.url}/slow/a.bin`, { signal: abort.signal });
+  const headers = { Range: 'bytes=1-', 'If-Range': first.headers.get('etag') };
+  const second = await fetch(`${nginx.url}/slow/a.bin`, { headers });
+  assert.equal((await second.arrayBuffer()).byteLength, 299_999);
+  const { value } = await first.body.getReader().read();
+  assert(value.byteLength < 300_000, 'the first is still on its way');
+  abort.abort();
+});
+
 test('a second nginx on a taken port says why it does not start', async (t) => {
   const first = await startNginx({ root: os.tmpdir() });
   t.after(() => first.close());

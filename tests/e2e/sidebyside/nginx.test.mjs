@@ -8,7 +8,7 @@ import { after, before, test } from 'node:test';
 import { launchBrowser } from '../../browser/launch.mjs';
 import { bytes } from '../../origin/content.mjs';
 import { startNginx } from '../../origin/nginx.mjs';
-import { contiguousLength, download, MIB, openPage, outcome, staticDirs, stored } from '../support.mjs';
+import { contiguousLength, download, MIB, openPage, outcome, staticDirs, stored, untilDurable } from '../support.mjs';
 
 const LENGTH = 24 * MIB;
 let folder;
@@ -25,7 +25,7 @@ before(async () => {
   }
   nginx = await startNginx({
     root: staticDirs['/'],
-    routes: { '/longhaul/': staticDirs['/longhaul/'], '/files/': folder, '/slow/': { dir: folder, rate: 12 * MIB } },
+    routes: { '/longhaul/': staticDirs['/longhaul/'], '/files/': folder, '/slow/': { dir: folder, firstRate: MIB } },
   });
   browser = await launchBrowser();
 });
@@ -34,6 +34,23 @@ after(async () => {
   await browser?.close();
   await nginx?.close();
   await fs.rm(folder, { recursive: true });
+});
+
+test('continued after a kill with If-Range, and nginx agrees', async () => {
+  const page = await openPage(browser, nginx.url);
+  await download(page, '/slow/a.bin', { id: 'slow', maxSegments: 1 });
+  await untilDurable(page, 2 * MIB);
+  await browser.kill();
+  await browser.relaunch();
+  const idle = await openPage(browser, nginx.url, '?idle');
+  const durable = contiguousLength(await stored(idle));
+  await idle.close();
+  const again = await openPage(browser, nginx.url);
+  const { state, sha256, restarts } = await outcome(again, 'slow');
+  assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: digests.a, restarts: 0 });
+  const log = (await nginx.accessLog()).filter((entry) => entry.path === '/slow/a.bin');
+  assert.deepEqual(log.map(({ status, range }) => [status, range.start]), [[206, 0], [206, durable]]);
+  await again.close();
 });
 
 test('three files side by side, each with one request', async () => {
@@ -47,21 +64,4 @@ test('three files side by side, each with one request', async () => {
   const log = (await nginx.accessLog()).filter((entry) => entry.path.startsWith('/files/'));
   assert.deepEqual(log.map(({ path, status, bytesSent }) => [path, status, bytesSent]).sort(), names.map((name) => [`/files/${name}.bin`, 206, LENGTH]));
   await page.close();
-});
-
-test('continued after a kill with If-Range, and nginx agrees', async () => {
-  const page = await openPage(browser, nginx.url);
-  await download(page, '/slow/a.bin', { id: 'slow', maxSegments: 1 });
-  await page.waitForFunction(() => progress.some(({ id, receivedBytes }) => id === 'slow' && receivedBytes > 10 * 2 ** 20));
-  await browser.kill();
-  await browser.relaunch();
-  const idle = await openPage(browser, nginx.url, '?idle');
-  const { bodies } = await stored(idle);
-  const partial = Object.values(bodies).filter((chunks) => chunks.reduce((sum, [, length]) => sum + length, 0) < LENGTH);
-  const durable = contiguousLength({ bodies: { partial: partial[0] } });
-  const again = await openPage(browser, nginx.url);
-  const { state, sha256, restarts } = await outcome(again, 'slow');
-  assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: digests.a, restarts: 0 });
-  const log = (await nginx.accessLog()).filter((entry) => entry.path === '/slow/a.bin');
-  assert.deepEqual(log.map(({ status, range }) => [status, range.start]), [[206, 0], [206, durable]]);
 });
