@@ -15,6 +15,7 @@ const sentences: Record<ErrorCode, string> = {
   crashed: 'The component crashed again and again at this task. Its bytes are kept: try resume() with a newer longhaul.',
   'csp-blocked': 'The service worker\'s own content security policy forbids the URL. Add it to connect-src.',
   'digest-mismatch': 'The file is not what its digest says. Check the digest, and the file on the server.',
+  'file-changed': 'Another version of the file has taken its place while it was read. Read it again from its beginning.',
   'http-status': 'The server refused the file with a status that trying again would not change.',
   'id-in-use': 'The id belongs to a task with another URL. Use another id, or ifExists: "replace".',
   'length-mismatch': 'The server keeps ending the file before its announced length.',
@@ -42,6 +43,7 @@ const sentences: Record<ErrorCode, string> = {
 const retryHelps: ReadonlySet<ErrorCode> = new Set([
   'background-fetch-refused',
   'component-failed',
+  'file-changed',
   'length-mismatch',
   'network',
   'protocol-mismatch',
@@ -54,6 +56,9 @@ export const isTaskNotFound = (error: unknown): boolean => error instanceof Long
 
 /** Whether the session is not there, or no longer. */
 export const isSessionNotOpen = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'session-not-open';
+
+/** Whether the file that was being read is another now. */
+export const isFileChanged = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'file-changed';
 
 /** A value that cannot be used; `detail` names its field. */
 export const badArgument = (detail: string): LonghaulError => new LonghaulError({ code: 'bad-argument', detail });

@@ -105,8 +105,8 @@ export type Call =
   | { type: 'authorize'; session: string; id: string; origin: string; headers?: HeaderPair[]; persist: boolean; source?: Source }
   /** The answer to a `BeginMessage`. `refusal`: why the browser would not. */
   | { type: 'begun'; session: string; id: string; registration: string; refusal?: string }
-  /** The stored chunk of a finished file that starts at `offset`. */
-  | { type: 'chunk'; session: string; id: string; offset: number }
+  /** The stored chunk of a finished file that starts at `offset`; `body` as the answer to the first said. */
+  | { type: 'chunk'; session: string; id: string; offset: number; body?: string }
   | ({ type: 'select'; session: string; after?: string; limit: number } & FilterFields)
   | ({ type: 'bulk'; session: string; action: BulkAction } & FilterFields)
   | { type: 'group'; session: string; group: string }
@@ -135,8 +135,8 @@ export interface Answers {
   cancel: TaskAnswer & { resumeData?: ArrayBuffer };
   'resume-data': TaskAnswer & { resumeData?: ArrayBuffer };
   release: Record<string, never>;
-  /** Without a chunk at the end of the file. */
-  chunk: { chunk?: Blob | ArrayBuffer; length: number; contentType?: string };
+  /** Without a chunk at the end of the file. `body` names the version of it. */
+  chunk: { chunk?: Blob | ArrayBuffer; length: number; body: string; contentType?: string };
   select: { tasks: TaskSnapshot[]; next?: string };
   /** How many tasks were meant. */
   bulk: { count: number };

@@ -26,9 +26,12 @@ export async function answerFromShelf(name: string, call: Call): Promise<Answers
     if (call.type !== 'chunk') {
       return { task: { ...shown, id: call.id, url, receivedBytes: length, completeLength: length, ...given(about), ...given(file) } };
     }
-    if (call.offset === length) return { length: 0, ...given({ contentType: file.contentType }) };
+    // Bytes of another version are of no use to the reader.
+    if (call.body !== undefined && call.body !== body) return undefined;
+    const of = { body, ...given({ contentType: file.contentType }) };
+    if (call.offset === length) return { length: 0, ...of };
     const chunk: Blob | ArrayBuffer | undefined = await get('chunks', body, call.offset);
-    return chunk && { chunk, length: chunk instanceof Blob ? chunk.size : chunk.byteLength, ...given({ contentType: file.contentType }) };
+    return chunk && { chunk, length: chunk instanceof Blob ? chunk.size : chunk.byteLength, ...of };
   } finally {
     database.close();
   }

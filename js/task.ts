@@ -165,7 +165,10 @@ export class Task {
     return this.#file.blob();
   }
 
-  /** The finished file as a stream, one stored chunk in memory at a time. */
+  /**
+   * The finished file as a stream, one stored chunk in memory at a time. It ends with `file-changed` if another version
+   * takes the file's place meanwhile (`ifExists`): bytes of two are never mixed.
+   */
   stream(): ReadableStream<Uint8Array> {
     return this.#file.stream();
   }

@@ -42,6 +42,7 @@ export type ErrorCode =
   | 'crashed'
   | 'csp-blocked'
   | 'digest-mismatch'
+  | 'file-changed'
   | 'http-status'
   | 'id-in-use'
   | 'length-mismatch'

@@ -32,6 +32,7 @@ export const mistakes = [
   engine('commits', 'a commit with a lost answer counts as failed', 'self.load_task(key);', 'if let Some(slot) = self.slots.get_mut(key) {\n                    slot.busy = false;\n                }'),
   engine('verbs', 'a replaced body is never swept', 'let killed = bodies(&task).into_iter().map(Change::KillBody).collect();', 'let killed = Vec::new();'),
   engine('ending', 'a refreshed file does not take the place of the old one', 'changes.extend(task.progress.previous.take().map(|previous| Change::KillBody(previous.body)));', ''),
+  engine('verbs', 'a reader is given bytes of two versions', 'if begun.is_some_and(|begun| begun != body.to_text()) {', 'if begun.is_some_and(str::is_empty) {'),
   { what: 'an old epoch may still write', file: 'src/store/memory.rs', find: 'if data.epoch != epoch {', replace: 'if data.epoch < epoch {' },
   // Events
   engine('delivery', 'an acknowledgement deletes one event too many', 'let change = Change::DeleteEvents { session: id.clone(), through };', 'let change = Change::DeleteEvents { session: id.clone(), through: through + 1 };'),

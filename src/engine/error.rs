@@ -79,6 +79,8 @@ codes! {
     OutboxFull = "outbox-full",
     /// The browser would not begin a Background Fetch.
     BackgroundFetchRefused = "background-fetch-refused",
+    /// Another version of the file has taken its place since its reader began.
+    FileChanged = "file-changed",
 }
 
 /// An error that can be stored with a task and sent to a page.

@@ -85,3 +85,12 @@ pub struct TaskKey {
 /// The stored bytes of one representation. Random, so that no two bodies ever share chunks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct BodyId(pub u128);
+
+impl BodyId {
+    /// 32 hexadecimal digits.
+    pub fn to_text(self) -> String {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |place: u32| char::from(DIGITS[(self.0 >> (place * 4)) as usize & 15]);
+        (0..32).rev().map(digit).collect()
+    }
+}

@@ -194,8 +194,13 @@ pub enum TaskCall {
     ResumeData,
     /// Delete an ended task and its file.
     Release,
-    /// Where the finished file's bytes from this offset on are.
-    Chunk(u64),
+    /// Where the finished file's bytes are.
+    Chunk {
+        /// From this offset on.
+        offset: u64,
+        /// The body that the bytes before were of, as [`super::id::BodyId::to_text`]: bytes of another are of no use.
+        body: Option<String>,
+    },
     /// Change what it allows.
     Update(PolicyPatch),
     /// A page has been asked to begin an [`super::output::Output::Begin`]; `refusal` is what the browser said if it would

@@ -207,8 +207,8 @@ impl Engine {
             TaskCall::ResumeData => self.give_up_bytes(key, asker, task),
             TaskCall::Release if state.has_ended() => self.release(key, asker, &task),
             TaskCall::Release => self.answer(asker, Err(TaskError::new(ErrorCode::NotFinished))),
-            TaskCall::Chunk(offset) => {
-                let result = file_location(&task).ok_or(TaskError::new(ErrorCode::NotFinished));
+            TaskCall::Chunk { offset, body } => {
+                let result = file_location(&task, body.as_deref());
                 self.answer(asker, result.map(|file| Answer::Chunk(file, offset)));
             }
             TaskCall::Update(patch) => self.update(key, asker, task, &patch),
@@ -371,17 +371,23 @@ fn bodies(task: &Task) -> Vec<BodyId> {
     own.into_iter().chain(task.progress.previous.as_ref().map(|previous| previous.body)).collect()
 }
 
-/// Where the task's finished file is, if it has one.
-pub fn file_location(task: &Task) -> Option<FileLocation> {
+/// Where the task's finished file is. Who has `begun` to read a body, as [`BodyId::to_text`], is shown no other.
+///
+/// # Errors
+/// `not-finished`, or `file-changed` if that body is not the file any more.
+pub fn file_location(task: &Task, begun: Option<&str>) -> Result<FileLocation, TaskError> {
     let progress = &task.progress;
     let (body, length, known) = match &progress.previous {
         Some(previous) => (previous.body, previous.length, Some(&previous.representation)),
         None if task.record.state == TaskState::Completed => {
             (progress.body, progress.received.len(), progress.representation.as_ref())
         }
-        None => return None,
+        None => return Err(TaskError::new(ErrorCode::NotFinished)),
     };
-    Some(FileLocation { body, length, content_type: known.and_then(|known| known.content_type.clone()) })
+    if begun.is_some_and(|begun| begun != body.to_text()) {
+        return Err(TaskError::new(ErrorCode::FileChanged));
+    }
+    Ok(FileLocation { body, length, content_type: known.and_then(|known| known.content_type.clone()) })
 }
 
 impl Detached {

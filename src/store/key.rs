@@ -211,9 +211,7 @@ impl KeyRange {
 }
 
 fn body_text(body: BodyId) -> Part {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |place: u32| char::from(DIGITS[(body.0 >> (place * 4)) as usize & 15]);
-    Part::Text(Text((0..32).rev().map(digit).collect()))
+    Part::Text(Text(body.to_text()))
 }
 
 #[cfg(test)]

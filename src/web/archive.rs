@@ -65,9 +65,9 @@ impl Archive {
                 let task = self.task(key).await?;
                 Ok(messages::answer(Answer::Task(self.snapshot(task))))
             }
-            Call::Task(key, TaskCall::Chunk(offset)) => {
+            Call::Task(key, TaskCall::Chunk { offset, body }) => {
                 let task = self.task(key).await?;
-                let file = file_location(&task).ok_or(TaskError::new(ErrorCode::NotFinished))?;
+                let file = file_location(&task, body.as_deref())?;
                 let found = chunk(&self.store, &file, offset).await.map_err(|_| TaskError::new(ErrorCode::Storage))?;
                 Ok(messages::chunk(found, &file))
             }

@@ -52,6 +52,7 @@ pub struct CallMessage {
     before: Option<f64>,
     limit: Option<f64>,
     offset: Option<f64>,
+    body: Option<String>,
     registration: Option<String>,
     refusal: Option<String>,
 }
@@ -109,7 +110,10 @@ impl CallMessage {
             "cancel" => TaskCall::Cancel { keep: flag(self.keep) },
             "resume-data" => TaskCall::ResumeData,
             "release" => TaskCall::Release,
-            "chunk" => TaskCall::Chunk(required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?),
+            "chunk" => TaskCall::Chunk {
+                offset: required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?,
+                body: self.body,
+            },
             "update" => TaskCall::Update(required(self.policy, "policy")?.into_patch()?),
             "begun" => TaskCall::ExternalBegun {
                 registration: required(self.registration, "registration")?,

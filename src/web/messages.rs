@@ -221,6 +221,7 @@ pub fn chunk(found: Option<(JsValue, u64)>, file: &FileLocation) -> Message {
     Message::new()
         .with_some("chunk", chunk)
         .with("length", number(len))
+        .with("body", file.body.to_text())
         .with_some("contentType", file.content_type.as_deref())
 }
 

@@ -64,7 +64,7 @@ impl World {
             15..17 => Call::Task(key, TaskCall::Cancel { keep: self.random.one_in(2) }),
             17..19 => Call::Task(key, TaskCall::Release),
             19 => Call::Task(key, TaskCall::Get),
-            20 => Call::Task(key, TaskCall::Chunk(0)),
+            20 => Call::Task(key, TaskCall::Chunk { offset: 0, body: None }),
             21 => {
                 let after = self.random.one_in(2).then(|| self.draw_id());
                 let filter = self.draw_filter();
@@ -171,7 +171,7 @@ fn name_of(call: &Call) -> &'static str {
         Call::DownloadAll { .. } => "calls: download all",
         Call::ResumeFrom { .. } => "calls: resume from",
         Call::Task(_, TaskCall::Update(_)) => "calls: update",
-        Call::Task(_, TaskCall::Chunk(_)) => "calls: read a file",
+        Call::Task(_, TaskCall::Chunk { .. }) => "calls: read a file",
         Call::Task(..) => "calls: about one task",
         Call::Select { .. } => "calls: select",
         Call::Bulk { .. } => "calls: bulk",

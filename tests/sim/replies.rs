@@ -84,7 +84,7 @@ impl World {
 
     fn check_task_answer(&mut self, key: &TaskKey, wanted: &TaskCall, answer: &Answer) {
         match (wanted, answer) {
-            (TaskCall::Chunk(_), Answer::Chunk(file, _)) => {
+            (TaskCall::Chunk { .. }, Answer::Chunk(file, _)) => {
                 let stored = self.model.tasks.get(key).expect("a file is of a durable task");
                 if let Some(previous) = &stored.progress.previous {
                     self.stats.count(Group::Engine, "old files read during a refresh");
@@ -175,7 +175,7 @@ impl World {
                 let state = self.model.tasks.get(key).map(|task| &task.record.state);
                 match wanted {
                     TaskCall::Release => state.is_some_and(|state| !state.has_ended()),
-                    TaskCall::Chunk(_) => state.is_some_and(|state| *state != TaskState::Completed),
+                    TaskCall::Chunk { .. } => state.is_some_and(|state| *state != TaskState::Completed),
                     _ => false,
                 }
             }

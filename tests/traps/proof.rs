@@ -359,13 +359,18 @@ fn a_refresh_keeps_the_old_file_until_the_new_one_is_there() {
     });
     world.download_with(at_home(), Vec::new(), IfExists::Refresh).expect("accepted");
     world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
-    match world.task_call(TaskCall::Chunk(0)) {
-        Ok(Answer::Chunk(file, _)) => assert_eq!(file.length, LEN as u64, "the old file is read meanwhile"),
-        other => panic!("the old file is gone: {other:?}"),
-    }
+    let read = |body| TaskCall::Chunk { offset: 0, body };
+    let body = match world.task_call(read(None)) {
+        Ok(Answer::Chunk(file, _)) if file.length == LEN as u64 => file.body.to_text(),
+        other => panic!("the old file is not read meanwhile: {other:?}"),
+    };
+    assert!(matches!(world.task_call(read(Some(body.clone()))), Ok(Answer::Chunk(..))), "nor read on");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), new.bytes);
     assert_eq!(world.bodies(), 1, "the old file is swept");
+    let code =
+        world.task_call(read(Some(body))).expect_err("who has begun with it is not given bytes of the other").code;
+    assert_eq!(code, ErrorCode::FileChanged);
     let kinds = world.kinds();
     assert!(kinds.contains(&EventKind::NotModified), "{kinds:?}");
     assert_eq!(kinds.last(), Some(&EventKind::Completed { bytes: new.bytes.len() as u64 }));

@@ -130,8 +130,9 @@ test('after a kill the hash goes on where it was: no stored byte is read back', 
   const segments = world.origin.add('/g.bin', { length: LENGTH, seed: 2, bytesPerSecond: PACE });
   await download(again, '/g.bin', { id: 'g', integrity: sri(segments) });
   assert.equal((await outcome(again, 'g')).state, 'completed');
-  const [, { range }] = requestsFor(world.origin, '/g.bin');
-  assert.equal(await readBack(again), LENGTH - range.start, 'what did not come in order is read back, once');
+  // The first segment may have given a tail away more than once; it ends where the nearest other begins.
+  const [, ...others] = requestsFor(world.origin, '/g.bin').map(({ range }) => range.start);
+  assert.equal(await readBack(again), LENGTH - Math.min(...others), 'what did not come in order is read back, once');
 });
 
 const readBack = (page) =>

@@ -63,6 +63,18 @@ test('a newer version takes the place of the old one in one step; until then, an
   await untilSwept(again);
 });
 
+test('who reads the old file when the new one takes its place is told so, and is given no byte of that', async (t) => {
+  const { file, page } = await finished(t);
+  file.update({ seed: 2 });
+  await page.evaluate(async () => {
+    window.reader = (await session.task('f')).stream().getReader();
+    await reader.read();
+  });
+  await refresh(page);
+  assert.equal((await outcome(page, 'f')).sha256, file.sha256);
+  assert.equal((await page.evaluate(() => errorOf(reader.read()))).code, 'file-changed');
+});
+
 test('a newer version that cannot be had leaves the old one, and says so', async (t) => {
   const { file, page, old } = await finished(t);
   file.update({ seed: 3 });
