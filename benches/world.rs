@@ -214,6 +214,7 @@ impl World {
             Effect::HashStored { state, .. } => Completion::Hashed(Ok(state)),
             Effect::Probe { .. } => Completion::Probed(true),
             Effect::Look { .. } | Effect::TakeRecord { .. } => unreachable!("no page here can have the browser fetch"),
+            Effect::File { .. } => unreachable!("no file here is to leave"),
         }
     }
 

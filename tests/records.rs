@@ -22,7 +22,8 @@ use longhaul::engine::request::{AnswerInfo, Credentials, RequestFields, Source};
 use longhaul::engine::resume_data::{self, Detached};
 use longhaul::engine::session::{Configuration, Limits, SessionRecord};
 use longhaul::engine::task::{
-    EventKind, Kept, Progress, Proof, Subject, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason,
+    Destination, EventKind, Kept, Place, Progress, Proof, Subject, TaskEvent, TaskRecord, TaskSpec, TaskState,
+    WaitReason,
 };
 use longhaul::engine::time::Timestamp;
 use longhaul::engine::transport::{Out, Transport};
@@ -77,7 +78,8 @@ fn answer() -> AnswerInfo {
     }
 }
 
-fn session() -> SessionRecord {
+fn session(format: u8) -> SessionRecord {
+    let is_new = format >= 3;
     let limits = Limits {
         max_concurrent_tasks: 4,
         max_per_host_visible: 3,
@@ -85,11 +87,14 @@ fn session() -> SessionRecord {
         max_bytes_per_second: Some(1 << 20),
         metered: false,
         unknown_network: true,
+        keep_ms: is_new.then_some(86_400_000),
+        keep_from_last_use: is_new,
     };
-    SessionRecord { id: session_id(), configuration: Configuration { version: 300, limits } }
+    let tidied_at = if is_new { Timestamp(1_763_700_000_000) } else { Timestamp(0) };
+    SessionRecord { id: session_id(), configuration: Configuration { version: 300, limits }, tidied_at }
 }
 
-fn task(state: TaskState) -> TaskRecord {
+fn task(state: TaskState, format: u8) -> TaskRecord {
     let source = |origin: &str| Source {
         url: format!("{origin}/1?sig=2"),
         host: origin.replace("https://", ""),
@@ -127,9 +132,25 @@ fn task(state: TaskState) -> TaskRecord {
         metadata: Some("{}".into()),
         // It is not stored with the record.
         transport: Transport::Fetch,
+        destination: None,
+        fails_when_full: false,
+        serves_url: false,
     };
     let since = Timestamp(1_763_700_000_000);
-    TaskRecord { key: key(), spec, state, since, created_at: Timestamp(5), ended_at: Some(since) }
+    let is_new = format >= 3;
+    let destination = Destination::Cache { name: "files".into(), url: "https://a.example/1".into() };
+    TaskRecord {
+        key: key(),
+        spec,
+        state,
+        since,
+        created_at: Timestamp(5),
+        ended_at: Some(since),
+        place: if is_new { Place::Leaving(destination) } else { Place::Store },
+        fails_when_full: is_new,
+        used_at: if is_new { since } else { Timestamp(0) },
+        serves_url: is_new,
+    }
 }
 
 fn progress(format: u8) -> Progress {
@@ -232,12 +253,12 @@ impl Fixtures {
 fn records_of_every_format_are_read() {
     for format in 1..=FORMAT_VERSION {
         let fixtures = Fixtures::of(format);
-        fixtures.hold("session", &session());
+        fixtures.hold("session", &session(format));
         let waiting = TaskState::Active { not_before: Timestamp(9), reason: Some(WaitReason::ServerAsked) };
         let states =
             [waiting, TaskState::Paused, TaskState::Completed, TaskState::Failed(error()), TaskState::Cancelled];
         for (at, state) in states.into_iter().enumerate() {
-            fixtures.hold(&format!("task-{at}"), &task(state));
+            fixtures.hold(&format!("task-{at}"), &task(state, format));
         }
         fixtures.hold("progress", &progress(format));
         fixtures.hold("progress-new", &Progress::new(BodyId(1)));
@@ -256,6 +277,8 @@ fn records_of_every_format_are_read() {
             EventKind::Restarted(RestartReason::NotResumable),
             EventKind::GroupEnded(counts),
         ];
+        let since_3 = [EventKind::Moved, EventKind::MoveFailed(error())];
+        let kinds = kinds.into_iter().chain(since_3.into_iter().filter(|_| format >= 3));
         for (seq, kind) in (1..).zip(kinds) {
             fixtures.hold(&format!("event-{seq}"), &event(seq, kind));
         }

@@ -99,7 +99,7 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 21] = [
+const SHARED: [&str; 25] = [
     "api",
     "types",
     "protocol",
@@ -116,13 +116,17 @@ const SHARED: [&str; 21] = [
     "group",
     "view",
     "file",
+    "file-bytes",
+    "file-url",
+    "destination",
+    "stored",
     "download",
     "policy",
     "explain",
     "transport",
     "reopening",
 ];
-const WORKER: [&str; 20] = [
+const WORKER: [&str; 22] = [
     "worker",
     "host",
     "instances",
@@ -137,6 +141,8 @@ const WORKER: [&str; 20] = [
     "marker",
     "records",
     "shelf",
+    "serve",
+    "requests",
     "calls",
     "pages",
     "pings",

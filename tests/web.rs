@@ -4,15 +4,15 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers: panicking is how they report")]
 
 use idb::{DatabaseEvent, Factory, KeyPath, ObjectStoreParams};
-use js_sys::{Array, Uint8Array};
+use js_sys::{Array, Object, Reflect, Uint8Array};
 use longhaul::engine::codec::decode;
 use longhaul::engine::id::{BodyId, EffectId};
 use longhaul::engine::input::CommitOutcome;
 use longhaul::engine::output::Change;
 use longhaul::engine::session::SessionRecord;
-use longhaul::engine::task::Progress;
+use longhaul::engine::task::{Place, Progress, TaskRecord};
 use longhaul::store::changes::to_writes;
-use longhaul::store::{IndexKeys, Key, KeyRange, Reader, Store, Table, Value, Write, contract};
+use longhaul::store::{Index, IndexKeys, Key, KeyRange, Reader, Store, Table, Value, Write, contract};
 use longhaul::web::indexeddb::{ChunkKind, IndexedDb};
 use wasm_bindgen::JsValue;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -116,37 +116,74 @@ async fn a_database_of_the_first_version_is_made_anew() {
     contract::all(&store, buffer).await;
 }
 
-/// A database of version 2 keeps its rows, whose records are of format 1.
+/// Databases of versions 2 and 3 keep their rows, whose records are of formats 1 and 2, and get the index by URL.
 #[wasm_bindgen_test]
-async fn a_database_of_the_second_version_keeps_its_rows() {
-    let name = format!("longhaul test climb {}", js_sys::Math::random());
-    let mut request = Factory::new().and_then(|factory| factory.open(&name, Some(2))).expect("the database opens");
-    request.on_upgrade_needed(|event| {
+async fn databases_of_older_versions_keep_their_rows() {
+    let of_format = [
+        [
+            include_bytes!("fixtures/records/1/session").as_slice(),
+            include_bytes!("fixtures/records/1/progress").as_slice(),
+            include_bytes!("fixtures/records/1/task-2").as_slice(),
+        ],
+        [
+            include_bytes!("fixtures/records/2/session").as_slice(),
+            include_bytes!("fixtures/records/2/progress").as_slice(),
+            include_bytes!("fixtures/records/2/task-2").as_slice(),
+        ],
+    ];
+    for (version, rows) in (2..).zip(of_format) {
+        let name = format!("longhaul test climb {}", js_sys::Math::random());
+        old_database(&name, version, rows).await;
+        let store = IndexedDb::open(&name).await.expect("the database climbs");
+        let reader = store.reader().await.expect("the store opens");
+        let bytes = async |table| match reader.get(table, &Key::text("podcasts")).await {
+            Ok(Some(Value::Bytes(bytes))) => bytes,
+            other => panic!("{other:?} in {table:?}"),
+        };
+        let session: SessionRecord = decode(&bytes(Table::Sessions).await).expect("it is read");
+        let progress: Progress = decode(&bytes(Table::Progress).await).expect("it is read");
+        let crashes = if version == 2 { 0 } else { 2 };
+        assert_eq!((session.id.as_str(), progress.restarts, progress.crashes), ("podcasts", 5, crashes));
+        let mut record: TaskRecord = decode(&bytes(Table::Tasks).await).expect("it is read");
+        assert_eq!((record.place.clone(), record.serves_url), (Place::Store, false));
+
+        record.serves_url = true;
+        let epoch = store.advance_epoch().await.expect("the lease is taken");
+        let writes = to_writes(&[Change::PutTask(record.clone())], |_| None);
+        assert_eq!(store.commit(epoch, writes).await, CommitOutcome::Committed);
+        let range = KeyRange::only(Key::text(record.spec.url()));
+        let reader = store.reader().await.expect("the store opens");
+        let found = reader.scan_index(Table::Tasks, Index::Url, &range, 2).await.expect("there is such an index");
+        assert_eq!(found.len(), 1);
+    }
+}
+
+/// Makes a database as an older version made it, with a session, a checkpoint and a task.
+async fn old_database(name: &str, version: u32, rows: [&'static [u8]; 3]) {
+    let mut request = Factory::new().and_then(|factory| factory.open(name, Some(version))).expect("the database opens");
+    request.on_upgrade_needed(move |event| {
         let database = event.database().expect("an upgrade has its database");
         for table in Table::ALL {
             let params = ObjectStoreParams::new();
             let store = database.create_object_store(table.name(), params).expect("stores can be made");
-            for index in table.indexes() {
+            for index in table.indexes().iter().filter(|index| **index != Index::Url) {
                 let property = KeyPath::new_single(index.name());
                 store.create_index(index.name(), property, None).expect("indexes can be made");
             }
-            let row = match table {
-                Table::Sessions => include_bytes!("fixtures/records/1/session").as_slice(),
-                Table::Progress => include_bytes!("fixtures/records/1/progress").as_slice(),
+            let [session, progress, task] = rows.map(|row| Uint8Array::from(row).buffer());
+            let row: JsValue = match table {
+                Table::Sessions => session.into(),
+                Table::Progress => progress.into(),
+                Table::Tasks => {
+                    let row = Object::new();
+                    Reflect::set(&row, &"v".into(), &task).expect("an ordinary object");
+                    row.into()
+                }
                 _ => continue,
             };
             let key = Array::of1(&"podcasts".into());
-            store.put(&Uint8Array::from(row).buffer(), Some(&key)).expect("rows can be put");
+            store.put(&row, Some(&key)).expect("rows can be put");
         }
     });
     request.await.expect("the database opens").close();
-    let store = IndexedDb::open(&name).await.expect("the database climbs");
-    let reader = store.reader().await.expect("the store opens");
-    let bytes = async |table| match reader.get(table, &Key::text("podcasts")).await {
-        Ok(Some(Value::Bytes(bytes))) => bytes,
-        other => panic!("{other:?} in {table:?}"),
-    };
-    let session: SessionRecord = decode(&bytes(Table::Sessions).await).expect("it is read");
-    let progress: Progress = decode(&bytes(Table::Progress).await).expect("it is read");
-    assert_eq!((session.id.as_str(), progress.restarts, progress.crashes), ("podcasts", 5, 0));
 }

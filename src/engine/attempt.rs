@@ -54,8 +54,12 @@ pub struct Reading {
     /// Where the body ends, as the answer said.
     body_end: Option<u64>,
     began: (Timestamp, u64),
+    /// The speed at which the last read was filled.
+    last_speed: Option<u64>,
     /// The read in flight, with what it asked for and when it began.
     read: Option<(EffectId, u64, Timestamp)>,
+    /// Whether that is to bring what has come, and no more.
+    is_hastened: bool,
     ready: Option<Buffer>,
 }
 
@@ -75,11 +79,20 @@ impl Reading {
     /// Notes the read that was asked for.
     pub fn read_started(&mut self, read: EffectId, up_to_bytes: u64, now: Timestamp) {
         self.read = Some((read, up_to_bytes, now));
+        self.is_hastened = false;
+    }
+
+    /// The read in flight is to bring what has come. Whether there is one that does not know yet.
+    pub fn hasten(&mut self) -> bool {
+        let is_news = self.read.is_some() && !self.is_hastened;
+        self.is_hastened = true;
+        is_news
     }
 
     /// Takes in what a read brought. Returns its buffer if it is not wanted.
-    pub fn read_done(&mut self, len: u64, end: ReadEnd, hash: Option<HashState>) -> Option<EffectId> {
-        let (id, ..) = self.read.take()?;
+    pub fn read_done(&mut self, len: u64, end: ReadEnd, hash: Option<HashState>, now: Timestamp) -> Option<EffectId> {
+        let (id, _, begun_at) = self.read.take()?;
+        self.last_speed = Some(len.saturating_mul(1_000) / now.since(begun_at).max(1));
         if self.end.is_some_and(|limit| self.next_offset + len > limit) {
             self.ended = Some(Ended::TooLong);
             return Some(id).filter(|_| len > 0);
@@ -138,6 +151,12 @@ impl Reading {
             Some(Ended::Eof) => self.body_end.is_none_or(|end| end == self.next_offset),
             _ => false,
         }
+    }
+
+    /// What it can be relied upon for just now, in bytes per second: a connection may have become slow.
+    pub fn reliable_speed(&self, now: Timestamp) -> u64 {
+        let speed = self.bytes_per_second(now);
+        self.last_speed.map_or(speed, |last| last.min(speed))
     }
 
     /// The speed since its first byte, in bytes per second; 0 if nothing has come yet.
@@ -226,8 +245,18 @@ impl Attempt {
             (segment, body) => segment.or(body),
         };
         let began = (now, start);
-        self.reading =
-            Some(Reading { next_offset: start, ended: None, hash, end, body_end, began, read: None, ready: None });
+        self.reading = Some(Reading {
+            next_offset: start,
+            ended: None,
+            hash,
+            end,
+            body_end,
+            began,
+            last_speed: None,
+            read: None,
+            is_hastened: false,
+            ready: None,
+        });
     }
 
     /// The bytes that it has read.
@@ -281,7 +310,7 @@ mod tests {
 
     fn read(reading: &mut Reading, id: u64, len: u64, end: ReadEnd) -> Option<EffectId> {
         reading.read_started(EffectId(id), len, Timestamp(0));
-        reading.read_done(len, end, None)
+        reading.read_done(len, end, None, Timestamp(0))
     }
 
     #[test]
@@ -290,7 +319,7 @@ mod tests {
         assert_eq!(body.next_read(60), Some(60));
         body.read_started(EffectId(2), 60, Timestamp(0));
         assert_eq!(body.next_read(60), None);
-        assert_eq!(body.read_done(60, ReadEnd::More, None), None);
+        assert_eq!(body.read_done(60, ReadEnd::More, None, Timestamp(0)), None);
         assert_eq!(body.next_read(60), None, "a buffer is ready");
         let buffer = body.take_ready().unwrap();
         assert_eq!((buffer.id, buffer.offset, buffer.len), (EffectId(2), 0, 60));
@@ -329,7 +358,7 @@ mod tests {
         attempt.shorten(30);
         let body = attempt.reading.as_mut().unwrap();
         assert_eq!(body.ended, None, "its read is still to come");
-        body.read_done(30, ReadEnd::More, None);
+        body.read_done(30, ReadEnd::More, None, Timestamp(0));
         assert_eq!(body.ended, Some(Ended::Full));
     }
 

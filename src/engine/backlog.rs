@@ -158,7 +158,7 @@ impl Engine {
         if let Some(left) = &mut session.backlog.left_since {
             left.push(key.clone());
         }
-        if let Some(task) = slot.task.as_ref().filter(|task| task.record.state.is_active()) {
+        if let Some(task) = slot.task.as_ref().filter(|task| task.record.due().is_some()) {
             session.backlog.note(task.record.lane(), storage_due(task));
         }
         Some(slot)
@@ -170,7 +170,7 @@ impl Engine {
             return;
         }
         let lane = |slot: &Slot| {
-            let active = slot.task.as_ref().filter(|task| task.record.state.is_active());
+            let active = slot.task.as_ref().filter(|task| task.record.due().is_some());
             active.map(|task| task.record.lane())
         };
         let own = self.slots.get(key).and_then(lane);

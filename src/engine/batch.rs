@@ -46,6 +46,7 @@ impl BulkAction {
             Self::Resume => TaskCall::Resume,
             Self::Cancel => TaskCall::Cancel { keep: false },
             Self::Release => TaskCall::Release,
+            Self::ReleaseFile => TaskCall::ReleaseFile,
         }
     }
 
@@ -56,6 +57,7 @@ impl BulkAction {
             Self::Resume => 0b0_1011,
             Self::Cancel => 0b0_0011,
             Self::Release => 0b1_1100,
+            Self::ReleaseFile => 0b0_0100,
         }
     }
 }

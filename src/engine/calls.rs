@@ -16,11 +16,12 @@ const MAX_PAGE: u32 = 500;
 
 impl Engine {
     pub(super) fn handle_call(&mut self, id: CallId, call: Call) {
-        if !matches!(call, Call::Open(_)) && !self.sessions.contains_key(call.session()) {
+        if call.session().is_some_and(|session| !self.sessions.contains_key(session)) {
             return self.reply(id, Err(TaskError::new(ErrorCode::SessionNotOpen)));
         }
         match call {
             Call::Open(record) => self.open_session(id, record),
+            Call::Find(url) => self.load(Purpose::FindByUrl(id), Query::ByUrl(url)),
             Call::UpdateSession(session, patch) => self.update_session(id, session, patch),
             Call::Download { key, secrets, .. } | Call::ResumeFrom { key, secrets, .. }
                 if !secrets.is_empty() && !self.can_ask(&key.session) =>
@@ -81,7 +82,8 @@ impl Engine {
         let Some(session) = self.sessions.get(&id) else { return };
         let Configuration { version, limits } = &session.record.configuration;
         let configuration = Configuration { version: *version, limits: limits.patched(&patch) };
-        self.put_session(call, SessionRecord { id, configuration });
+        let tidied_at = session.record.tidied_at;
+        self.put_session(call, SessionRecord { id, configuration, tidied_at });
     }
 
     pub(super) fn handle_session_committed(&mut self, call: CallId, record: SessionRecord, outcome: CommitOutcome) {
@@ -106,6 +108,14 @@ impl Engine {
         for (call, waited) in waiting {
             self.handle_call(call, waited);
         }
+    }
+
+    pub(super) fn reply_found(&mut self, call: CallId, loaded: Result<Loaded, StoreFailure>) {
+        let result = match loaded {
+            Ok(Loaded::Tasks(tasks)) => Ok(Answer::Found(tasks.into_iter().next().map(|task| task.record.key))),
+            _ => Err(TaskError::new(ErrorCode::Storage)),
+        };
+        self.reply(call, result);
     }
 
     pub(super) fn reply_tasks(&mut self, call: CallId, loaded: Result<Loaded, StoreFailure>) {
@@ -182,6 +192,9 @@ impl Engine {
                     self.outputs.extend(slot.out().map(|out| Output::LetGo(out.registration.clone())));
                 }
                 slot.queue.extend(slot.external.take_calls());
+                for demand in slot.demands {
+                    self.answer(demand.asker, Err(TaskError::new(ErrorCode::Storage)));
+                }
                 for (asker, queued) in slot.queue {
                     if let Queued::Task(TaskCall::ExternalEnded { registration, .. }) = queued {
                         // The event that told of it must not wait for storage.
@@ -221,16 +234,16 @@ impl Engine {
 }
 
 impl Call {
-    /// The session that the call is about.
-    fn session(&self) -> &SessionId {
-        match self {
-            Self::Open(record) => &record.id,
+    /// The session that must be open for the call.
+    fn session(&self) -> Option<&SessionId> {
+        Some(match self {
+            Self::Open(_) | Self::Find(_) => return None,
             Self::Download { key, .. } | Self::ResumeFrom { key, .. } | Self::Task(key, _) => &key.session,
             Self::DownloadAll { group, .. } | Self::Group(group) => &group.session,
             Self::UpdateSession(session, _)
             | Self::Select { session, .. }
             | Self::Bulk { session, .. }
             | Self::History { session, .. } => session,
-        }
+        })
     }
 }

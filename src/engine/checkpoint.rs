@@ -37,7 +37,7 @@ impl Engine {
         slot.pace.spend(len, limit, now);
         let Some(attempt) = slot.attempt(attempt) else { return };
         let Some(reading) = &mut attempt.reading else { return };
-        let unwanted = reading.read_done(len, end, hash);
+        let unwanted = reading.read_done(len, end, hash, now);
         let (bytes_per_second, end_of_chunk) = (reading.bytes_per_second(now), reading.next_offset);
         if attempt.gives_way {
             attempt.shorten(end_of_chunk);
@@ -200,12 +200,15 @@ impl Engine {
         };
         let pieces = slot.task.as_ref().and_then(|task| task.record.spec.proof.pieces.as_ref());
         let piece_length = pieces.map(|pieces| pieces.piece_length());
-        for attempt in &mut slot.attempts {
+        let or_after_ms = slot.patience_ms(or_after_ms);
+        for at in 0..slot.attempts.len() {
+            let speed = slot.attempts[at].reading.as_ref().map_or(0, |reading| reading.bytes_per_second(now));
+            let in_time = slot.bytes_per_read(speed, CHUNK_MS, FIRST_CHUNK_BYTES);
+            let attempt = &mut slot.attempts[at];
             let id = attempt.id;
             let Some(reading) = &mut attempt.reading else { continue };
             let offset = reading.next_offset;
-            let in_time = reading.bytes_per_second(now).saturating_mul(CHUNK_MS) / 1_000;
-            let wanted = in_time.clamp(FIRST_CHUNK_BYTES, most);
+            let wanted = in_time.min(most);
             let wanted = read_bytes(session_limit, read_bytes(task_limit, wanted));
             // A chunk lies in one piece, so that a bad piece can be deleted without its neighbours.
             let wanted = piece_length.map_or(wanted, |piece| wanted.min(piece - offset % piece));

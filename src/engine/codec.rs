@@ -6,12 +6,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version that [`encode`] writes.
-pub const FORMAT_VERSION: u8 = 2;
+pub const FORMAT_VERSION: u8 = 3;
 /// What a newer longhaul may have written that this one can still read.
 const NEXT_VERSION: u8 = FORMAT_VERSION + 1;
-/// What the records of format 1 lack at their end, and what has taken its place since: how often a task crashed, and that
-/// it comes by plain fetch. Other records end where they ended, and what lies behind a record's end is not looked at.
-const SINCE_1: [u8; 2] = [0, 0];
+/// What older records lack at their end. All of it reads as nothing: how often a task crashed, and that it comes by plain
+/// fetch, is in a checkpoint since format 2; where a task's bytes are and how long a session keeps them, in theirs since
+/// format 3. What lies behind a record's end is not looked at.
+const NOTHING: [u8; 4] = [0; 4];
 
 /// The stored bytes of `record`.
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -24,7 +25,7 @@ pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     match bytes.split_first()? {
         (&(FORMAT_VERSION | NEXT_VERSION), record) => postcard::from_bytes(record).ok(),
-        (1, record) => postcard::from_bytes(&[record, &SINCE_1].concat()).ok(),
+        (1..FORMAT_VERSION, record) => postcard::from_bytes(&[record, &NOTHING].concat()).ok(),
         _ => None,
     }
 }
@@ -33,7 +34,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 mod tests {
     use super::super::id::{BodyId, SessionId, TaskId, TaskKey};
     use super::super::request::Source;
-    use super::super::task::{Progress, TaskRecord, TaskSpec, TaskState};
+    use super::super::task::{Place, Progress, TaskRecord, TaskSpec, TaskState};
     use super::super::time::Timestamp;
     use super::*;
 
@@ -54,6 +55,10 @@ mod tests {
             since: Timestamp(4),
             created_at: Timestamp(4),
             ended_at: None,
+            place: Place::Store,
+            fails_when_full: false,
+            used_at: Timestamp(0),
+            serves_url: false,
         }
     }
 
@@ -66,18 +71,22 @@ mod tests {
     }
 
     #[test]
-    fn what_version_1_wrote_is_read() {
+    fn what_older_versions_wrote_is_read() {
         let mut progress = Progress::new(BodyId(7));
         progress.received.insert(0..5);
         progress.resume_data = Some(vec![1, 2]);
         let mut bytes = encode(&progress);
-        let end = bytes.split_off(bytes.len() - SINCE_1.len());
-        assert_eq!(end, SINCE_1, "crashes and the transport came with version 2");
+        let end = bytes.split_off(bytes.len() - 2);
+        assert_eq!(end, NOTHING[..2], "crashes and the transport came with version 2");
         bytes[0] = 1;
         assert_eq!(decode::<Progress>(&bytes), Some(progress));
         let mut bytes = encode(&record());
-        bytes[0] = 1;
-        assert_eq!(decode::<TaskRecord>(&bytes), Some(record()));
+        let end = bytes.split_off(bytes.len() - NOTHING.len());
+        assert_eq!(end, NOTHING, "the place and what is done without room came with version 3");
+        for version in [1, 2] {
+            bytes[0] = version;
+            assert_eq!(decode::<TaskRecord>(&bytes), Some(record()));
+        }
     }
 
     #[test]

@@ -140,7 +140,8 @@ impl Engine {
         let probe = slot.probe.take();
         let (task, mut queue) = (slot.task.take(), std::mem::take(&mut slot.queue));
         queue.extend(slot.external.take_calls());
-        *slot = Slot { task, queue, ..Slot::default() };
+        let demands = std::mem::take(&mut slot.demands);
+        *slot = Slot { task, queue, demands, ..Slot::default() };
         if let Some(probe) = probe {
             self.effects.finish(probe);
         }

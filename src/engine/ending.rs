@@ -3,14 +3,17 @@
 use super::Engine;
 use super::attempt::Reading;
 use super::error::{ErrorCode, TaskError};
+use super::filing::leave;
 use super::http::{Representation, RestartReason};
 use super::id::{BodyId, EffectId, TaskKey};
 use super::input::{FetchFailure, StoreFailure};
 use super::output::{Change, Output};
 use super::retry::{LOST_PER_FAILURE, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
-use super::task::{EventKind, Progress, Task, TaskState, WaitReason};
+use super::task::{EventKind, Place, Progress, Task, TaskState, WaitReason};
 use super::transport::Transport;
 
+/// How long to wait for room before looking again. What the task itself frees ends the wait at once.
+const FULL_MS: u64 = 60_000;
 /// How long to be content with fewer segments after one of several was refused or cut.
 const MORE_AFTER_MS: u64 = 30_000;
 
@@ -124,11 +127,19 @@ impl Engine {
     }
 
     /// All bytes are there, and right.
-    pub(super) fn complete_task(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>) {
-        let bytes = task.progress.received.len();
+    pub(super) fn complete_task(&mut self, key: &TaskKey, mut task: Task, changes: Vec<Change>) {
         if let Some(representation) = &mut task.progress.representation {
-            representation.complete_length = Some(bytes);
+            representation.complete_length = Some(task.progress.received.len());
         }
+        match task.record.place {
+            Place::Leaving(_) => self.file_first(key, task, changes),
+            _ => self.conclude(key, task, changes),
+        }
+    }
+
+    /// And they are where they are to be.
+    pub(super) fn conclude(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>) {
+        let bytes = task.progress.received.len();
         // The swap: the old file goes in the very commit that makes the new one visible.
         changes.extend(task.progress.previous.take().map(|previous| Change::KillBody(previous.body)));
         task.record.enter(TaskState::Completed, self.now);
@@ -137,8 +148,12 @@ impl Engine {
         task.progress.lost = 0;
         task.progress.crashes = 0;
         self.secrets.remove(key);
-        changes.push(Change::PutTask(task.record.clone()));
-        changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
+        if matches!(task.record.place, Place::Leaving(_)) {
+            changes.extend(leave(key, &mut task));
+        } else {
+            changes.push(Change::PutTask(task.record.clone()));
+            changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
+        }
         self.commit_transfer(key, task, Some(EventKind::Completed { bytes }), changes);
     }
 
@@ -147,6 +162,8 @@ impl Engine {
         let kind = match task.progress.go_back() {
             Some(unused) => {
                 task.record.enter(TaskState::Completed, self.now);
+                // That was for the newer one.
+                task.record.place = Place::Store;
                 changes.push(Change::KillBody(unused));
                 EventKind::RefreshFailed(error)
             }
@@ -211,7 +228,15 @@ impl Engine {
         let now = self.now;
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.busy = false;
+        self.put_off_filing(key);
+        let Some(slot) = self.slots.get_mut(key) else { return };
         let Some(task) = slot.task.as_mut().filter(|task| task.record.state.is_active()) else { return };
+        if failure == StoreFailure::Quota && !task.record.fails_when_full {
+            // No other would be better off.
+            task.record.enter(TaskState::READY, now);
+            self.full_until = Some(now.after(FULL_MS));
+            return self.publish_task(key);
+        }
         task.progress.failures += 1;
         let max_failures = task.record.spec.policy.max_failures;
         let delay_ms = backoff_ms(task.progress.failures, &mut self.random);
@@ -223,6 +248,41 @@ impl Engine {
             self.fail(key, task, Vec::new(), TaskError::new(code));
         } else {
             self.publish_task(key);
+        }
+    }
+
+    /// The room that other tasks will take that are being fetched.
+    pub(super) fn promised_bytes(&self, but_for: &TaskKey) -> u64 {
+        let others = self.slots.iter().filter(|(key, slot)| *key != but_for && !slot.attempts.is_empty());
+        let missing = others.filter_map(|(_, slot)| {
+            let (length, task) = (slot.known()?.complete_length?, slot.task.as_ref()?);
+            Some(length.saturating_sub(task.progress.received.len()))
+        });
+        missing.sum()
+    }
+
+    /// There will be no room for all of it: what is not read now need not be thrown away.
+    pub(super) fn handle_no_room(&mut self, key: &TaskKey, mut task: Task) {
+        self.drop_attempts(key);
+        if task.record.fails_when_full {
+            return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
+        }
+        // Others may be smaller.
+        let state = TaskState::Active { not_before: self.now.after(FULL_MS), reason: Some(WaitReason::Quota) };
+        task.record.enter(state, self.now);
+        let changes = vec![Change::PutTask(task.record.clone())];
+        self.commit_transfer(key, task, None, changes);
+    }
+
+    /// Bytes were deleted: whoever waits for room may find some.
+    pub(super) fn look_for_room(&mut self) {
+        self.full_until = None;
+        let now = self.now;
+        for (_, slot) in self.slots.iter_mut() {
+            let state = slot.task.as_mut().map(|task| &mut task.record.state);
+            if let Some(TaskState::Active { not_before, reason: Some(WaitReason::Quota) }) = state {
+                *not_before = now;
+            }
         }
     }
 
@@ -264,6 +324,7 @@ impl Engine {
             self.slots.get(key).into_iter().flat_map(|slot| &slot.attempts).map(|attempt| attempt.id).collect();
         ids.into_iter().for_each(|id| self.drop_attempt(key, id));
         self.stop_hashing(key);
+        self.stop_filing(key);
         if let Some(slot) = self.slots.get_mut(key) {
             slot.current = None;
         }

@@ -81,6 +81,10 @@ codes! {
     BackgroundFetchRefused = "background-fetch-refused",
     /// Another version of the file has taken its place since its reader began.
     FileChanged = "file-changed",
+    /// The file was moved, taken or released: its bytes are not here any more.
+    FileReleased = "file-released",
+    /// The file could not be written to where it was to be moved.
+    DestinationFailed = "destination-failed",
 }
 
 /// An error that can be stored with a task and sent to a page.

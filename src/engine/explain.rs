@@ -38,7 +38,9 @@ impl Engine {
         policy.metered &= limits.metered;
         policy.unknown_network &= limits.unknown_network;
         policy.discretionary_until = policy.discretionary_until.filter(|until| *until > self.now);
-        self.surroundings.blocks(policy.needs())
+        // Last, since what runs goes on without room for others, but not against its policy.
+        let is_full = self.full_until.is_some_and(|until| until > self.now) && !record.fails_when_full;
+        self.surroundings.blocks(policy.needs()).or(is_full.then_some(WaitReason::Quota))
     }
 
     fn waiting(&self, task: &Task) -> Option<Waiting> {
@@ -53,6 +55,7 @@ impl Engine {
         let reason = reason.unwrap_or(WaitReason::WorkerBusy);
         let until = match reason {
             WaitReason::Discretionary => policy.discretionary_until,
+            WaitReason::Quota if not_before <= self.now => self.full_until,
             _ => Some(not_before).filter(|until| *until > self.now),
         };
         Some(Waiting { reason, since: record.since, until })

@@ -159,6 +159,7 @@ impl Engine {
         (representation, start, end, restart): (Representation, u64, Option<u64>, Option<RestartReason>),
     ) {
         let (now, head) = (self.now, &arrived.head);
+        let free_bytes = arrived.free_bytes.map(|free| free.saturating_sub(self.promised_bytes(key)));
         let Some(slot) = self.slots.get_mut(key) else { return };
         let kept_nothing = task.progress.received.is_empty() && slot.staged.is_empty();
         let missing = representation.complete_length.or(task.record.spec.expected_bytes).map(|length| {
@@ -166,9 +167,8 @@ impl Engine {
             length.saturating_sub(kept)
         });
         let is_first = slot.attempts.len() == 1 && !slot.busy;
-        if is_first && missing.zip(arrived.free_bytes).is_some_and(|(missing, free)| missing > free) {
-            self.drop_attempts(key);
-            return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
+        if is_first && missing.zip(free_bytes).is_some_and(|(missing, free)| missing > free) {
+            return self.handle_no_room(key, task);
         }
         if restart.is_some() {
             // The others fetch what is not wanted any more.

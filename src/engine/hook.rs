@@ -158,7 +158,11 @@ mod tests {
             kind: EventKind::Cancelled,
         };
         let session = SessionSnapshot {
-            record: SessionRecord { id: SessionId::new("s"), configuration: Configuration::default() },
+            record: SessionRecord {
+                id: SessionId::new("s"),
+                configuration: Configuration::default(),
+                tidied_at: Timestamp(0),
+            },
             outbox: (1..=WINDOW as u64).map(event).collect(),
             more_events: false,
             last_seq: WINDOW as u64,

@@ -10,7 +10,7 @@ use super::request::{Header, Source};
 use super::resume_data::Detached;
 use super::schedule::Lane;
 use super::session::{LimitsPatch, SessionRecord};
-use super::task::{Task, TaskEvent, TaskSpec};
+use super::task::{Destination, Task, TaskEvent, TaskSpec};
 use super::time::Timestamp;
 use crate::integrity::HashState;
 
@@ -31,6 +31,8 @@ pub enum Input {
     },
     /// A page asks for something and waits for the reply.
     Call(CallId, Call),
+    /// Nobody waits for the answer to this call any more. If it waits for bytes to come, those are not fetched for it.
+    Forget(CallId),
     /// A page attaches to a session.
     Hello {
         /// The page, or [`ClientId::hook`]. As a delegate that begins its turn, for which it was to stand in line.
@@ -91,6 +93,8 @@ pub enum Input {
 pub enum Call {
     /// Make the session, or attach to it.
     Open(SessionRecord),
+    /// Find the finished file that is kept for this URL, of whatever session.
+    Find(String),
     /// Change how the session may use the network.
     UpdateSession(SessionId, LimitsPatch),
     /// Make a download task.
@@ -172,6 +176,8 @@ pub enum BulkAction {
     Cancel,
     /// See [`TaskCall::Release`].
     Release,
+    /// See [`TaskCall::ReleaseFile`].
+    ReleaseFile,
 }
 
 /// What may be asked of one task.
@@ -194,12 +200,25 @@ pub enum TaskCall {
     ResumeData,
     /// Delete an ended task and its file.
     Release,
+    /// Move a finished file out of the store.
+    MoveTo(Destination),
+    /// Delete a finished file: it was taken, or is not wanted any more. The task stays.
+    ReleaseFile,
     /// Where the finished file's bytes are.
     Chunk {
         /// From this offset on.
         offset: u64,
         /// The body that the bytes before were of, as [`super::id::BodyId::to_text`]: bytes of another are of no use.
         body: Option<String>,
+        /// Whether it is waited for if the file is still on its way. Else there must be one.
+        waits: bool,
+    },
+    /// With what a request for the file's URL is answered, as soon as its length is known.
+    Serve {
+        /// `Range`.
+        range: Option<String>,
+        /// `If-Range`.
+        if_range: Option<String>,
     },
     /// Change what it allows.
     Update(PolicyPatch),
@@ -265,6 +284,8 @@ pub enum Completion {
     },
     /// A [`super::output::Effect::HashStored`] is done.
     Hashed(Result<HashState, StoreFailure>),
+    /// A [`super::output::Effect::File`] is done: all of it is there, or nothing.
+    Filed(Result<(), TaskError>),
     /// A [`super::output::Effect::Probe`] is done: whether the server can be reached at all.
     Probed(bool),
     /// A [`super::output::Effect::Look`] is done.

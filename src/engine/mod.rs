@@ -14,11 +14,14 @@ pub mod codec;
 mod commits;
 pub mod crash;
 mod delivery;
+mod demand;
 mod effects;
 mod ending;
 pub mod error;
 mod explain;
 mod external;
+pub mod file;
+mod filing;
 pub mod filter;
 pub mod group;
 mod groups;
@@ -31,6 +34,7 @@ pub mod input;
 mod outbox;
 pub mod output;
 mod pace;
+pub mod place;
 pub mod plan;
 pub mod policy;
 mod probe;
@@ -39,6 +43,7 @@ mod random;
 mod range_set;
 pub mod request;
 pub mod resume_data;
+mod retention;
 mod retry;
 pub mod schedule;
 pub mod session;
@@ -61,7 +66,7 @@ use batch::Batch;
 use crash::AtWork;
 use delivery::Session;
 use effects::Effects;
-use error::TaskError;
+use error::{ErrorCode, TaskError};
 use group::{GroupKey, GroupRecord};
 use groups::Group;
 use id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskKey};
@@ -155,6 +160,8 @@ pub struct Engine {
     taken_up: Vec<BodyId>,
     /// Dead bodies: when to look for the next, if there may be any.
     sweep_at: Option<Timestamp>,
+    /// Storage had no room for a commit: nothing is begun before this time that would only find that again.
+    full_until: Option<Timestamp>,
     /// One sweep at a time: two would find the same body.
     is_sweeping: bool,
     fenced: bool,
@@ -186,6 +193,7 @@ impl Engine {
             opening: SortedMap::default(),
             taken_up: Vec::new(),
             sweep_at: Some(now),
+            full_until: None,
             is_sweeping: false,
             fenced: false,
         };
@@ -222,6 +230,7 @@ impl Engine {
                 self.hook_can_authorize = can_authorize;
                 self.hook_handles_events = handles_events;
             }
+            Input::Forget(call) => self.forget(call),
             Input::External { registration, by_user } => self.handle_external(registration, by_user),
             Input::Completed(id, completion) => self.handle_completion(id, completion),
             Input::Timeout => self.handle_timeout(),
@@ -246,7 +255,8 @@ impl Engine {
         let sessions = self.sessions.values().filter_map(|session| session.next_time(self.now));
         let groups = self.groups.values().filter_map(Group::next_time);
         let sweep_at = self.sweep_at.filter(|_| !self.is_sweeping);
-        let others = [self.effects.next_deadline(), sweep_at, self.wakes.next_time(self.now)];
+        let full_until = self.full_until.filter(|until| *until > self.now);
+        let others = [self.effects.next_deadline(), sweep_at, full_until, self.wakes.next_time(self.now)];
         slots.chain(sessions).chain(groups).chain(others.into_iter().flatten()).min()
     }
 
@@ -262,11 +272,16 @@ impl Engine {
                 Purpose::Read(..) => Completion::Read { len: 0, end: input::ReadEnd::Cut { online: true }, hash: None },
                 Purpose::HashFile(_) | Purpose::HashPiece(..) => Completion::Hashed(Err(StoreFailure::Other)),
                 Purpose::Probe(_) => Completion::Probed(false),
+                Purpose::File(_) => {
+                    self.outputs.push_back(Output::Abort(id));
+                    Completion::Filed(Err(TaskError::new(ErrorCode::DestinationFailed)))
+                }
                 Purpose::Look(_) => Completion::Looked(input::Look::Found { is_over: false, ready: Vec::new() }),
                 Purpose::CommitTask(..)
                 | Purpose::CommitSession(..)
                 | Purpose::CommitGroup(..)
                 | Purpose::CommitAck(..)
+                | Purpose::CommitTidied
                 | Purpose::CommitSweep => Completion::Committed(CommitOutcome::Unknown),
                 _ => Completion::Loaded(Err(StoreFailure::Other)),
             };
@@ -306,6 +321,7 @@ impl Engine {
             (Purpose::HashPiece(key, piece), Completion::Hashed(hashed)) => {
                 self.handle_piece_hashed(&key, piece, hashed);
             }
+            (Purpose::File(key), Completion::Filed(result)) => self.handle_filed(&key, result),
             (Purpose::Probe(key), Completion::Probed(reachable)) => self.handle_probed(&key, reachable),
             (Purpose::Look(key), Completion::Looked(look)) => self.handle_looked(&key, id, look),
             (purpose, Completion::Committed(outcome)) => self.handle_committed(purpose, outcome),
@@ -321,6 +337,8 @@ impl Engine {
             Purpose::CommitGroup(key, staged) => self.handle_group_committed(&key, *staged, outcome),
             Purpose::CommitAck(session, through) => self.handle_ack_committed(&session, through, outcome),
             Purpose::CommitSweep => self.handle_swept(outcome),
+            // A look that was not noted is made again after the next boot.
+            Purpose::CommitTidied => {}
             _ => unreachable!("only commits are answered so"),
         }
     }
@@ -337,6 +355,7 @@ impl Engine {
             Purpose::LoadOutbox(session) => self.handle_outbox(&session, loaded),
             Purpose::FindDeadBodies => self.handle_dead_bodies(loaded),
             Purpose::LoadTasks(call) => self.reply_tasks(call, loaded),
+            Purpose::FindByUrl(call) => self.reply_found(call, loaded),
             Purpose::LoadHistory(call) => self.reply_history(call, loaded),
             _ => unreachable!("only loads are answered so"),
         }
@@ -351,7 +370,10 @@ impl Engine {
         self.sweep();
         self.give_way();
         self.tend_external();
+        self.tend_demands();
         self.start_what_may_run();
+        self.tend_filings();
+        self.tend_retention();
         self.tend_groups();
         self.tend_sessions();
         let idle: Vec<TaskKey> =
@@ -364,7 +386,10 @@ impl Engine {
     fn has_work(&self) -> bool {
         let is_waiting_for_news = |slot: &Slot| {
             let reason = slot.task.as_ref().and_then(|task| self.outer_reason(task));
-            slot.attempts.is_empty() && !slot.busy && reason.is_some_and(|reason| reason.needs_no_worker())
+            // One with which nothing is to be done is only here because somebody would like to read it.
+            let has_work = slot.task.as_ref().is_some_and(|task| task.record.due().is_some());
+            let needs_no_worker = reason.is_some_and(|reason| reason.needs_no_worker());
+            (slot.attempts.is_empty() && !slot.busy && needs_no_worker) || (slot.is_quiet() && !has_work)
         };
         let blocked = self.surroundings.blocked_ranks();
         let keeps_working =

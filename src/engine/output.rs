@@ -3,13 +3,14 @@
 use std::ops::Range;
 
 use super::error::TaskError;
+use super::file::{FileLocation, Service};
 use super::filter::Filter;
 use super::group::{GroupCounts, GroupKey, GroupRecord};
 use super::id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
 use super::request::{Credentials, Header};
 use super::resume_data::Detached;
 use super::session::SessionRecord;
-use super::task::{Progress, TaskEvent, TaskRecord, WaitReason};
+use super::task::{Destination, Progress, TaskEvent, TaskRecord, WaitReason};
 use super::time::Timestamp;
 use crate::integrity::HashState;
 
@@ -18,8 +19,10 @@ use crate::integrity::HashState;
 pub enum Output {
     /// Do this, and say how it ended by [`super::input::Input::Completed`] with the same id.
     Start(EffectId, Effect),
-    /// End this fetch and any read of it. Neither will be answered.
+    /// End this fetch and any read of it, or the filing of a file. It will not be answered.
     Abort(EffectId),
+    /// The attempt's read, if one is in flight, is to bring what has come, as soon as anything has.
+    Hasten(EffectId),
     /// The buffer of this read is not wanted.
     Discard(EffectId),
     /// Answer a call.
@@ -142,6 +145,16 @@ pub enum Effect {
         /// The hash of all that lies before.
         state: HashState,
     },
+    /// Write a complete file to its destination, where it is to be seen when all of it is there, and not before. Aborted,
+    /// it leaves nothing.
+    File {
+        /// Of which task.
+        key: TaskKey,
+        /// What, and what is known of it.
+        file: Box<Service>,
+        /// Where to.
+        destination: Destination,
+    },
     /// Find out how a registration stands.
     Look {
         /// Its name.
@@ -205,6 +218,8 @@ pub enum Query {
     Task(TaskKey),
     /// Those of these tasks that exist.
     TasksByKey(Vec<TaskKey>),
+    /// The first task whose finished file is to be found by this URL.
+    ByUrl(String),
     /// Tasks of a session in the order of their ids.
     Select {
         /// The session.
@@ -331,19 +346,12 @@ pub enum Answer {
     Released,
     /// Where the finished file is, and the offset that was asked for.
     Chunk(FileLocation, u64),
+    /// How a request for the finished file's URL is answered.
+    Serve(Box<Service>),
     /// Past events, newest first.
     History(Vec<TaskEvent>),
-}
-
-/// A finished file's place in the store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileLocation {
-    /// Its body.
-    pub body: BodyId,
-    /// Its length in bytes.
-    pub length: u64,
-    /// Its media type, as the server sent it.
-    pub content_type: Option<String>,
+    /// The task with such a file, if there is one.
+    Found(Option<TaskKey>),
 }
 
 /// Why a task waits.

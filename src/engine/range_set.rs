@@ -73,6 +73,14 @@ impl RangeSet {
         (start < length).then_some(start..length)
     }
 
+    /// The run of missing bytes before `length` in which `position` lies; `None` if that is there.
+    pub fn gap_around(&self, position: u64, length: u64) -> Option<Range<u64>> {
+        let next = self.0.partition_point(|kept| kept.end <= position);
+        let start = next.checked_sub(1).map_or(0, |before| self.0[before].end);
+        let end = self.0.get(next).map_or(length, |kept| kept.start.min(length));
+        (start <= position && position < end).then_some(start..end)
+    }
+
     /// Takes `range` out.
     pub fn remove(&mut self, range: Range<u64>) {
         if range.is_empty() {

@@ -45,12 +45,15 @@ impl Lane {
 impl TaskRecord {
     /// The lane that it waits in.
     pub fn lane(&self) -> Lane {
-        Lane { priority: self.spec.policy.priority, needs: self.spec.policy.needs() }
+        // A move needs nothing of the surroundings.
+        let needs = if self.state.is_active() { self.spec.policy.needs() } else { Needs::default() };
+        Lane { priority: self.spec.policy.priority, needs }
     }
 
-    /// Its place in its lane, if it is active: when it is due, or when it stops waiting for a good moment.
-    pub fn place(&self) -> Option<Timestamp> {
-        self.due().map(|due| self.spec.policy.discretionary_until.unwrap_or(due))
+    /// Its place in its lane, if there is something to do: when it is due, or when it stops waiting for a good moment.
+    pub fn place_in_lane(&self) -> Option<Timestamp> {
+        let until = self.spec.policy.discretionary_until.filter(|_| self.state.is_active());
+        self.due().map(|due| until.unwrap_or(due))
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::SessionId;
+use super::time::Timestamp;
 
 /// What a session is set to. Durable; replaced only by one with a higher version, or changed by its app while it runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,7 +14,7 @@ pub struct Configuration {
     pub limits: Limits,
 }
 
-/// How a session may use the network. It holds for all tasks of the session, whatever they themselves allow.
+/// How a session may use the network, and how long it keeps files. It holds for all tasks of the session, whatever they themselves allow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// How many tasks of the session may be fetched at the same time.
@@ -29,6 +30,10 @@ pub struct Limits {
     pub metered: bool,
     /// Whether a network that tells nothing of itself may be used.
     pub unknown_network: bool,
+    /// How long finished files are kept, in milliseconds; `None` until they are taken.
+    pub keep_ms: Option<u64>,
+    /// Whether that is counted from when a file was last read, instead of when it was finished.
+    pub keep_from_last_use: bool,
 }
 
 impl Default for Limits {
@@ -42,6 +47,8 @@ impl Default for Limits {
             max_bytes_per_second: None,
             metered: true,
             unknown_network: true,
+            keep_ms: None,
+            keep_from_last_use: false,
         }
     }
 }
@@ -59,6 +66,8 @@ pub struct SessionRecord {
     pub id: SessionId,
     /// Its configuration.
     pub configuration: Configuration,
+    /// When it was last looked for files that had been kept long enough.
+    pub tidied_at: Timestamp,
 }
 
 /// A change of some of a session's limits. What is `None` stays.
@@ -76,6 +85,10 @@ pub struct LimitsPatch {
     pub metered: Option<bool>,
     /// See [`Limits::unknown_network`].
     pub unknown_network: Option<bool>,
+    /// See [`Limits::keep_ms`]; 0 keeps them until they are taken.
+    pub keep_ms: Option<u64>,
+    /// See [`Limits::keep_from_last_use`].
+    pub keep_from_last_use: Option<bool>,
 }
 
 impl Limits {
@@ -86,15 +99,16 @@ impl Limits {
 
     /// With the changes of `patch`.
     pub fn patched(&self, patch: &LimitsPatch) -> Self {
+        let lift = |new: Option<u64>, old: Option<u64>| new.map_or(old, |new| Some(new).filter(|new| *new > 0));
         Self {
             max_concurrent_tasks: patch.max_concurrent_tasks.unwrap_or(self.max_concurrent_tasks),
             max_per_host_visible: patch.max_per_host_visible.unwrap_or(self.max_per_host_visible),
             max_per_host_hidden: patch.max_per_host_hidden.unwrap_or(self.max_per_host_hidden),
-            max_bytes_per_second: patch
-                .max_bytes_per_second
-                .map_or(self.max_bytes_per_second, |limit| Some(limit).filter(|limit| *limit > 0)),
+            max_bytes_per_second: lift(patch.max_bytes_per_second, self.max_bytes_per_second),
             metered: patch.metered.unwrap_or(self.metered),
             unknown_network: patch.unknown_network.unwrap_or(self.unknown_network),
+            keep_ms: lift(patch.keep_ms, self.keep_ms),
+            keep_from_last_use: patch.keep_from_last_use.unwrap_or(self.keep_from_last_use),
         }
     }
 }

@@ -22,7 +22,8 @@ impl Engine {
             let is_blocked = self.outer_reason(task).is_some_and(blocks) || self.is_to_go_out(slot);
             // Of segments beyond what the task allows, the youngest go.
             let most = if is_blocked { 0 } else { task.record.spec.policy.max_segments as usize };
-            ending.extend(slot.attempts.iter().skip(most).map(|attempt| (key.clone(), attempt.id)));
+            let beyond = slot.attempts.iter().skip(most).filter(|attempt| is_blocked || !slot.is_awaited(attempt));
+            ending.extend(beyond.map(|attempt| (key.clone(), attempt.id)));
         }
         ending.extend(self.beyond_host_limits());
         ending.extend(self.in_the_way_of_others());
@@ -55,7 +56,8 @@ impl Engine {
                         let host = task.record.spec.host(attempt.source);
                         let count = by_host.get_or_insert_with(host, || 0);
                         *count += 1;
-                        if *count > load.most_of_host(host, limits, is_watched) && !is_first {
+                        let is_beyond = *count > load.most_of_host(host, limits, is_watched);
+                        if is_beyond && !is_first && !slot.is_awaited(attempt) {
                             beyond.push((key.clone(), attempt.id));
                         }
                     }
@@ -111,7 +113,7 @@ impl Engine {
         ending
     }
 
-    fn end_with_this_chunk(&mut self, key: &TaskKey, id: EffectId) {
+    pub(super) fn end_with_this_chunk(&mut self, key: &TaskKey, id: EffectId) {
         let now = self.now;
         let Some(slot) = self.slots.get_mut(key) else { return };
         let length = slot.known().and_then(|known| known.complete_length).unwrap_or(u64::MAX);

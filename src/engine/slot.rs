@@ -4,7 +4,9 @@
 use std::collections::VecDeque;
 
 use super::attempt::Attempt;
+use super::demand::Demand;
 use super::external::External;
+use super::filing::Filing;
 use super::http::Representation;
 use super::id::{CallId, EffectId};
 use super::input::{IfExists, TaskCall};
@@ -99,6 +101,10 @@ pub struct Slot {
     pub probe: Option<EffectId>,
     /// …and of which source.
     pub probed_source: usize,
+    /// What becomes of it once it is complete, if it is to leave the store.
+    pub filing: Filing,
+    /// Who waits for bytes of it.
+    pub demands: Vec<Demand>,
     /// What is known of it while it is with the browser.
     pub external: External,
 }
@@ -109,12 +115,12 @@ impl Slot {
         Self { task: Some(task), ..Self::default() }
     }
 
-    /// Whether an attempt at it or a check of its bytes is going on.
+    /// Whether an attempt at it or a check of its bytes is going on, or they are being filed.
     pub fn is_running(&self) -> bool {
-        !self.attempts.is_empty() || self.hashing.is_some() || self.probe.is_some()
+        !self.attempts.is_empty() || self.hashing.is_some() || self.probe.is_some() || self.filing.is_at_work()
     }
 
-    /// When the task's next attempt is due, if it is active and not running.
+    /// When something is to be done with the task that is not being done.
     pub fn due(&self) -> Option<Timestamp> {
         self.task.as_ref().filter(|_| !self.is_running()).and_then(|task| task.record.due())
     }
@@ -126,7 +132,7 @@ impl Slot {
         let policy = active.map(|task| (&task.record.spec.policy, task.record.created_at));
         let ends_at = policy.and_then(|(policy, from)| policy.resource_timeout_ms.map(|limit| from.after(limit)));
         let moment = policy.and_then(|(policy, _)| policy.discretionary_until).filter(|until| *until > now);
-        [due, ends_at, moment, self.read_at, self.look_time()].into_iter().flatten().min()
+        [due, ends_at, moment, self.read_at, self.look_time(), self.filing.next_time(now)].into_iter().flatten().min()
     }
 
     /// What the bytes that are kept, or being fetched, are bytes of.
@@ -155,12 +161,17 @@ impl Slot {
 
     /// Whether there is no reason to keep it in memory.
     pub fn is_idle(&self) -> bool {
-        let active = self.task.as_ref().is_some_and(|task| task.record.state.is_active());
-        !self.busy && self.queue.is_empty() && !self.is_running() && !active && !self.external.is_at_work()
+        let has_work = self.task.as_ref().is_some_and(|task| task.record.due().is_some());
+        self.can_wait_in_storage() && !has_work
     }
 
     /// Whether nothing would be lost by finding it in storage again.
     pub fn can_wait_in_storage(&self) -> bool {
+        self.is_quiet() && self.demands.is_empty()
+    }
+
+    /// Whether nothing is being done about it, nor is to be done; somebody may wait for its bytes all the same.
+    pub fn is_quiet(&self) -> bool {
         !self.busy && self.queue.is_empty() && !self.is_running() && !self.external.is_at_work()
     }
 }

@@ -51,6 +51,9 @@ impl Engine {
 
     pub(super) fn handle_swept(&mut self, outcome: CommitOutcome) {
         self.is_sweeping = false;
+        if outcome == CommitOutcome::Committed {
+            self.look_for_room();
+        }
         let pause_ms = if outcome == CommitOutcome::Committed { 0 } else { STORE_PAUSE_MS };
         self.sweep_at = Some(self.now.after(pause_ms));
     }

@@ -6,6 +6,7 @@ use super::error::TaskError;
 use super::group::GroupCounts;
 use super::http::{Representation, RestartReason};
 use super::id::{BodyId, GroupId, SessionId, TaskId, TaskKey};
+pub use super::place::{Destination, Place};
 use super::policy::Policy;
 use super::range_set::RangeSet;
 use super::request::{AnswerInfo, RequestFields, Source};
@@ -42,6 +43,8 @@ pub enum WaitReason {
     WorkerBusy,
     /// The browser itself is fetching it.
     BackgroundFetch,
+    /// There is no room for it: the origin's storage quota is used up, or soon would be.
+    Quota,
 }
 
 impl WaitReason {
@@ -61,6 +64,7 @@ impl WaitReason {
             Self::SessionBusy => "session-busy",
             Self::WorkerBusy => "worker-busy",
             Self::BackgroundFetch => "background-fetch",
+            Self::Quota => "quota",
         }
     }
 
@@ -162,6 +166,15 @@ pub struct TaskSpec {
     /// How its bytes are to come. It belongs to the call only: what becomes of it is a part of the progress.
     #[serde(skip)]
     pub transport: Transport,
+    /// Where its file is to go once it is complete. It belongs to the call only: see [`TaskRecord::place`].
+    #[serde(skip)]
+    pub destination: Option<Destination>,
+    /// Whether it fails when there is no room for it, instead of waiting. It belongs to the call only.
+    #[serde(skip)]
+    pub fails_when_full: bool,
+    /// Whether its finished file is to be found by its URL. It belongs to the call only.
+    #[serde(skip)]
+    pub serves_url: bool,
 }
 
 impl TaskSpec {
@@ -196,15 +209,30 @@ pub struct TaskRecord {
     pub created_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// Where its bytes are.
+    pub place: Place,
+    /// Whether it fails when there is no room for it, instead of waiting.
+    pub fails_when_full: bool,
+    /// When its file was last read, to the day, if the session keeps files by that.
+    pub used_at: Timestamp,
+    /// Whether its finished file is to be found by its URL.
+    pub serves_url: bool,
 }
 
 impl TaskRecord {
-    /// When its next attempt is due, if it is active.
+    /// When something is to be done with it: its next attempt, if it is active, or its move.
     pub fn due(&self) -> Option<Timestamp> {
         match self.state {
             TaskState::Active { not_before, .. } => Some(not_before),
+            TaskState::Completed if matches!(self.place, Place::Leaving(_)) => Some(Timestamp(0)),
             _ => None,
         }
+    }
+
+    /// Since when nobody has read its finished file, if that is here and is to stay.
+    pub fn unused_since(&self) -> Option<Timestamp> {
+        let is_here = matches!(self.place, Place::Store | Place::Staying(_)) && self.state == TaskState::Completed;
+        self.ended_at.filter(|_| is_here).map(|ended_at| ended_at.max(self.used_at))
     }
 
     /// Goes into another state, at `now`.
@@ -381,4 +409,8 @@ pub enum EventKind {
     Restarted(RestartReason),
     /// Every member of the group has ended.
     GroupEnded(GroupCounts),
+    /// The finished file is where it was to be moved to, and no longer here.
+    Moved,
+    /// The finished file could not be moved, and stays.
+    MoveFailed(TaskError),
 }

@@ -1,5 +1,7 @@
 //! Transfers, their beginning: which tasks get a connection, for which bytes, and what is asked of the server.
 
+use std::ops::Range;
+
 use super::attempt::{Attempt, Request};
 use super::http::{AskedRange, Representation, RestartReason, if_range};
 use super::id::TaskKey;
@@ -100,7 +102,8 @@ impl Engine {
 
     /// Whether nothing about the task itself keeps it from being started.
     pub(super) fn may_start(&self, slot: &Slot) -> bool {
-        !slot.busy && slot.queue.is_empty() && slot.due().is_some_and(|due| due <= self.now)
+        let is_active = slot.task.as_ref().is_some_and(|task| task.record.state.is_active());
+        is_active && !slot.busy && slot.queue.is_empty() && slot.due().is_some_and(|due| due <= self.now)
     }
 
     fn start_task(&mut self, key: &TaskKey, source: usize) {
@@ -148,6 +151,26 @@ impl Engine {
         for (segment, source) in new.into_iter().zip(sources) {
             self.start_attempt(key, &task, *source, (segment.start, Some(segment.end)));
         }
+    }
+
+    /// A segment that somebody waits for. It comes before the others: whatever has to end, it is not that.
+    pub(super) fn start_first(&mut self, key: &TaskKey, task: &Task, segment: Range<u64>) {
+        let _turn = self.at_work.turn(key);
+        let now = self.now;
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.bearable_segments = slot.bearable_segments.max(1);
+        for attempt in &mut slot.attempts {
+            let running = attempt.running(task.progress.complete_length().unwrap_or(u64::MAX), now);
+            if running.start < segment.start && segment.start < running.end {
+                attempt.shorten(segment.start);
+            }
+        }
+        let source = slot.source_for(0);
+        self.start_attempt(key, task, source, (segment.start, Some(segment.end)));
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.attempts.rotate_right(1);
+        }
+        self.publish_task(key);
     }
 
     fn start_attempt(&mut self, key: &TaskKey, task: &Task, source: usize, segment: (u64, Option<u64>)) {

@@ -1,16 +1,19 @@
 //! Verbs: what is done to one task. Each is made durable, and only then answered.
 
 use super::delivery::Session;
+use super::demand::Wish;
 use super::error::{ErrorCode, TaskError};
+use super::file::file_location;
 use super::http::Resumability;
 use super::id::{BodyId, TaskKey};
 use super::input::{IfExists, Loaded, StoreFailure, TaskCall};
-use super::output::{Answer, Change, FileLocation, Output, Query};
+use super::output::{Answer, Change, Output, Query};
 use super::policy::PolicyPatch;
 use super::request::{Header, without_query};
 use super::resume_data::{self, Claim, Detached};
 use super::slot::{Asker, Queued, Staged};
-use super::task::{EventKind, Kept, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason};
+use super::task::{EventKind, Kept, Place, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason};
+use super::time::Timestamp;
 use super::transport::Transport;
 use super::{Engine, Purpose};
 
@@ -102,9 +105,25 @@ impl Engine {
             None => TaskState::READY,
         };
         let now = self.now;
-        let mut record =
-            TaskRecord { key: key.clone(), spec: spec.clone(), state, since: now, created_at: now, ended_at: None };
-        record.spec.transport = Transport::Fetch;
+        // What belongs to the call only is a part of the record, or of the progress.
+        let record = TaskRecord {
+            key: key.clone(),
+            spec: TaskSpec {
+                transport: Transport::Fetch,
+                destination: None,
+                fails_when_full: false,
+                serves_url: false,
+                ..spec.clone()
+            },
+            state,
+            since: now,
+            created_at: now,
+            ended_at: None,
+            place: spec.destination.clone().map_or(Place::Store, Place::Leaving),
+            fails_when_full: spec.fails_when_full,
+            used_at: Timestamp(0),
+            serves_url: spec.serves_url,
+        };
         let task = Task { record, progress };
         let leaves_dead_body = !changes.is_empty();
         changes.extend([
@@ -120,6 +139,10 @@ impl Engine {
 
     /// Asks for a newer version; the file that is there stays until that is complete.
     fn refresh(&mut self, key: &TaskKey, asker: Asker, asked: (TaskSpec, Vec<Header>, IfExists), task: Task) {
+        self.stop_filing(key);
+        if task.record.place == Place::Gone {
+            return self.create(key, asker, asked, None, Vec::new());
+        }
         let Progress { body, representation, answer, received, .. } = task.progress;
         let previous =
             Kept { body, representation: representation.unwrap_or_default(), length: received.len(), answer };
@@ -187,6 +210,7 @@ impl Engine {
         let state = &task.record.state;
         match what {
             TaskCall::CountCrash if state.is_active() => self.count_crash(key, asker, task),
+            TaskCall::CountCrash if matches!(task.record.place, Place::Leaving(_)) => self.stay(key, asker, task),
             TaskCall::Pause if state.is_active() => self.pause(key, asker, task),
             TaskCall::Resume if matches!(state, TaskState::Paused | TaskState::Failed(_)) => {
                 self.resume(key, asker, task);
@@ -207,10 +231,14 @@ impl Engine {
             TaskCall::ResumeData => self.give_up_bytes(key, asker, task),
             TaskCall::Release if state.has_ended() => self.release(key, asker, &task),
             TaskCall::Release => self.answer(asker, Err(TaskError::new(ErrorCode::NotFinished))),
-            TaskCall::Chunk { offset, body } => {
+            TaskCall::MoveTo(_) | TaskCall::ReleaseFile => self.clear_out(key, asker, task, what),
+            TaskCall::Chunk { offset, body, waits: false } => {
                 let result = file_location(&task, body.as_deref());
                 self.answer(asker, result.map(|file| Answer::Chunk(file, offset)));
+                self.note_use(key);
             }
+            TaskCall::Chunk { offset, body, waits: true } => self.demand(key, asker, Wish::Bytes { offset, body }),
+            TaskCall::Serve { range, if_range } => self.demand(key, asker, Wish::Service { range, if_range }),
             TaskCall::Update(patch) => self.update(key, asker, task, &patch),
             // It may have moved to the URL that this call brings: then the answer to an earlier try was lost.
             TaskCall::Authorize { ref origin, ref source, .. }
@@ -264,6 +292,7 @@ impl Engine {
         if let Some(unused) = task.progress.go_back() {
             changes.push(Change::KillBody(unused));
             task.record.enter(TaskState::Completed, now);
+            task.record.place = Place::Store;
         } else {
             changes.push(self.detach(&mut task, keep));
             task.record.enter(TaskState::Cancelled, now);
@@ -338,6 +367,7 @@ impl Engine {
     }
 
     fn release(&mut self, key: &TaskKey, asker: Asker, task: &Task) {
+        self.stop_filing(key);
         let mut changes = vec![Change::DeleteTask(key.clone())];
         changes.extend(bodies(task).into_iter().map(Change::KillBody));
         self.secrets.remove(key);
@@ -367,27 +397,9 @@ impl Engine {
 
 /// The bodies that die with the task, if they have not died, or been given up, before.
 fn bodies(task: &Task) -> Vec<BodyId> {
-    let own = (task.record.state != TaskState::Cancelled).then_some(task.progress.body);
+    let is_here = task.record.state != TaskState::Cancelled && task.record.place != Place::Gone;
+    let own = is_here.then_some(task.progress.body);
     own.into_iter().chain(task.progress.previous.as_ref().map(|previous| previous.body)).collect()
-}
-
-/// Where the task's finished file is. Who has `begun` to read a body, as [`BodyId::to_text`], is shown no other.
-///
-/// # Errors
-/// `not-finished`, or `file-changed` if that body is not the file any more.
-pub fn file_location(task: &Task, begun: Option<&str>) -> Result<FileLocation, TaskError> {
-    let progress = &task.progress;
-    let (body, length, known) = match &progress.previous {
-        Some(previous) => (previous.body, previous.length, Some(&previous.representation)),
-        None if task.record.state == TaskState::Completed => {
-            (progress.body, progress.received.len(), progress.representation.as_ref())
-        }
-        None => return Err(TaskError::new(ErrorCode::NotFinished)),
-    };
-    if begun.is_some_and(|begun| begun != body.to_text()) {
-        return Err(TaskError::new(ErrorCode::FileChanged));
-    }
-    Ok(FileLocation { body, length, content_type: known.and_then(|known| known.content_type.clone()) })
 }
 
 impl Detached {

@@ -106,6 +106,8 @@ impl Engine {
         }
         if kick {
             let now = self.now;
+            // The user may have made room.
+            self.full_until = None;
             for (_, slot) in self.slots.iter_mut() {
                 end_wait(slot, now);
                 slot.external.look_again();

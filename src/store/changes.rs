@@ -20,7 +20,7 @@ fn rows<C>(change: &Change, take_buffer: &mut impl FnMut(EffectId) -> Option<C>)
     match change {
         Change::PutSession(record) => one(put(Table::Sessions, Key::text(record.id.as_str()), encode(record))),
         Change::PutTask(record) => {
-            let keys = IndexKeys { due: Key::due(record), group: Key::member(record) };
+            let keys = IndexKeys { due: Key::due(record), group: Key::member(record), url: Key::url(record) };
             one(put_indexed(Table::Tasks, Key::task(&record.key), encode(record), keys))
         }
         Change::DeleteTask(key) => [
@@ -31,7 +31,7 @@ fn rows<C>(change: &Change, take_buffer: &mut impl FnMut(EffectId) -> Option<C>)
         Change::PutProgress(key, progress) => one(put(Table::Progress, Key::task(key), encode(progress))),
         Change::PutGroup(record) => {
             let due = (!record.is_done).then(|| Key::text(record.key.session.as_str()));
-            let keys = IndexKeys { due, group: None };
+            let keys = IndexKeys { due, ..IndexKeys::default() };
             one(put_indexed(Table::Groups, Key::group(&record.key), encode(record), keys))
         }
         Change::PutBody(body) => one(put_body(&BodyRecord::Live(*body))),
@@ -69,7 +69,7 @@ fn put_indexed<C>(table: Table, key: Key, bytes: Vec<u8>, keys: IndexKeys) -> Wr
 }
 
 fn put_body<C>(record: &BodyRecord) -> Write<C> {
-    let keys = IndexKeys { due: record.dies_at().map(Key::time), group: None };
+    let keys = IndexKeys { due: record.dies_at().map(Key::time), ..IndexKeys::default() };
     put_indexed(Table::Bodies, Key::body(record.body()), encode(record), keys)
 }
 

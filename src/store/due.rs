@@ -64,12 +64,12 @@ async fn sort_out<R: Reader>(
         if !lane.is_discretionary() {
             return Ok(());
         }
-        let overdue = rows.iter().take_while(|record| record.place() <= Some(due.now)).count();
-        let mut next = rows.get(overdue).and_then(TaskRecord::place);
+        let overdue = rows.iter().take_while(|record| record.place_in_lane() <= Some(due.now)).count();
+        let mut next = rows.get(overdue).and_then(TaskRecord::place_in_lane);
         if overdue >= due.limit as usize {
             let behind = KeyRange::lane_behind(due.session, lane, due.now);
             let first: Vec<TaskRecord> = records(reader.scan_index(Table::Tasks, Index::Due, &behind, 1).await?)?;
-            next = first.first().and_then(TaskRecord::place);
+            next = first.first().and_then(TaskRecord::place_in_lane);
         }
         found.next_at = found.next_at.into_iter().chain(next).min();
         rows.truncate(overdue);

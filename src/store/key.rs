@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::engine::group::GroupKey;
 use crate::engine::id::{BodyId, SessionId, TaskKey};
 use crate::engine::schedule::Lane;
-use crate::engine::task::{TaskRecord, TaskState};
+use crate::engine::task::{Place, TaskRecord, TaskState};
 use crate::engine::time::Timestamp;
 
 /// One part of a key. Numbers sort before texts, and both before [`Part::End`], as in IndexedDB.
@@ -114,7 +114,7 @@ impl Key {
     pub fn due(record: &TaskRecord) -> Option<Self> {
         let may_be_forgotten =
             matches!(record.state, TaskState::Failed(_) | TaskState::Cancelled) && record.spec.group.is_none();
-        let (lane, place) = match record.place() {
+        let (lane, place) = match record.place_in_lane() {
             Some(place) => (record.lane().number(), place),
             None if may_be_forgotten => (ENDED_LANE, record.ended_at?),
             None => return None,
@@ -128,6 +128,12 @@ impl Key {
         let group = record.spec.group.as_ref()?.as_str();
         let (session, task) = (record.key.session.as_str(), record.key.task.as_str());
         Some(Self(vec![text(session), text(group), number(record.state.rank().into()), text(task)]))
+    }
+
+    /// A task's key in the index [`super::Index::Url`], if its finished file is to be found so and is here.
+    pub fn url(record: &TaskRecord) -> Option<Self> {
+        let is_here = record.state == TaskState::Completed && record.place != Place::Gone;
+        (record.serves_url && is_here).then(|| Self::text(record.spec.url()))
     }
 
     /// The last part, if it is a number.

@@ -23,7 +23,7 @@ pub enum Table {
     Meta,
     /// Session records by identifier.
     Sessions,
-    /// Task records by session and id; in both indexes, see [`Key::due`] and [`Key::member`].
+    /// Task records by session and id; in all indexes, see [`Key::due`], [`Key::member`] and [`Key::url`].
     Tasks,
     /// Checkpoints, by the same keys.
     Progress,
@@ -86,17 +86,20 @@ pub enum Index {
     Due,
     /// Members of groups.
     Group,
+    /// Tasks whose finished files are found by their URLs.
+    Url,
 }
 
 impl Index {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Due, Self::Group];
+    pub const ALL: [Self; 3] = [Self::Due, Self::Group, Self::Url];
 
     /// The index's name in a database, which is also the property of a row that holds its key.
     pub fn name(self) -> &'static str {
         match self {
             Self::Due => "i",
             Self::Group => "g",
+            Self::Url => "u",
         }
     }
 }
@@ -108,6 +111,8 @@ pub struct IndexKeys {
     pub due: Option<Key>,
     /// In [`Index::Group`].
     pub group: Option<Key>,
+    /// In [`Index::Url`].
+    pub url: Option<Key>,
 }
 
 impl IndexKeys {
@@ -116,6 +121,7 @@ impl IndexKeys {
         match index {
             Index::Due => self.due.as_ref(),
             Index::Group => self.group.as_ref(),
+            Index::Url => self.url.as_ref(),
         }
     }
 }

@@ -5,7 +5,7 @@ use serde::de::DeserializeOwned;
 use super::bodies::{dead_bodies, detached};
 use super::due::{Due, due};
 use super::select::{Select, counts, ended, select};
-use super::{Key, KeyRange, Reader, Table, Value};
+use super::{Index, Key, KeyRange, Reader, Table, Value};
 use crate::engine::codec::decode;
 use crate::engine::id::{SessionId, TaskKey};
 use crate::engine::input::{Loaded, StoreFailure};
@@ -25,6 +25,11 @@ pub async fn load<R: Reader>(reader: &R, query: &Query) -> Result<Loaded, StoreF
         Query::TasksByKey(keys) => tasks(reader, keys).await,
         Query::Select { session, filter, after, limit } => {
             select(reader, &Select { session, filter, after: after.as_ref(), limit: *limit }).await
+        }
+        Query::ByUrl(url) => {
+            let range = KeyRange::only(Key::text(url));
+            let found = records(reader.scan_index(Table::Tasks, Index::Url, &range, 1).await?)?;
+            with_progress(reader, found).await.map(Loaded::Tasks)
         }
         Query::Ended { session, keep, limit } => ended(reader, session, *keep, *limit).await,
         Query::Counts(group) => counts(reader, group).await,

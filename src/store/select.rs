@@ -29,7 +29,8 @@ pub(super) struct Select<'a> {
 /// Answers [`crate::engine::output::Query::Select`].
 pub(super) async fn select<R: Reader>(reader: &R, select: &Select<'_>) -> Result<Loaded, StoreFailure> {
     let filter = select.filter;
-    let all_match = filter.tag.is_none() && (filter.group.is_some() || filter.states == 0);
+    let all_match =
+        filter.tag.is_none() && filter.unused_since.is_none() && (filter.group.is_some() || filter.states == 0);
     let bunch = if all_match { select.limit.clamp(1, BUNCH) } else { BUNCH };
     let mut found = Vec::new();
     let mut after = select.after.cloned();

@@ -12,13 +12,13 @@ use super::lease::Lease;
 use super::messages::{self, Message, number};
 use crate::engine::codec::decode;
 use crate::engine::error::{ErrorCode, TaskError};
+use crate::engine::file::{file_location, service};
 use crate::engine::id::{CallId, TaskKey};
 use crate::engine::input::{Call, Input, Loaded, StoreFailure, TaskCall};
 use crate::engine::output::{Activity, Answer, Query, TaskSnapshot};
 use crate::engine::session::SessionRecord;
 use crate::engine::task::Task;
 use crate::engine::time::Timestamp;
-use crate::engine::verbs::file_location;
 use crate::store::queries::load;
 use crate::store::{Key, Reader, Store, Table, Value};
 
@@ -65,12 +65,23 @@ impl Archive {
                 let task = self.task(key).await?;
                 Ok(messages::answer(Answer::Task(self.snapshot(task))))
             }
-            Call::Task(key, TaskCall::Chunk { offset, body }) => {
+            Call::Task(key, TaskCall::Chunk { offset, body, .. }) => {
                 let task = self.task(key).await?;
                 let file = file_location(&task, body.as_deref())?;
                 let found = chunk(&self.store, &file, offset).await.map_err(|_| TaskError::new(ErrorCode::Storage))?;
                 Ok(messages::chunk(found, &file))
             }
+            Call::Task(key, TaskCall::Serve { range, if_range }) => {
+                let service = service(&self.task(key).await?, range.as_deref(), if_range.as_deref())?;
+                Ok(messages::answer(Answer::Serve(Box::new(service))))
+            }
+            Call::Find(url) => match self.load(&Query::ByUrl(url)).await? {
+                Loaded::Tasks(tasks) => {
+                    let found = tasks.into_iter().next().map(|task| task.record.key);
+                    Ok(messages::answer(Answer::Found(found)))
+                }
+                _ => Err(TaskError::new(ErrorCode::Storage)),
+            },
             Call::Select { session, filter, after, limit } => {
                 match self.load(&Query::Select { session, filter, after, limit }).await? {
                     Loaded::Page(tasks, next) => {

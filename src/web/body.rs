@@ -85,15 +85,18 @@ impl Body {
     /// Collects up to so many bytes, or what is there after a while, into a buffer.
     pub fn read(self: &Rc<Self>, wanted: Wanted) {
         let body = Rc::clone(self);
-        let timer = Timeout::new(wanted.or_after_ms as u32, move || {
-            if let Some(read) = &mut body.state.borrow_mut().read {
-                read.is_due = true;
-            }
-            body.report_if_filled();
-        });
+        let timer = Timeout::new(wanted.or_after_ms as u32, move || body.hasten());
         self.state.borrow_mut().read = Some(Read { wanted, is_due: false, _timer: timer });
         self.report_if_filled();
         self.pump();
+    }
+
+    /// The read under way brings what has come, or will come first.
+    pub fn hasten(&self) {
+        if let Some(read) = &mut self.state.borrow_mut().read {
+            read.is_due = true;
+        }
+        self.report_if_filled();
     }
 
     /// Bytes that have come and that no read has handed on yet.

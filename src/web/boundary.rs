@@ -127,6 +127,11 @@ impl Component {
         }
     }
 
+    /// Nobody waits for the answer to this call any more.
+    pub fn forget(&self, call: f64) {
+        self.handle(Input::Forget(CallId(call as u64)));
+    }
+
     fn handle(&self, input: Input) {
         let driver = self.driver.borrow().clone();
         match driver {

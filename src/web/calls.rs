@@ -3,7 +3,7 @@
 
 use serde::Deserialize;
 
-use super::specs::{HeaderMessage, LimitsMessage, PolicyMessage, SourceMessage, SpecMessage};
+use super::specs::{DestinationMessage, HeaderMessage, LimitsMessage, PolicyMessage, SourceMessage, SpecMessage};
 use super::values::{Bytes, NAME, bad, flag, name, required, text, whole};
 use crate::engine::error::TaskError;
 use crate::engine::filter::Filter;
@@ -11,6 +11,7 @@ use crate::engine::group::GroupKey;
 use crate::engine::id::{GroupId, SessionId, TaskId, TaskKey};
 use crate::engine::input::{BulkAction, Call, IfExists, TaskCall};
 use crate::engine::session::{Configuration, Limits, SessionRecord};
+use crate::engine::time::Timestamp;
 
 /// The most members in one batch: all of them are written in one commit.
 const LARGEST_BATCH: usize = 1_024;
@@ -26,7 +27,8 @@ const LONGEST_RESUME_DATA: usize = 64 << 10;
 #[serde(rename_all = "camelCase")]
 pub struct CallMessage {
     r#type: String,
-    session: String,
+    session: Option<String>,
+    url: Option<String>,
     id: Option<String>,
     group: Option<String>,
     tag: Option<String>,
@@ -53,6 +55,10 @@ pub struct CallMessage {
     limit: Option<f64>,
     offset: Option<f64>,
     body: Option<String>,
+    range: Option<String>,
+    if_range: Option<String>,
+    waits: Option<bool>,
+    destination: Option<DestinationMessage>,
     registration: Option<String>,
     refusal: Option<String>,
 }
@@ -63,14 +69,18 @@ impl CallMessage {
     /// # Errors
     /// `bad-argument` with the name of the field that cannot be used, or `unsupported-scheme`.
     pub fn into_call(mut self) -> Result<Call, TaskError> {
-        let session = SessionId::new(name(&self.session, "session")?);
+        if self.r#type == "find" {
+            return Ok(Call::Find(required(self.url, "url")?));
+        }
+        let session = SessionId::new(name(&required(self.session.take(), "session")?, "session")?);
         match self.r#type.as_str() {
             "open" => {
                 let default = Configuration::default();
                 let version = whole(self.version, 1, u32::MAX.into(), "version")?;
                 let limits = Limits::default().patched(&required(self.limits, "limits")?.into_patch()?);
                 let version = version.map_or(default.version, |version| version as u32);
-                Ok(Call::Open(SessionRecord { id: session, configuration: Configuration { version, limits } }))
+                let configuration = Configuration { version, limits };
+                Ok(Call::Open(SessionRecord { id: session, configuration, tidied_at: Timestamp(0) }))
             }
             "update-session" => Ok(Call::UpdateSession(session, required(self.limits, "limits")?.into_patch()?)),
             "download" | "resume-from" => self.into_download(session),
@@ -86,6 +96,7 @@ impl CallMessage {
                     Some("resume") => BulkAction::Resume,
                     Some("cancel") => BulkAction::Cancel,
                     Some("release") => BulkAction::Release,
+                    Some("release-file") => BulkAction::ReleaseFile,
                     _ => return Err(bad("action")),
                 };
                 Ok(Call::Bulk { session, filter: self.filter()?, action })
@@ -110,10 +121,14 @@ impl CallMessage {
             "cancel" => TaskCall::Cancel { keep: flag(self.keep) },
             "resume-data" => TaskCall::ResumeData,
             "release" => TaskCall::Release,
+            "release-file" => TaskCall::ReleaseFile,
+            "move" => TaskCall::MoveTo(required(self.destination, "destination")?.into_destination()?),
             "chunk" => TaskCall::Chunk {
                 offset: required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?,
                 body: self.body,
+                waits: flag(self.waits),
             },
+            "serve" => TaskCall::Serve { range: self.range, if_range: self.if_range },
             "update" => TaskCall::Update(required(self.policy, "policy")?.into_patch()?),
             "begun" => TaskCall::ExternalBegun {
                 registration: required(self.registration, "registration")?,
@@ -176,7 +191,7 @@ impl CallMessage {
         if states == 0 && self.states.is_some() {
             return Err(bad("state"));
         }
-        Ok(Filter { group: self.group()?, tag: text(self.tag.clone(), NAME, "tag")?, states })
+        Ok(Filter { group: self.group()?, tag: text(self.tag.clone(), NAME, "tag")?, states, unused_since: None })
     }
 
     fn group(&self) -> Result<Option<GroupId>, TaskError> {

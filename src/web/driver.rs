@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::commits::Commits;
 use super::fetch::{fetch, probe};
 use super::files::{chunk, hash};
+use super::filing;
 use super::host::Host;
 use super::indexeddb::IndexedDb;
 use super::lease::Lease;
@@ -25,9 +26,10 @@ use super::quota::Quota;
 use super::turns::{at_work, during};
 use crate::engine::Engine;
 use crate::engine::error::{ErrorCode, TaskError};
+use crate::engine::file::FileLocation;
 use crate::engine::id::{CallId, EffectId, TaskKey};
 use crate::engine::input::{Arrived, Completion, Input};
-use crate::engine::output::{Answer, Effect, FetchRequest, FileLocation, Outcome, Output, RecordRequest};
+use crate::engine::output::{Answer, Effect, FetchRequest, Outcome, Output, RecordRequest};
 use crate::engine::sorted_map::SortedMap;
 use crate::store::Store;
 use crate::store::changes::to_writes;
@@ -64,6 +66,8 @@ pub struct Driver {
     engine: RefCell<Engine>,
     attempts: RefCell<SortedMap<EffectId, Attempt>>,
     buffers: RefCell<SortedMap<EffectId, JsValue>>,
+    /// Files that are being written to their destinations, each with whether that is to end.
+    filings: RefCell<SortedMap<EffectId, Rc<Cell<bool>>>>,
     timer: RefCell<Option<Timeout>>,
     ticker: RefCell<Option<Interval>>,
     speeds: RefCell<Speeds>,
@@ -81,16 +85,17 @@ impl Driver {
                 }
             });
             Self {
+                quota: Quota::new(host.headroom_bytes()),
                 host,
                 clock,
                 store,
                 commits,
-                quota: Quota::default(),
                 lease: RefCell::default(),
                 has_stopped: Cell::new(false),
                 engine: RefCell::new(engine),
                 attempts: RefCell::default(),
                 buffers: RefCell::default(),
+                filings: RefCell::default(),
                 timer: RefCell::default(),
                 ticker: RefCell::default(),
                 speeds: RefCell::default(),
@@ -132,6 +137,7 @@ impl Driver {
             attempt.controller.abort();
         }
         self.buffers.take();
+        self.filings.take().values().for_each(|is_ended| is_ended.set(true));
         self.timer.take();
         self.ticker.take();
         self.lease.take();
@@ -141,10 +147,17 @@ impl Driver {
     fn perform(self: &Rc<Self>, output: Output) {
         match output {
             Output::Start(id, effect) => self.start(id, effect),
-            Output::Abort(attempt) => {
-                if let Some(attempt) = self.attempts.borrow_mut().remove(&attempt) {
+            Output::Abort(id) => {
+                if let Some(attempt) = self.attempts.borrow_mut().remove(&id) {
                     attempt.controller.abort();
                 }
+                if let Some(is_ended) = self.filings.borrow_mut().remove(&id) {
+                    is_ended.set(true);
+                }
+            }
+            Output::Hasten(attempt) => {
+                let body = self.attempts.borrow().get(&attempt).and_then(|attempt| attempt.body.clone());
+                body.inspect(|body| body.hasten());
             }
             Output::Discard(buffer) => {
                 self.buffers.borrow_mut().remove(&buffer);
@@ -226,6 +239,16 @@ impl Driver {
                 let hashed = during(at_work(), key, hash(&driver.store, body, range, state)).await;
                 driver.complete(id, Completion::Hashed(hashed));
             }),
+            Effect::File { key, file, destination } => {
+                let is_ended = Rc::new(Cell::new(false));
+                self.filings.borrow_mut().insert(id, Rc::clone(&is_ended));
+                spawn_local(async move {
+                    let filed = filing::file(&driver.store, &file, &destination, &is_ended);
+                    let filed = during(at_work(), key, filed).await;
+                    driver.filings.borrow_mut().remove(&id);
+                    driver.complete(id, Completion::Filed(filed));
+                });
+            }
             Effect::Probe { url } => spawn_local(async move {
                 let is_reachable = probe(&url).await;
                 driver.complete(id, Completion::Probed(is_reachable));

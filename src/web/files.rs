@@ -9,13 +9,13 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::Blob;
 
 use super::indexeddb::IndexedDb;
+use crate::engine::file::FileLocation;
 use crate::engine::id::BodyId;
 use crate::engine::input::StoreFailure;
-use crate::engine::output::FileLocation;
 use crate::integrity::HashState;
-use crate::store::{Key, Reader, Store, Table, Value};
+use crate::store::{Key, KeyRange, Reader, Store, Table, Value};
 
-/// The chunk that begins at `offset`, and its length; `None` at the end of the file.
+/// The chunk in which `offset` lies, where it begins, and its length; `None` at the end of the file.
 ///
 /// # Errors
 /// If storage fails, or lacks it.
@@ -23,11 +23,17 @@ pub async fn chunk(
     store: &IndexedDb,
     file: &FileLocation,
     offset: u64,
-) -> Result<Option<(JsValue, u64)>, StoreFailure> {
+) -> Result<Option<(JsValue, u64, u64)>, StoreFailure> {
     if offset >= file.length {
         return Ok(None);
     }
-    stored_chunk(store, file.body, offset).await.map(Some)
+    let reader = store.reader().await?;
+    let begun = reader.last_key(Table::Chunks, &KeyRange::chunks(file.body, 0, offset)).await?;
+    let start = begun.and_then(|key| key.last_number()).ok_or(StoreFailure::Other)?;
+    match reader.get(Table::Chunks, &Key::chunk(file.body, start)).await? {
+        Some(Value::Chunk(chunk, len)) if start + len > offset => Ok(Some((chunk, start, len))),
+        _ => Err(StoreFailure::Other),
+    }
 }
 
 /// Hashes the chunks that lie in `range`, one after the other, so that no more than one is in memory.
@@ -47,7 +53,8 @@ pub async fn hash(
         if offset + len > range.end && offset > range.start {
             break;
         }
-        state.update(&bytes(chunk).await?);
+        let bytes = buffer(chunk).await?;
+        state.update(&Uint8Array::new(&bytes).to_vec());
         offset += len;
     }
     Ok(state)
@@ -60,10 +67,14 @@ async fn stored_chunk(store: &IndexedDb, body: BodyId, offset: u64) -> Result<(J
     }
 }
 
-async fn bytes(chunk: JsValue) -> Result<Vec<u8>, StoreFailure> {
+/// The bytes of a stored chunk.
+///
+/// # Errors
+/// If a stored Blob cannot be read.
+pub async fn buffer(chunk: JsValue) -> Result<ArrayBuffer, StoreFailure> {
     let buffer = match chunk.dyn_ref::<Blob>() {
         Some(blob) => JsFuture::from(blob.array_buffer()).await.map_err(|_| StoreFailure::Other)?,
         None => chunk,
     };
-    Ok(Uint8Array::new(buffer.unchecked_ref::<ArrayBuffer>()).to_vec())
+    Ok(buffer.unchecked_into())
 }

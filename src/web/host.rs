@@ -29,6 +29,10 @@ extern "C" {
     #[wasm_bindgen(method, getter, js_name = maxConnections)]
     pub fn max_connections(this: &Host) -> Option<u32>;
 
+    /// How many bytes of the origin's quota are to stay free.
+    #[wasm_bindgen(method, getter, js_name = headroomBytes)]
+    pub fn headroom_bytes(this: &Host) -> f64;
+
     /// Aborted when the component's life is over, whatever ended it.
     #[wasm_bindgen(method, getter)]
     pub fn signal(this: &Host) -> AbortSignal;

@@ -6,11 +6,13 @@ use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
 
 use crate::engine::error::TaskError;
+use crate::engine::file::{FileLocation, Service};
 use crate::engine::group::{GroupCounts, GroupKey};
+use crate::engine::http::Selection;
 use crate::engine::id::TaskKey;
-use crate::engine::output::{Activity, Answer, AuthorizationNeed, BeginRequest, FileLocation, TaskSnapshot};
+use crate::engine::output::{Activity, Answer, AuthorizationNeed, BeginRequest, TaskSnapshot};
 use crate::engine::request::{AnswerInfo, Header};
-use crate::engine::task::{EventKind, Subject, TaskEvent, TaskState};
+use crate::engine::task::{EventKind, Place, Subject, TaskEvent, TaskState};
 
 /// Builds an object property by property. Small and flat messages need no serializer.
 pub struct Message(Object);
@@ -79,6 +81,13 @@ pub fn task(snapshot: &TaskSnapshot) -> Message {
         TaskState::Failed(failure) => Some(error(failure)),
         _ => None,
     };
+    let is_complete = record.state == TaskState::Completed;
+    let (file, file_failure) = match &record.place {
+        Place::Leaving(_) if is_complete => (Some("moving"), None),
+        Place::Gone => (Some("gone"), None),
+        Place::Staying(failure) => (None, Some(error(failure))),
+        _ => (None, None),
+    };
     Message::new()
         .with("id", record.key.task.as_str())
         .with("url", spec.url())
@@ -105,6 +114,8 @@ pub fn task(snapshot: &TaskSnapshot) -> Message {
         .with("restarts", progress.restarts)
         .with("repairs", progress.repairs)
         .with_some("error", failure)
+        .with_some("file", file)
+        .with_some("fileError", file_failure)
 }
 
 /// An `AnswerInfo`.
@@ -136,6 +147,8 @@ pub fn event(event: &TaskEvent) -> Message {
         EventKind::Cancelled => "cancelled",
         EventKind::Restarted(_) => "restarted",
         EventKind::GroupEnded(_) => "group-ended",
+        EventKind::Moved => "moved",
+        EventKind::MoveFailed(_) => "move-failed",
     };
     let message = Message::of_type(kind).with("seq", number(event.seq)).with("at", number(event.at.0));
     let message = match &event.subject {
@@ -144,8 +157,10 @@ pub fn event(event: &TaskEvent) -> Message {
     };
     match &event.kind {
         EventKind::Completed { bytes } => message.with("bytes", number(*bytes)),
-        EventKind::Failed(failure) | EventKind::RefreshFailed(failure) => message.with("error", error(failure)),
-        EventKind::NotModified | EventKind::Cancelled => message,
+        EventKind::Failed(failure) | EventKind::RefreshFailed(failure) | EventKind::MoveFailed(failure) => {
+            message.with("error", error(failure))
+        }
+        EventKind::NotModified | EventKind::Cancelled | EventKind::Moved => message,
         EventKind::Restarted(reason) => message.with("reason", reason.as_str()),
         EventKind::GroupEnded(ended) => message.with("counts", counts(ended)),
     }
@@ -211,18 +226,44 @@ pub fn answer(answer: Answer) -> Message {
         Answer::Done(count) => message.with("count", number(count)),
         Answer::Group(now) => message.with("counts", counts(&now)),
         Answer::History(events) => message.with("events", list(&events, event)),
+        Answer::Serve(service) => serve(&service),
+        Answer::Found(None) => message,
+        Answer::Found(Some(key)) => message.with("session", key.session.as_str()).with("id", key.task.as_str()),
         Answer::Released | Answer::Chunk(..) => message,
     }
 }
 
-/// A chunk of a file, and its length; none at the file's end.
-pub fn chunk(found: Option<(JsValue, u64)>, file: &FileLocation) -> Message {
-    let (chunk, len) = found.map_or((None, 0), |(chunk, len)| (Some(chunk), len));
+/// A chunk of a file, and where it lies; none at the file's end.
+pub fn chunk(found: Option<(JsValue, u64, u64)>, file: &FileLocation) -> Message {
+    let (chunk, start, len) = found.map_or((None, 0, 0), |(chunk, start, len)| (Some(chunk), start, len));
     Message::new()
+        .with("start", number(start))
         .with_some("chunk", chunk)
         .with("length", number(len))
         .with("body", file.body.to_text())
         .with_some("contentType", file.content_type.as_deref())
+}
+
+/// The answer to a request for a file's URL.
+fn serve(service: &Service) -> Message {
+    let Service { file, selection, etag, last_modified, file_name } = service;
+    let whole = 0..file.length;
+    let (status, parts): (u16, &[Range<u64>]) = match selection {
+        Selection::Whole => (200, std::slice::from_ref(&whole)),
+        Selection::One(part) => (206, std::slice::from_ref(part)),
+        Selection::Many(parts) => (206, parts),
+        Selection::Unsatisfiable => (416, &[]),
+    };
+    let part = |part: &Range<u64>| JsValue::from(Array::of2(&number(part.start).into(), &number(part.end).into()));
+    Message::new()
+        .with("status", status)
+        .with("parts", parts.iter().map(part).collect::<Array>())
+        .with("length", number(file.length))
+        .with("body", file.body.to_text())
+        .with("etag", etag.as_str())
+        .with_some("lastModified", last_modified.as_deref())
+        .with_some("contentType", file.content_type.as_deref())
+        .with_some("fileName", file_name.as_deref())
 }
 
 /// An array of messages.

@@ -12,6 +12,7 @@
 //! | `background_fetch` | what the browser itself has fetched: how it stands, and one answer of it |
 //! | `commits` | commits on their way to storage, several to a transaction |
 //! | `files` | stored files, chunk by chunk: handed out, or hashed |
+//! | `filing` | files that leave the store |
 //! | `progress`, `quota` | how fast it goes; how much may still be stored |
 //! | `clock` | time |
 //! | `turns` | for which task something is done, should it crash |
@@ -29,6 +30,7 @@ mod driver;
 mod error;
 mod fetch;
 mod files;
+mod filing;
 mod host;
 pub mod indexeddb;
 mod lease;

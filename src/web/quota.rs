@@ -19,17 +19,25 @@ extern "C" {
 }
 
 /// The browser's last estimate.
-#[derive(Debug, Default)]
-pub struct Quota(Cell<Option<(Timestamp, Option<u64>)>>);
+#[derive(Debug)]
+pub struct Quota {
+    headroom_bytes: u64,
+    last: Cell<Option<(Timestamp, Option<u64>)>>,
+}
 
 impl Quota {
+    /// So many bytes are to stay free.
+    pub fn new(headroom_bytes: f64) -> Self {
+        Self { headroom_bytes: headroom_bytes as u64, last: Cell::default() }
+    }
+
     /// Bytes that may still be stored; `None` if the browser does not tell.
     pub async fn free_bytes(&self, now: Timestamp) -> Option<u64> {
-        if let Some((_, free)) = self.0.get().filter(|(at, _)| now.since(*at) < FRESH_MS) {
+        if let Some((_, free)) = self.last.get().filter(|(at, _)| now.since(*at) < FRESH_MS) {
             return free;
         }
-        let free = estimate().await;
-        self.0.set(Some((now, free)));
+        let free = estimate().await.map(|free| free.saturating_sub(self.headroom_bytes));
+        self.last.set(Some((now, free)));
         free
     }
 }

@@ -8,7 +8,7 @@ use crate::engine::id::{GroupId, TaskId};
 use crate::engine::policy::{Policy, PolicyPatch, Priority};
 use crate::engine::request::{Credentials, Header, RequestFields, Source};
 use crate::engine::session::LimitsPatch;
-use crate::engine::task::{Proof, TaskSpec};
+use crate::engine::task::{Destination, Proof, TaskSpec};
 use crate::engine::transport::Transport;
 use crate::integrity::{Expected, Pieces};
 
@@ -26,6 +26,8 @@ const MOST_SEGMENTS: u64 = 16;
 const MOST_AT_A_TIME: u64 = 256;
 /// The most failures in a row that may be set.
 const MOST_FAILURES: u64 = 1_000;
+/// The shortest time for which finished files may be kept, in milliseconds: they are looked at once a day or so.
+const SHORTEST_KEPT_MS: u64 = 60_000;
 /// Referrer Policy, section 3.
 const REFERRER_POLICIES: [&str; 8] = [
     "no-referrer",
@@ -91,6 +93,31 @@ pub struct SpecMessage {
     policy: Option<PolicyMessage>,
     transport: Option<String>,
     ui: Option<String>,
+    destination: Option<DestinationMessage>,
+    fails_when_full: Option<bool>,
+    serves_url: Option<bool>,
+}
+
+/// `DestinationFields`.
+#[derive(Deserialize)]
+pub struct DestinationMessage {
+    cache: Option<String>,
+    url: Option<String>,
+    opfs: Option<String>,
+}
+
+impl DestinationMessage {
+    /// The destination.
+    pub fn into_destination(self) -> Result<Destination, TaskError> {
+        let is_name = |name: &str| !name.is_empty() && name != "." && name != "..";
+        match self {
+            Self { cache: Some(name), url: Some(url), opfs: None } => Ok(Destination::Cache { name, url }),
+            Self { cache: None, url: None, opfs: Some(path) } if path.split('/').all(is_name) => {
+                Ok(Destination::Opfs(path))
+            }
+            _ => Err(bad("destination")),
+        }
+    }
 }
 
 impl SpecMessage {
@@ -130,6 +157,9 @@ impl SpecMessage {
             call_token: token.into(),
             description: text(self.description, LONGEST_METADATA, "description")?,
             metadata: text(self.metadata, LONGEST_METADATA, "metadata")?,
+            destination: self.destination.map(DestinationMessage::into_destination).transpose()?,
+            fails_when_full: flag(self.fails_when_full),
+            serves_url: flag(self.serves_url),
             transport: transport(self.transport.as_deref(), text(self.ui, LONGEST_METADATA, "ui")?)?,
         };
         Ok((id, spec))
@@ -217,6 +247,8 @@ pub struct LimitsMessage {
     max_bytes_per_second: Option<f64>,
     metered: Option<bool>,
     unknown_network: Option<bool>,
+    keep_ms: Option<f64>,
+    keep_from_last_use: Option<bool>,
 }
 
 impl LimitsMessage {
@@ -230,6 +262,8 @@ impl LimitsMessage {
             max_bytes_per_second: limit(self.max_bytes_per_second, LOWEST_SPEED, "maxBytesPerSecond")?,
             metered: self.metered,
             unknown_network: self.unknown_network,
+            keep_ms: limit(self.keep_ms, SHORTEST_KEPT_MS, "retention")?,
+            keep_from_last_use: self.keep_from_last_use,
         })
     }
 }

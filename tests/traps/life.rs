@@ -4,7 +4,7 @@ use longhaul::engine::error::ErrorCode;
 use longhaul::engine::id::{ClientId, SessionId};
 use longhaul::engine::input::{Call, CommitOutcome, IfExists, Input, TaskCall};
 use longhaul::engine::output::{Answer, Change};
-use longhaul::engine::task::{EventKind, TaskEvent, TaskSpec, TaskState};
+use longhaul::engine::task::{EventKind, TaskEvent, TaskSpec, TaskState, WaitReason};
 use longhaul::store::changes::to_writes;
 use longhaul::store::{Key, Table, Value, Write};
 
@@ -262,14 +262,80 @@ fn a_quota_that_is_used_up_mid_way_keeps_what_is_there() {
 }
 
 #[test]
-fn a_file_that_cannot_fit_is_refused_before_its_first_byte() {
+fn a_file_that_cannot_fit_waits_for_room_before_its_first_byte() {
     let file = File::new(0, LEN);
     let mut world = honest(&file);
     world.free_bytes = Some(LEN as u64 - 1);
     world.download(at_home()).expect("accepted");
+    world.wait(200_000);
+    let task = world.task().expect("it is there");
+    assert!(matches!(task.record.state, TaskState::Active { reason: Some(WaitReason::Quota), .. }));
+    assert_eq!((task.progress.received.len(), world.bytes_sent), (0, 0));
+    assert!(world.requests.len() < 5, "it looks again from time to time: {}", world.requests.len());
+    world.free_bytes = Some(LEN as u64);
+    assert_eq!(world.play(100_000).record.state, TaskState::Completed);
+}
+
+#[test]
+fn somebody_who_comes_back_may_have_made_room() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.read_bytes = 50_000;
+    world.download(at_home()).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| task.progress.received.len() >= 150_000));
+    world.failing_commits = 1;
+    world.wait(10_000);
+    let asked = world.requests.len();
+    world.kick();
+    assert_eq!(world.requests.len(), asked + 1);
+    assert_eq!(world.play(10_000).record.state, TaskState::Completed);
+}
+
+#[test]
+fn what_another_download_will_take_is_no_room() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.read_bytes = 1_000;
+    world.free_bytes = Some(LEN as u64 * 3 / 2);
+    world.download(at_home()).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    let call = Call::Download { key: key("u"), spec: at_home(), secrets: Vec::new(), if_exists: IfExists::Keep };
+    world.call(call).expect("accepted");
+    let is_waiting = |state: &TaskState| matches!(state, TaskState::Active { reason: Some(WaitReason::Quota), .. });
+    world.until(|world| world.stored("u").is_some_and(|task| is_waiting(&task.record.state)));
+    assert!(world.task().is_some_and(|task| task.record.state.is_active()), "each would have fitted alone");
+    world.until(|world| world.stored("u").is_some_and(|task| task.record.state == TaskState::Completed));
+}
+
+#[test]
+fn a_file_that_cannot_fit_fails_if_the_app_would_rather_know() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.free_bytes = Some(LEN as u64 - 1);
+    world.download(TaskSpec { fails_when_full: true, ..at_home() }).expect("accepted");
     let task = world.play(60_000);
     assert_eq!(failure(&task), ErrorCode::QuotaExceeded);
     assert_eq!(task.progress.received.len(), 0);
+}
+
+#[test]
+fn what_is_released_makes_room_at_once() {
+    let file = File::new(0, LEN);
+    let mut world = honest(&file);
+    world.download(at_home()).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    world.read_bytes = 50_000;
+    let call = Call::Download { key: key("u"), spec: at_home(), secrets: Vec::new(), if_exists: IfExists::Keep };
+    world.call(call).expect("accepted");
+    world.until(|world| world.stored("u").is_some_and(|task| task.progress.received.len() >= 150_000));
+    let begun = world.now;
+    world.failing_commits = 1;
+    world.wait(10_000);
+    let kept = world.stored("u").expect("it is there").progress.received.len();
+    assert!(kept >= 150_000 && kept < LEN as u64, "it waits, with what is committed");
+    world.task_call(TaskCall::Release).expect("released");
+    world.until(|world| world.stored("u").is_some_and(|task| task.record.state == TaskState::Completed));
+    assert!(world.now < begun + 50_000, "it did not wait for its time");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 mod authorization;
 mod background_fetch;
 mod crash;
+mod filing;
 mod groups;
 mod hook;
 mod life;
@@ -13,6 +14,8 @@ mod mirrors;
 mod policies;
 mod proof;
 mod ranges;
+mod reading;
+mod retention;
 mod server;
 mod validators;
 mod wakes;

@@ -191,7 +191,9 @@ fn a_session_that_is_careful_with_a_host_is_not_kept_from_it_by_one_that_is_not(
     let id = SessionId::new("careful");
     let limits = Limits { max_per_host_hidden: 2, ..Limits::default() };
     let configuration = Configuration { version: 1, limits };
-    world.call(Call::Open(SessionRecord { id: id.clone(), configuration })).expect("the session opens");
+    world
+        .call(Call::Open(SessionRecord { id: id.clone(), configuration, tidied_at: Timestamp(0) }))
+        .expect("the session opens");
     let key = TaskKey { session: id, task: TaskId::new("t") };
     let spec = from("https://app.example/another");
     let download = Call::Download { key: key.clone(), spec, secrets: Vec::new(), if_exists: IfExists::Keep };

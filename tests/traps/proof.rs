@@ -359,7 +359,7 @@ fn a_refresh_keeps_the_old_file_until_the_new_one_is_there() {
     });
     world.download_with(at_home(), Vec::new(), IfExists::Refresh).expect("accepted");
     world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
-    let read = |body| TaskCall::Chunk { offset: 0, body };
+    let read = |body| TaskCall::Chunk { offset: 0, body, waits: false };
     let body = match world.task_call(read(None)) {
         Ok(Answer::Chunk(file, _)) if file.length == LEN as u64 => file.body.to_text(),
         other => panic!("the old file is not read meanwhile: {other:?}"),

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Head;
-use longhaul::engine::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
+use longhaul::engine::id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
 use longhaul::engine::input::{
     Arrived, Call, Completion, FetchFailure, IfExists, Input, Loaded, Look, ReadEnd, StoreFailure, TaskCall,
 };
@@ -18,7 +18,7 @@ use longhaul::engine::output::{
 use longhaul::engine::request::{Header, Source};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::session::{Configuration, SessionRecord};
-use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskSpec, TaskState};
+use longhaul::engine::task::{Destination, EventKind, Task, TaskEvent, TaskSpec, TaskState};
 use longhaul::engine::time::Timestamp;
 use longhaul::engine::{Engine, Setting};
 use longhaul::store::boot::boot;
@@ -178,6 +178,8 @@ pub struct World {
     pub failing_loads: u32,
     /// How often it was looked which tasks are due.
     pub due_loads: u32,
+    /// How often a page of tasks was looked up.
+    pub page_loads: u32,
     /// The states that the page was shown of the task `t`.
     pub shown: Vec<TaskState>,
     /// The most bytes that were read and not stored, at any time.
@@ -200,6 +202,15 @@ pub struct World {
     pub ends_shown: Vec<String>,
     /// The registrations that nobody wants any more.
     pub let_go: Vec<String>,
+    /// What was written to destinations, in order.
+    pub filed: Vec<(Destination, Vec<u8>)>,
+    /// How often writing to one was begun.
+    pub filings: usize,
+    /// What the next writes to destinations fail with.
+    pub filing_failures: VecDeque<ErrorCode>,
+    /// Whether writing to them takes long: it is done when [`World::let_files_arrive`] is called.
+    pub is_slow_to_file: bool,
+    on_the_way: Vec<(EffectId, Destination, Vec<u8>)>,
     held: Vec<Input>,
     attempts: BTreeMap<EffectId, Attempt>,
     buffers: BTreeMap<EffectId, Vec<u8>>,
@@ -236,6 +247,7 @@ impl World {
             unknown_commits: 0,
             failing_loads: 0,
             due_loads: 0,
+            page_loads: 0,
             shown: Vec::new(),
             most_buffered: 0,
             most_outputs: 0,
@@ -247,6 +259,11 @@ impl World {
             registrations: BTreeMap::new(),
             ends_shown: Vec::new(),
             let_go: Vec::new(),
+            filed: Vec::new(),
+            filings: 0,
+            filing_failures: VecDeque::new(),
+            is_slow_to_file: false,
+            on_the_way: Vec::new(),
             held: Vec::new(),
             attempts: BTreeMap::new(),
             buffers: BTreeMap::new(),
@@ -259,7 +276,8 @@ impl World {
     }
 
     fn open_session(&mut self) {
-        let record = SessionRecord { id: SessionId::new("s"), configuration: Configuration::default() };
+        let (id, configuration) = (SessionId::new("s"), Configuration::default());
+        let record = SessionRecord { id, configuration, tidied_at: Timestamp(0) };
         self.call(Call::Open(record)).expect("the session opens");
         self.attach("page", true);
     }
@@ -284,6 +302,7 @@ impl World {
         self.attempts.clear();
         self.buffers.clear();
         self.inputs.clear();
+        self.on_the_way.clear();
         self.drain();
     }
 
@@ -306,6 +325,7 @@ impl World {
         self.attempts.clear();
         self.buffers.clear();
         self.inputs.clear();
+        self.on_the_way.clear();
         self.drain();
     }
 
@@ -466,10 +486,13 @@ impl World {
 
     /// The same of another.
     pub fn file_of(&self, id: &str) -> Vec<u8> {
-        let task = self.stored(id).expect("there is a task");
+        self.chunks_of(self.stored(id).expect("there is a task").progress.body)
+    }
+
+    fn chunks_of(&self, body: BodyId) -> Vec<u8> {
         let mut bytes = Vec::new();
         for (key, value) in self.store.rows(Table::Chunks) {
-            if key.0.first() == Key::chunk(task.progress.body, 0).0.first()
+            if key.0.first() == Key::chunk(body, 0).0.first()
                 && let Value::Chunk(chunk, _) = value
             {
                 assert_eq!(key.last_number(), Some(bytes.len() as u64), "the chunks have a hole");
@@ -515,8 +538,9 @@ impl World {
             self.most_outputs = self.most_outputs.max(outputs);
             match output {
                 Output::Start(id, effect) => self.start(id, effect),
-                Output::Abort(attempt) => {
-                    self.attempts.remove(&attempt);
+                Output::Abort(id) => {
+                    self.attempts.remove(&id);
+                    self.on_the_way.retain(|(filing, ..)| *filing != id);
                 }
                 Output::Discard(buffer) => {
                     self.buffers.remove(&buffer);
@@ -549,6 +573,7 @@ impl World {
 
     fn load(&mut self, query: &Query) -> Result<Loaded, StoreFailure> {
         self.due_loads += u32::from(matches!(query, Query::Due { .. }));
+        self.page_loads += u32::from(matches!(query, Query::Select { .. }));
         if self.failing_loads > 0 {
             self.failing_loads -= 1;
             return Err(StoreFailure::Other);
@@ -612,6 +637,20 @@ impl World {
                 }
                 Completion::Hashed(Ok(state))
             }
+            Effect::File { file, destination, .. } => {
+                self.filings += 1;
+                if let Some(code) = self.filing_failures.pop_front() {
+                    Completion::Filed(Err(TaskError::new(code)))
+                } else {
+                    let bytes = self.chunks_of(file.file.body);
+                    assert_eq!(bytes.len() as u64, file.file.length, "what is filed is all that there is");
+                    self.on_the_way.push((id, destination, bytes));
+                    if !self.is_slow_to_file {
+                        self.let_files_arrive();
+                    }
+                    return;
+                }
+            }
             Effect::Look { registration } => self.look(&registration),
             Effect::TakeRecord { record, .. } => self.take_record(id, &record),
             Effect::Probe { url } => {
@@ -630,6 +669,14 @@ impl World {
 }
 
 impl World {
+    /// What is being written to destinations is there.
+    pub fn let_files_arrive(&mut self) {
+        for (id, destination, bytes) in std::mem::take(&mut self.on_the_way) {
+            self.filed.push((destination, bytes));
+            self.inputs.push_back(Input::Completed(id, Completion::Filed(Ok(()))));
+        }
+    }
+
     fn look(&self, registration: &str) -> Completion {
         let ready = |records: &BTreeMap<u64, Reply>| records.keys().copied().collect();
         let found = self.registrations.get(registration);

@@ -9,6 +9,7 @@ mod mirror;
 mod partial;
 mod representation;
 mod retry_after;
+mod serve;
 mod validator;
 
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,8 @@ pub use content_disposition::file_name;
 pub use content_range::ContentRange;
 pub use representation::{Representation, Resumability, VerdictReason};
 pub use retry_after::RetryAfter;
-pub use validator::{if_range, same_version};
+pub use serve::{Selection, if_range_holds, select};
+pub use validator::{if_range, is_strong_tag, same_version};
 
 /// The head of an answer, as far as the page's origin may read it. Every field is as the browser gave it.
 #[derive(Clone, Debug, Default)]

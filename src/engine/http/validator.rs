@@ -9,7 +9,7 @@ use super::{Head, Representation, date};
 const CLOCKS_APART_MS: u64 = 60_000;
 
 /// Whether the entity tag may be compared strongly: quoted and without `W/` (RFC 9110 section 8.8.3.2).
-pub(super) fn is_strong_tag(etag: &str) -> bool {
+pub fn is_strong_tag(etag: &str) -> bool {
     etag.len() >= 2 && etag.starts_with('"') && etag.ends_with('"')
 }
 

@@ -56,14 +56,14 @@ fn expected(tasks: &[Task], now: Timestamp, blocked: u8, limit: usize) -> Loaded
     let (mut taken, mut more, mut next_at) = (Vec::new(), Vec::new(), None);
     for lane in Lane::all() {
         let mut here: Vec<&Task> = tasks.iter().filter(|task| task.record.lane() == lane).collect();
-        here.sort_by_key(|task| (task.record.place(), &task.record.key));
+        here.sort_by_key(|task| (task.record.place_in_lane(), &task.record.key));
         if blocked & (1 << lane.needs.rank()) != 0 {
             if !lane.is_discretionary() {
                 continue;
             }
-            let later = here.iter().filter_map(|task| task.record.place()).filter(|place| *place > now);
+            let later = here.iter().filter_map(|task| task.record.place_in_lane()).filter(|place| *place > now);
             next_at = later.chain(next_at).min();
-            here.retain(|task| task.record.place() <= Some(now));
+            here.retain(|task| task.record.place_in_lane() <= Some(now));
         }
         here.truncate(limit);
         if here.len() == limit {

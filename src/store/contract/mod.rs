@@ -26,7 +26,9 @@ use crate::engine::output::{Change, Query};
 use crate::engine::policy::Policy;
 use crate::engine::request::{RequestFields, Source};
 use crate::engine::session::{Configuration, SessionRecord};
-use crate::engine::task::{EventKind, Progress, Proof, Subject, Task, TaskEvent, TaskRecord, TaskSpec, TaskState};
+use crate::engine::task::{
+    EventKind, Place, Progress, Proof, Subject, Task, TaskEvent, TaskRecord, TaskSpec, TaskState,
+};
 use crate::engine::time::Timestamp;
 use crate::engine::transport::Transport;
 
@@ -64,6 +66,9 @@ fn task(session: &str, id: &str, state: TaskState) -> Task {
         proof: Proof::default(),
         expected_bytes: None,
         strong_only: false,
+        destination: None,
+        fails_when_full: false,
+        serves_url: false,
         group: None,
         tag: None,
         call_token: id.into(),
@@ -72,7 +77,18 @@ fn task(session: &str, id: &str, state: TaskState) -> Task {
     };
     let now = Timestamp(1);
     let ended_at = state.has_ended().then_some(now);
-    let record = TaskRecord { key: key(session, id), spec, state, since: now, created_at: now, ended_at };
+    let record = TaskRecord {
+        key: key(session, id),
+        spec,
+        state,
+        since: now,
+        created_at: now,
+        ended_at,
+        place: Place::Store,
+        fails_when_full: false,
+        used_at: Timestamp(0),
+        serves_url: false,
+    };
     Task { record, progress: Progress::new(BodyId(7)) }
 }
 
@@ -121,7 +137,7 @@ async fn commits_are_read_back<S: Store>(store: &S, chunk: MakeChunk<S::Chunk>) 
     let mut stored = task("contract", "read back", TaskState::READY);
     stored.progress.received.insert(0..100_000);
     let body = stored.progress.body;
-    let record = SessionRecord { id: session(), configuration: Configuration::default() };
+    let record = SessionRecord { id: session(), configuration: Configuration::default(), tidied_at: Timestamp(0) };
     let append = Change::Append { body, offset: 0, len: 100_000, buffer: EffectId(3) };
     let changes: Vec<Change> =
         [Change::PutSession(record.clone()), Change::PutBody(body), append].into_iter().chain(put(&stored)).collect();

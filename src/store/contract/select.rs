@@ -42,7 +42,8 @@ async fn pages_together_hold_what_the_filter_means<S: Store>(store: &S) {
     for group in [None, Some("few"), Some("many"), Some("missing")] {
         for tag in [None, Some("tagged")] {
             for states in [0, 1, 0b0_1010, 0b1_1111, 1 << 7] {
-                let filter = Filter { group: group.map(GroupId::new), tag: tag.map(str::to_owned), states };
+                let filter =
+                    Filter { group: group.map(GroupId::new), tag: tag.map(str::to_owned), states, unused_since: None };
                 let meant: Vec<Task> = tasks.iter().filter(|task| filter.matches(&task.record)).cloned().collect();
                 for limit in [1, 7, 60] {
                     assert_eq!(pages(store, &filter, limit).await, meant, "{filter:?} in pages of {limit}");
@@ -65,7 +66,8 @@ async fn a_state_with_many_members_does_not_hide_one_with_few<S: Store>(store: &
         task.record.spec.tag = Some("tagged".into());
     }
     store_all(store, epoch, &tasks).await;
-    let filter = Filter { group: Some(GroupId::new("uneven")), tag: Some("tagged".into()), states: 0 };
+    let group = Some(GroupId::new("uneven"));
+    let filter = Filter { group, tag: Some("tagged".into()), ..Filter::default() };
     assert_eq!(pages(store, &filter, 590).await, tasks);
     delete_all(store, epoch, &tasks).await;
 }
