@@ -6,6 +6,7 @@ use longhaul::engine::id::{SessionId, TaskId, TaskKey};
 use longhaul::engine::input::{BulkAction, Call, IfExists, TaskCall};
 use longhaul::engine::session::{Configuration, Limits, SessionRecord};
 use longhaul::engine::task::TaskSpec;
+use longhaul::engine::time::Timestamp;
 
 use super::pages::ToWorker;
 use super::stats::Group;
@@ -48,7 +49,8 @@ impl World {
             *highest = version.max(*highest);
         }
         let limits = Limits { max_concurrent_tasks: 1 + version % 4, ..Limits::default() };
-        Call::Open(SessionRecord { id: session.clone(), configuration: Configuration { version, limits } })
+        let configuration = Configuration { version, limits };
+        Call::Open(SessionRecord { id: session.clone(), configuration, tidied_at: Timestamp(0) })
     }
 
     fn draw_call(&mut self) -> Call {
@@ -57,14 +59,14 @@ impl World {
         if self.random.per_mille(self.climate.special_calls) {
             return self.special_call(session, key);
         }
-        match self.random.below(24) {
+        match self.random.below(27) {
             0..8 => self.download(key),
             8..11 => Call::Task(key, TaskCall::Pause),
             11..15 => Call::Task(key, TaskCall::Resume),
             15..17 => Call::Task(key, TaskCall::Cancel { keep: self.random.one_in(2) }),
             17..19 => Call::Task(key, TaskCall::Release),
             19 => Call::Task(key, TaskCall::Get),
-            20 => Call::Task(key, TaskCall::Chunk { offset: 0, body: None }),
+            20 | 24..27 => Call::Task(key, self.draw_reading()),
             21 => {
                 let after = self.random.one_in(2).then(|| self.draw_id());
                 let filter = self.draw_filter();
@@ -79,8 +81,10 @@ impl World {
     }
 
     fn special_call(&mut self, session: SessionId, key: TaskKey) -> Call {
-        match self.random.below(12) {
+        match self.random.below(15) {
             0 | 1 => self.download_all(session),
+            12 | 13 => Call::Task(key, self.draw_clearing()),
+            14 => Call::Find(self.draw_url()),
             2 => Call::Bulk { session, filter: self.draw_filter(), action: self.draw_action() },
             3 => Call::Group(GroupKey { session, group: self.draw_group() }),
             4 | 5 => Call::Task(key, TaskCall::Update(self.draw_policy_patch())),
@@ -95,19 +99,39 @@ impl World {
         }
     }
 
+    /// Most readers begin anew; some go on in what they were reading, as the last answer to any of them named it.
+    fn draw_reading(&mut self) -> TaskCall {
+        let offset = self.random.pick(&[0, 0, 1, 70_000, 300_000, 2_000_000, 9_000_000]);
+        match self.random.below(3) {
+            0 => TaskCall::Serve { range: Some(format!("bytes={offset}-")), if_range: None },
+            _ => {
+                let body = self.random.one_in(4).then(|| self.last_read.clone()).flatten();
+                TaskCall::Chunk { offset, body, waits: self.random.one_in(2) }
+            }
+        }
+    }
+
     fn draw_id(&mut self) -> TaskId {
         TaskId::new(&format!("task{}", self.random.below(self.climate.tasks)))
     }
 
+    fn draw_url(&mut self) -> String {
+        let number = self.random.below(self.origin.primaries as u64) as usize;
+        let resource = &self.origin.resources[number];
+        resource.source(resource.pass).url
+    }
+
     fn draw_action(&mut self) -> BulkAction {
-        self.random.pick(&[BulkAction::Pause, BulkAction::Resume, BulkAction::Cancel, BulkAction::Release])
+        let all =
+            [BulkAction::Pause, BulkAction::Resume, BulkAction::Cancel, BulkAction::Release, BulkAction::ReleaseFile];
+        self.random.pick(&all)
     }
 
     fn draw_filter(&mut self) -> Filter {
         let group = self.random.one_in(3).then(|| self.draw_group());
         let tag = self.random.one_in(4).then(|| "tag".to_owned());
         let states = if self.random.one_in(3) { self.random.below(32) as u8 } else { 0 };
-        Filter { group, tag, states }
+        Filter { group, tag, states, unused_since: None }
     }
 
     fn download(&mut self, key: TaskKey) -> Call {
@@ -165,13 +189,16 @@ impl World {
 fn name_of(call: &Call) -> &'static str {
     match call {
         Call::Open(_) => "calls: open",
+        Call::Find(_) => "calls: find by URL",
         Call::UpdateSession(..) => "calls: update a session",
         Call::Download { if_exists: IfExists::Refresh, .. } => "calls: refresh",
         Call::Download { .. } => "calls: download",
         Call::DownloadAll { .. } => "calls: download all",
         Call::ResumeFrom { .. } => "calls: resume from",
         Call::Task(_, TaskCall::Update(_)) => "calls: update",
+        Call::Task(_, TaskCall::Chunk { waits: true, .. } | TaskCall::Serve { .. }) => "calls: wait for bytes",
         Call::Task(_, TaskCall::Chunk { .. }) => "calls: read a file",
+        Call::Task(_, TaskCall::MoveTo(_) | TaskCall::ReleaseFile) => "calls: move or take a file",
         Call::Task(..) => "calls: about one task",
         Call::Select { .. } => "calls: select",
         Call::Bulk { .. } => "calls: bulk",

@@ -2,12 +2,12 @@
 //! that it never just sits there.
 
 use longhaul::engine::id::{EffectId, SessionId, TaskKey};
-use longhaul::engine::input::{Completion, Loaded};
+use longhaul::engine::input::{Call, Completion, Loaded};
 use longhaul::engine::output::{Activity, Outcome, Query, TaskSnapshot};
-use longhaul::engine::task::{Task, TaskEvent, TaskState, WaitReason};
+use longhaul::engine::task::{Place, Task, TaskEvent, TaskState, WaitReason};
 use longhaul::store::{Index, KeyRange, Reader, Table};
 
-use super::pages::{Holder, Lock};
+use super::pages::{Holder, Lock, waits_for_bytes};
 use super::stats::Group;
 use super::steps::is_subset;
 use super::storage::ready;
@@ -120,7 +120,7 @@ impl World {
         let is_visible = snapshot.record.state == stored.record.state || !snapshot.record.state.has_ended();
         assert!(is_visible, "{key:?} was shown as {:?} before that was durable", snapshot.record.state);
         // A piece that was bad is gone with a commit of which the engine has not heard yet.
-        let is_repaired = stored.progress.repairs > snapshot.progress.repairs;
+        let is_repaired = stored.progress.repairs > snapshot.progress.repairs || stored.record.place == Place::Gone;
         if stored.progress.body == snapshot.progress.body && !is_repaired {
             let (shown, durable) = (&snapshot.progress.received, &stored.progress.received);
             assert!(
@@ -172,6 +172,13 @@ impl World {
         }
     }
 
+    /// Who reads a file that stands still waits until it goes on.
+    pub(super) fn may_wait_for_ever(&self, call: &Call) -> bool {
+        let Call::Task(key, _) = call else { return false };
+        let task = self.model.tasks.get(key);
+        waits_for_bytes(call) && task.is_some_and(|task| task.record.state != TaskState::Completed)
+    }
+
     /// When all outputs are drained: no more wakes are held than should be, and whatever is unfinished will go on.
     pub(super) fn check_drained(&self, worker: &Worker) {
         let last = worker.last_wake();
@@ -180,7 +187,8 @@ impl World {
         let hook = &worker.hook;
         assert!(worker.is_working || hook.batches.is_empty(), "the hook handles {hook:?}, and no wake is held for it");
         if self.is_newest(worker) && worker.engine.poll_timeout().is_none() && !worker.has_ended_early {
-            let waiting: Vec<_> = worker.calls.values().collect();
+            let waiting: Vec<_> =
+                worker.calls.values().filter(|waiting| !self.may_wait_for_ever(&waiting.call)).collect();
             assert!(waiting.is_empty(), "calls wait for nothing: {waiting:?}");
             // Some only wait for news, which wake the worker by themselves.
             let needs_more = |state: &TaskState| match state {
@@ -190,6 +198,9 @@ impl World {
             let is_blocked = |task: &Task| self.blocks(worker, task).is_some();
             let stuck = self.model.tasks.values().find(|task| needs_more(&task.record.state) && !is_blocked(task));
             assert!(stuck.is_none(), "nothing will ever go on with {stuck:?}");
+            let moves = |task: &&Task| task.record.state == TaskState::Completed && task.record.due().is_some();
+            let left = self.model.tasks.values().find(moves);
+            assert!(left.is_none(), "nothing will ever move the file of {left:?}");
             let open = self
                 .model
                 .groups

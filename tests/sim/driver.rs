@@ -4,6 +4,7 @@
 use longhaul::engine::id::{ClientId, EffectId};
 use longhaul::engine::input::{BulkAction, Call, Input};
 use longhaul::engine::output::{Change, Effect, Output, Query};
+use longhaul::engine::session::SessionRecord;
 use longhaul::engine::task::{EventKind, TaskState};
 
 use super::authorization::HOOK;
@@ -60,6 +61,7 @@ impl World {
         match output {
             Output::Start(id, effect) => self.start(worker, id, effect),
             Output::Abort(id) => self.abort(worker, id),
+            Output::Hasten(id) => self.hasten(worker, id),
             Output::Discard(id) => {
                 assert!(worker.buffers.remove(&id).is_some(), "a buffer was let go that the driver does not hold");
                 self.stats.count(Group::Engine, "buffers let go");
@@ -143,6 +145,7 @@ impl World {
                 self.stats.count(Group::Engine, "stored bytes hashed");
                 self.issue(worker, id, Work::Hash { body, range, state });
             }
+            Effect::File { key, file, .. } => self.file(worker, id, key, &file.file),
             Effect::Look { registration } => self.look(worker, id, registration),
             Effect::TakeRecord { key, record } => self.take_record(worker, id, key, &record),
             Effect::Probe { url } => self.probe(worker, id, &url),
@@ -161,6 +164,8 @@ impl World {
                     EventKind::NotModified => "refresh not modified",
                     EventKind::RefreshFailed(_) => "refresh failed",
                     EventKind::GroupEnded(_) => "group completed",
+                    EventKind::Moved => "events: moved",
+                    EventKind::MoveFailed(_) => "events: move failed",
                 },
                 Change::DeleteEvents { .. } => "commits of an ack",
                 Change::DeleteChunks { from: 0, .. } => "commits of a sweep",
@@ -172,10 +177,17 @@ impl World {
             self.stats.count(Group::Engine, name);
         }
         let now = self.now;
-        worker.opening.extend(changes.iter().find_map(|change| match change {
-            Change::PutSession(record) => Some((id, (record.clone(), now))),
+        // That it was looked for old files opens nothing.
+        let known = &worker.sessions;
+        let is_noted = |record: &SessionRecord| {
+            let before = known.get(&record.id);
+            before.is_some_and(|before| SessionRecord { tidied_at: record.tidied_at, ..before.clone() } == *record)
+        };
+        let opening = changes.iter().find_map(|change| match change {
+            Change::PutSession(record) if !is_noted(record) => Some((id, (record.clone(), now))),
             _ => None,
-        }));
+        });
+        worker.opening.extend(opening);
         let killed =
             changes.iter().filter_map(|change| if let Change::KillBody(body) = change { Some(*body) } else { None });
         worker.killing.insert(id, killed.collect());
@@ -188,7 +200,7 @@ impl World {
             }
             Call::UpdateSession(..) | Call::DownloadAll { .. } | Call::Bulk { .. } => true,
             Call::Download { key, .. } | Call::Task(key, _) | Call::ResumeFrom { key, .. } => keys.contains(key),
-            Call::Select { .. } | Call::History { .. } | Call::Group(_) => false,
+            Call::Select { .. } | Call::History { .. } | Call::Group(_) | Call::Find(_) => false,
         };
         let calls = worker.calls.values().map(|waiting| &waiting.call).filter(|call| concerns(call)).cloned().collect();
         self.issue(worker, id, Work::Commit { changes, writes, calls });
@@ -238,7 +250,7 @@ fn load_name(query: &Query) -> &'static str {
         Query::Detached(_) => "loads of a detached body",
         Query::Counts(_) => "loads of counts",
         Query::Ended { .. } => "loads of ended tasks",
-        Query::Select { .. } | Query::History { .. } => "loads for a page",
+        Query::Select { .. } | Query::History { .. } | Query::ByUrl(_) => "loads for a page",
     }
 }
 
@@ -250,5 +262,6 @@ pub fn verb(action: BulkAction) -> longhaul::engine::input::TaskCall {
         BulkAction::Resume => TaskCall::Resume,
         BulkAction::Cancel => TaskCall::Cancel { keep: false },
         BulkAction::Release => TaskCall::Release,
+        BulkAction::ReleaseFile => TaskCall::ReleaseFile,
     }
 }

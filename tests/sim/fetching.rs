@@ -95,7 +95,17 @@ impl World {
         }
     }
 
+    /// The read in flight brings what has come, or what comes first.
+    pub(super) fn hasten(&mut self, worker: &Worker, id: EffectId) {
+        let Some(attempt) = worker.attempts.get(&id) else { return };
+        let Some(wish) = &attempt.wish else { return };
+        if let Some(at) = attempt.body.read_done_at(self.now, wish.up_to_bytes, 0) {
+            self.schedule_at(at, Event::Read { worker: worker.number, attempt: id, read: wish.read });
+        }
+    }
+
     pub(super) fn abort(&mut self, worker: &mut Worker, id: EffectId) {
+        worker.filings.remove(&id);
         let Some(attempt) = worker.attempts.get_mut(&id) else { return };
         let is_expected = attempt.head.is_some() || attempt.wish.is_some();
         // A completion that is under way already may still come.

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use longhaul::engine::RangeSet;
 use longhaul::engine::codec::decode;
 use longhaul::engine::id::{BodyId, TaskKey};
-use longhaul::engine::task::{Progress, Task, TaskEvent, TaskRecord, TaskState};
+use longhaul::engine::task::{Place, Progress, Task, TaskEvent, TaskRecord, TaskState};
 use longhaul::store::bodies::BodyRecord;
 use longhaul::store::{Key, Reader, Table, Value};
 
@@ -44,8 +44,12 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
     let mut bodies = stored_bodies(storage);
     for (record, progress) in records.into_iter().zip(progress) {
         let key = record.key.clone();
-        if record.state == TaskState::Cancelled {
+        if record.state == TaskState::Cancelled || record.place == Place::Gone {
             // Its bytes are dead, or belong to whoever holds their resume data.
+            assert!(
+                record.state == TaskState::Cancelled || progress.received.is_empty(),
+                "{key:?} claims what has left"
+            );
             continue;
         }
         let body = bodies.remove(&progress.body);
@@ -83,6 +87,17 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
             }
         }
     }
+}
+
+/// What is about to leave the store is a file that a server really had, and what its digests say.
+pub fn check_file(storage: &Storage, model: &Model, origin: &Origin, task: &Task) {
+    let (key, progress) = (&task.record.key, &task.progress);
+    let mut bodies = stored_bodies(storage);
+    let body = bodies.remove(&progress.body).unwrap_or_else(|| panic!("{key:?} leaves, but has no body"));
+    let version = check_chunks(key, &body.chunks, &progress.received, false);
+    let is_promised = !model.refreshed_in_vain.contains(&progress.body);
+    let is_adopted = model.adopted.contains(&progress.body);
+    check_complete(&task.record, progress, version, (is_promised, is_adopted), origin);
 }
 
 fn rows<T: serde::de::DeserializeOwned>(storage: &Storage, table: Table) -> Vec<T> {

@@ -19,6 +19,7 @@ mod crash;
 mod driver;
 mod faults;
 mod fetching;
+mod filing;
 mod hook;
 mod invariants;
 mod kept_seeds;

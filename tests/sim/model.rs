@@ -49,6 +49,10 @@ pub struct Model {
     pub refreshed_in_vain: BTreeSet<BodyId>,
     /// Bodies that a task has taken up by resume data, perhaps from another URL.
     pub adopted: BTreeSet<BodyId>,
+    /// The shortest time for which a session was ever set to keep files: a look may have begun with it.
+    pub shortest_kept_ms: BTreeMap<SessionId, u64>,
+    /// Bodies of which all bytes are at a destination.
+    pub filed: BTreeSet<BodyId>,
     /// Tasks that the user has stopped in the browser's own list.
     pub stopped: BTreeSet<TaskKey>,
     /// The latest time of a commit.
@@ -106,6 +110,8 @@ impl Model {
                 has_crashed: self.crashed.contains(&key),
                 is_stopped: self.stopped.contains(&key),
                 groups: &self.groups,
+                filed: &self.filed,
+                keep_ms: self.shortest_kept_ms.get(&key.session).copied(),
                 detached: &self.detached,
             };
             step.check(origin, storage, time);
@@ -161,7 +167,11 @@ impl Model {
 
     fn put_session(&mut self, record: &SessionRecord, calls: &[Call]) {
         let version = record.configuration.version;
-        self.sessions.insert(record.id.clone(), record.clone());
+        let before = self.sessions.insert(record.id.clone(), record.clone());
+        if let Some(keep_ms) = record.configuration.limits.keep_ms {
+            let shortest = self.shortest_kept_ms.entry(record.id.clone()).or_insert(keep_ms);
+            *shortest = keep_ms.min(*shortest);
+        }
         let told = self.told_versions.get(&record.id).copied().unwrap_or(0);
         assert!(told <= version, "a session's version fell from {told} to {version}");
         let is_asked = calls.iter().any(|call| match call {
@@ -173,7 +183,8 @@ impl Model {
             }
             _ => false,
         });
-        assert!(is_asked, "a session was stored that no call asked for: {record:?}");
+        let is_noted = before.is_some_and(|before| SessionRecord { tidied_at: record.tidied_at, ..before } == *record);
+        assert!(is_asked || is_noted, "a session was stored that no call asked for: {record:?}");
     }
 
     fn put_event(&mut self, event: &TaskEvent) {

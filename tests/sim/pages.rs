@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::id::{CallId, ClientId, SessionId, TaskKey};
-use longhaul::engine::input::{Call, Input};
+use longhaul::engine::input::{Call, Input, TaskCall};
 use longhaul::engine::output::{Answer, BeginRequest};
 use longhaul::engine::policy::Conditions;
 use longhaul::engine::task::TaskEvent;
@@ -30,6 +30,8 @@ pub enum ToWorker {
     Conditions(Conditions),
     /// Things may have changed for the better.
     Kick,
+    /// Nobody waits for the reply to this call any more.
+    Forget(u64),
 }
 
 /// What a page is sent.
@@ -213,7 +215,20 @@ impl World {
     pub fn call(&mut self, page: usize, call: Call) {
         let number = self.name();
         self.pages[page].calls.insert(number, (call.clone(), None));
+        if waits_for_bytes(&call) && self.random.one_in(3) {
+            let delay_ms = self.random.within(0..=20_000);
+            self.schedule(delay_ms, Event::Leave(page, number));
+        }
         self.send_message(page, ToWorker::Call(number, call));
+    }
+
+    /// A reader of a file has seen enough.
+    pub fn leave(&mut self, page: usize, number: u64) {
+        let is_waiting = self.pages[page].is_open && self.pages[page].calls.remove(&number).is_some();
+        if is_waiting {
+            self.stats.count(Group::Page, "readers that leave");
+            self.send_message(page, ToWorker::Forget(number));
+        }
     }
 
     /// A page sends a message.
@@ -275,6 +290,11 @@ impl World {
                 Some(Input::Ack { client, session, seq })
             }
             ToWorker::Kick => None,
+            ToWorker::Forget(number) => {
+                let of_this = |(_, waiting): &(&CallId, &WaitingCall)| waiting.page == page && waiting.number == number;
+                let id = worker.calls.iter().find(of_this).map(|(id, _)| *id);
+                id.inspect(|id| drop(worker.calls.remove(id))).map(Input::Forget)
+            }
         };
         let number = worker.number;
         let wake = Input::Wake { wake: longhaul::engine::id::WakeId(wake), ends_at, is_repeated: false, kick };
@@ -366,8 +386,10 @@ impl World {
     fn take_reply(&mut self, page: usize, number: u64, result: Result<Answer, TaskError>) {
         // An old and a new worker may both answer.
         let Some((call, _)) = self.pages[page].calls.remove(&number) else { return };
-        if let Ok(Answer::ResumeData(_, Some(data))) = &result {
-            self.resume_data.push(data.clone());
+        match &result {
+            Ok(Answer::ResumeData(_, Some(data))) => self.resume_data.push(data.clone()),
+            Ok(Answer::Chunk(file, _)) => self.last_read = Some(file.body.to_text()),
+            _ => {}
         }
         let is_good = result.is_ok();
         if let Call::Open(record) = call {
@@ -452,4 +474,14 @@ impl World {
         }
         self.send_message(page, ToWorker::Ack(session.clone(), through));
     }
+}
+
+/// The task whose bytes the call waits for.
+pub fn demanded(call: &Call) -> Option<&TaskKey> {
+    if let Call::Task(key, TaskCall::Chunk { waits: true, .. }) = call { Some(key) } else { None }
+}
+
+/// Whether the call is answered only when bytes have come, which may be never.
+pub fn waits_for_bytes(call: &Call) -> bool {
+    matches!(call, Call::Task(_, TaskCall::Chunk { waits: true, .. } | TaskCall::Serve { .. }))
 }

@@ -5,8 +5,9 @@ use longhaul::engine::id::{SessionId, TaskKey};
 use longhaul::engine::input::{Call, IfExists, TaskCall};
 use longhaul::engine::output::Answer;
 use longhaul::engine::resume_data;
-use longhaul::engine::task::TaskState;
+use longhaul::engine::task::{Place, TaskState};
 
+use super::pages::waits_for_bytes;
 use super::stats::Group;
 use super::worker::Worker;
 use super::world::World;
@@ -57,6 +58,14 @@ impl World {
                 let most = self.climate.tasks;
                 assert!(counts.total() <= most, "{group:?} has more members than there are tasks");
             }
+            (Call::Find(url), Answer::Found(found)) => {
+                self.stats.count(Group::Engine, if found.is_some() { "files found by URL" } else { "no file by URL" });
+                let Some(key) = found else { return };
+                let record = self.model.tasks.get(key).map(|task| &task.record);
+                // Since it was looked up another may have taken its place.
+                let is_known = record.is_some() || self.model.released.contains(key);
+                assert!(is_known, "{key:?} was found by {url}, but there never was such a task");
+            }
             (Call::Select { session, after, limit, .. }, Answer::Tasks(tasks, next)) => {
                 let ids: Vec<_> = tasks.iter().map(|task| &task.record.key.task).collect();
                 assert!(ids.is_sorted() && ids.first().is_none_or(|first| after.as_ref().is_none_or(|at| *first > at)));
@@ -84,14 +93,26 @@ impl World {
 
     fn check_task_answer(&mut self, key: &TaskKey, wanted: &TaskCall, answer: &Answer) {
         match (wanted, answer) {
-            (TaskCall::Chunk { .. }, Answer::Chunk(file, _)) => {
+            (TaskCall::Chunk { waits, .. }, Answer::Chunk(file, offset)) => {
                 let stored = self.model.tasks.get(key).expect("a file is of a durable task");
                 if let Some(previous) = &stored.progress.previous {
                     self.stats.count(Group::Engine, "old files read during a refresh");
                     return assert_eq!((previous.body, previous.length), (file.body, file.length));
                 }
+                if *waits && stored.record.state != TaskState::Completed {
+                    self.stats.count(Group::Engine, "bytes read of a file on its way");
+                    assert_eq!(stored.progress.body, file.body);
+                    let is_there = stored.progress.received.contains(&(*offset..*offset + 1));
+                    return assert!(is_there || *offset >= file.length, "bytes that are not there");
+                }
                 assert_eq!(stored.record.state, TaskState::Completed, "a file that is not complete");
                 assert_eq!((stored.progress.body, stored.progress.received.len()), (file.body, file.length));
+            }
+            (TaskCall::Serve { .. }, Answer::Serve(service)) => {
+                let progress = &self.model.tasks.get(key).expect("a file is of a durable task").progress;
+                let previous = progress.previous.as_ref().map(|previous| previous.body);
+                assert_eq!(service.file.body, previous.unwrap_or(progress.body));
+                self.stats.count(Group::Engine, "requests for a file's URL answered");
             }
             (TaskCall::Release, Answer::Released) => {
                 assert!(!self.model.tasks.contains_key(key), "{key:?} was released, but is there");
@@ -106,6 +127,10 @@ impl World {
                 assert!(names_it, "resume data that is not stored with its task");
                 let is_known = self.storage.has_body(claim.body);
                 assert!(is_known || self.model.is_sweeping(claim.body), "resume data names nothing");
+            }
+            (TaskCall::MoveTo(_) | TaskCall::ReleaseFile, Answer::Task(snapshot)) => {
+                self.check_snapshot(snapshot);
+                self.check_cleared(key, wanted);
             }
             (wanted, Answer::Task(snapshot)) => {
                 self.check_snapshot(snapshot);
@@ -126,9 +151,23 @@ impl World {
         }
     }
 
+    /// Whether nothing will ever come, for this reason.
+    fn explains_no_bytes(&self, call: &Call, error: &TaskError) -> bool {
+        let Call::Task(key, _) = call else { return false };
+        match self.model.tasks.get(key).map(|task| &task.record.state) {
+            Some(TaskState::Failed(why)) => why == error,
+            Some(TaskState::Cancelled) => error.code == ErrorCode::NotFinished,
+            Some(TaskState::Completed) => error.code == ErrorCode::FileReleased,
+            _ => false,
+        }
+    }
+
     fn check_refusal(&mut self, worker: &Worker, call: &Call, error: &TaskError) {
         let storage = &self.storage;
         let session = session_of(call);
+        if waits_for_bytes(call) && self.explains_no_bytes(call, error) {
+            return;
+        }
         let is_right = match (call, error.code) {
             (_, ErrorCode::Storage) => storage.has_failed,
             (_, ErrorCode::QuotaExceeded) => storage.has_hit_quota,
@@ -137,7 +176,7 @@ impl World {
                 stored.is_some_and(|stored| stored.configuration.version > record.configuration.version)
             }
             (Call::Open(_), _) => false,
-            (_, ErrorCode::SessionNotOpen) => !worker.sessions.contains_key(session),
+            (_, ErrorCode::SessionNotOpen) => session.is_some_and(|session| !worker.sessions.contains_key(session)),
             (Call::Download { secrets, .. } | Call::ResumeFrom { secrets, .. }, ErrorCode::AuthorizationNotDurable) => {
                 !secrets.is_empty() && self.climate.hook == 0
             }
@@ -170,12 +209,21 @@ impl World {
             // The task has another URL than the one that the page was asked about.
             (Call::Task(_, TaskCall::Authorize { .. }), ErrorCode::IdInUse) => true,
             (Call::DownloadAll { .. }, ErrorCode::IdInUse) => true,
+            (Call::Task(key, TaskCall::Chunk { .. } | TaskCall::MoveTo(_)), ErrorCode::FileReleased) => {
+                self.model.tasks.get(key).is_some_and(|task| task.record.place == Place::Gone)
+            }
             (Call::Task(key, _), ErrorCode::TaskNotFound) => !self.model.tasks.contains_key(key),
+            (Call::Task(key, TaskCall::Chunk { body: Some(body), .. }), ErrorCode::FileChanged) => {
+                let progress = self.model.tasks.get(key).map(|task| &task.progress);
+                progress.is_some_and(|progress| progress.body.to_text() != *body)
+            }
             (Call::Task(key, wanted), ErrorCode::NotFinished) => {
                 let state = self.model.tasks.get(key).map(|task| &task.record.state);
                 match wanted {
                     TaskCall::Release => state.is_some_and(|state| !state.has_ended()),
-                    TaskCall::Chunk { .. } => state.is_some_and(|state| *state != TaskState::Completed),
+                    TaskCall::Chunk { .. } | TaskCall::MoveTo(_) | TaskCall::ReleaseFile => {
+                        state.is_some_and(|state| *state != TaskState::Completed)
+                    }
                     _ => false,
                 }
             }
@@ -186,8 +234,9 @@ impl World {
 }
 
 /// The session that a call is about.
-fn session_of(call: &Call) -> &SessionId {
-    match call {
+fn session_of(call: &Call) -> Option<&SessionId> {
+    Some(match call {
+        Call::Find(_) => return None,
         Call::Open(record) => &record.id,
         Call::Download { key, .. } | Call::ResumeFrom { key, .. } | Call::Task(key, _) => &key.session,
         Call::DownloadAll { group, .. } | Call::Group(group) => &group.session,
@@ -195,5 +244,5 @@ fn session_of(call: &Call) -> &SessionId {
         | Call::Select { session, .. }
         | Call::Bulk { session, .. }
         | Call::History { session, .. } => session,
-    }
+    })
 }

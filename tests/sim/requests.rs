@@ -10,6 +10,7 @@ use longhaul::store::{Value, Write};
 
 use super::browser::BROWSER;
 use super::content::Chunk;
+use super::pages::demanded;
 use super::stats::Group;
 use super::worker::{Meter, Worker};
 use super::world::World;
@@ -43,7 +44,8 @@ impl World {
         assert!(blocked.is_none(), "{key:?} is fetched, but has to wait: {blocked:?}");
         let (received, kept) = (&task.progress.received, task.progress.representation.as_ref());
         let others: Vec<_> = worker.live_attempts().filter(|attempt| attempt.key == *key).collect();
-        assert!((others.len() as u32) < spec.policy.max_segments.max(1), "{key:?} has too many segments");
+        let readers = u32::from(worker.calls.values().any(|waiting| demanded(&waiting.call) == Some(key)));
+        assert!((others.len() as u32) < spec.policy.max_segments.max(1) + readers, "{key:?} has too many segments");
         match request.range {
             Some((start, end)) => {
                 // A mirror may have to show how long its file is; what is read of it is looked at later.
@@ -135,19 +137,29 @@ impl World {
         let limits = &session.configuration.limits;
         let host = url.split('/').nth(2).unwrap_or_default();
         let all = worker.live_attempts().filter(|attempt| attempt.host != BROWSER).count() as u32;
-        assert!(all < MAX_CONNECTIONS, "a worker has more than {MAX_CONNECTIONS} connections");
+        // For each file that somebody waits for it may have one more.
+        let mut read: Vec<&TaskKey> = worker.calls.values().filter_map(|waiting| demanded(&waiting.call)).collect();
+        read.sort_unstable();
+        read.dedup();
+        let readers = read.len() as u32;
+        assert!(all < MAX_CONNECTIONS + readers, "a worker has more than {MAX_CONNECTIONS} connections");
         let of_host = worker.live_attempts().filter(|attempt| attempt.host == host).count() as u32;
         // Where several sessions use a host, each looks at its own limit when its turn comes.
         let all_limits = worker.sessions.values().map(|session| &session.configuration.limits);
         let most = all_limits
             .map(|limits| if worker.is_watched() { limits.max_per_host_visible } else { limits.max_per_host_hidden });
         let most = most.max().unwrap_or(0);
-        assert!(of_host < most, "{host} has more than {most} connections");
+        // The first for a reader is begun although others had more than they may have by now.
+        let is_first = read.contains(&key) && worker.live_attempts().all(|attempt| attempt.key != *key);
+        assert!(
+            is_first || of_host < most + readers,
+            "{host} has {of_host} connections, not {most} and {readers} for readers"
+        );
         let mut keys: Vec<&TaskKey> =
             worker.live_attempts().map(|attempt| &attempt.key).filter(|other| other.session == key.session).collect();
         keys.sort_unstable();
         keys.dedup();
-        let is_more = !keys.contains(&key) && keys.len() as u32 >= limits.max_concurrent_tasks;
+        let is_more = !keys.contains(&key) && keys.len() as u32 >= limits.max_concurrent_tasks + readers;
         assert!(!is_more, "a session runs more than {} tasks", limits.max_concurrent_tasks);
     }
 

@@ -54,6 +54,9 @@ impl World {
             spec.tag = self.random.one_in(3).then(|| "tag".into());
             let length = self.origin.resources[number].version().length;
             spec.expected_bytes = self.random.one_in(3).then_some(length);
+            spec.destination = self.random.one_in(4).then(|| self.draw_destination());
+            spec.fails_when_full = self.random.one_in(3);
+            spec.serves_url = self.random.one_in(4);
         }
         let may_go_out = self.browser.is_used && spec.sources.len() == 1 && secrets.is_empty();
         if may_go_out && self.climate.allows("background-fetch") && self.browser.random.one_in(2) {
@@ -130,6 +133,8 @@ impl World {
             max_bytes_per_second: random.one_in(3).then(|| random.pick(&[0, 0, 50_000, 4_000_000])),
             metered: random.one_in(3).then(|| random.one_in(2)),
             unknown_network: random.one_in(3).then(|| random.one_in(2)),
+            keep_ms: random.one_in(3).then(|| random.pick(&[0, 60_000, 600_000])),
+            keep_from_last_use: random.one_in(3).then(|| random.one_in(2)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! One commit's change to one task: which changes are right, and what explains them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use longhaul::engine::RangeSet;
 use longhaul::engine::error::ErrorCode;
@@ -11,7 +11,7 @@ use longhaul::engine::input::{Call, TaskCall};
 use longhaul::engine::output::Change;
 use longhaul::engine::request::Source;
 use longhaul::engine::resume_data::Detached;
-use longhaul::engine::task::{EventKind, Task, TaskEvent, TaskSpec, TaskState};
+use longhaul::engine::task::{EventKind, Place, Task, TaskEvent, TaskSpec, TaskState};
 use longhaul::engine::transport::Transport;
 
 use super::driver::verb;
@@ -32,6 +32,10 @@ pub struct Step<'a> {
     pub has_crashed: bool,
     /// Whether the user has stopped it in the browser's own list.
     pub is_stopped: bool,
+    /// How long its session keeps finished files, at the least.
+    pub keep_ms: Option<u64>,
+    /// Bodies of which all bytes are at a destination.
+    pub filed: &'a BTreeSet<BodyId>,
     pub groups: &'a BTreeMap<GroupKey, GroupRecord>,
     pub detached: &'a BTreeMap<BodyId, (Detached, u64)>,
 }
@@ -106,7 +110,12 @@ impl Step<'_> {
         let spec = &after.record.spec;
         let is_wanted = |wanted: &TaskSpec| {
             let transport = wanted.transport == after.progress.transport;
-            transport && TaskSpec { transport: Transport::Fetch, ..wanted.clone() } == *spec
+            let record = &after.record;
+            let place = wanted.destination.clone().map_or(Place::Store, Place::Leaving);
+            let rest = (place, wanted.fails_when_full, wanted.serves_url);
+            let kept = TaskSpec { transport: Transport::Fetch, destination: None, ..wanted.clone() };
+            let kept = TaskSpec { fails_when_full: false, serves_url: false, ..kept };
+            transport && rest == (record.place.clone(), record.fails_when_full, record.serves_url) && kept == *spec
         };
         let is_asked = self.calls.iter().any(|call| match call {
             Call::Download { spec: wanted, .. } | Call::ResumeFrom { spec: wanted, .. } => is_wanted(wanted),
@@ -120,6 +129,7 @@ impl Step<'_> {
         if let Some(previous) = &progress.previous {
             let old = self.before.expect("a refresh is of a file that is there");
             assert_eq!(old.record.state, TaskState::Completed, "a refresh of an unfinished file");
+            assert_ne!(old.record.place, Place::Gone, "a refresh of a file that has left");
             assert_eq!((previous.body, previous.length), (old.progress.body, old.progress.received.len()));
         }
         if !progress.received.is_empty() {
@@ -146,7 +156,8 @@ impl Step<'_> {
             (Active { .. }, Paused) if self.is_stopped => {}
             (Active { .. }, Paused) => self.require(&[TaskCall::Pause]),
             (Paused | Failed(_), Active { .. }) => self.require(&[TaskCall::Resume]),
-            (Paused, Paused) | (Failed(_), Failed(_)) | (Completed, Completed) | (Cancelled, Cancelled) => {
+            (Completed, Completed) => self.check_place(before, after, time),
+            (Paused, Paused) | (Failed(_), Failed(_)) | (Cancelled, Cancelled) => {
                 assert!(kind.is_none(), "a task that is not active has an event");
             }
             (Active { .. } | Paused, Completed) if before.progress.previous.is_some() => {
@@ -163,8 +174,15 @@ impl Step<'_> {
                 expect(&EventKind::Cancelled);
                 assert!(after.progress.received.is_empty(), "a cancelled task has bytes");
             }
+            (Active { .. }, Completed) if after.record.place == Place::Gone => {
+                let length = before.progress.received.len();
+                expect(&EventKind::Completed { bytes: length });
+                assert!(before.progress.received.is_exactly(length), "filed with holes");
+                self.check_left(before, after);
+            }
             (Active { .. }, Completed) => {
                 let length = after.progress.received.len();
+                assert_eq!(after.record.place, Place::Store, "a file is complete, but not where it belongs");
                 expect(&EventKind::Completed { bytes: length });
                 assert!(after.progress.received.is_exactly(length), "completed with holes");
             }
@@ -174,6 +192,45 @@ impl Step<'_> {
             }
             (before, after) => panic!("{:?} went from {before:?} to {after:?}", self.key),
         }
+    }
+
+    /// A finished file moves as a call says, and is not let go before it has arrived, or is wanted no more.
+    fn check_place(&self, before: &Task, after: &Task, time: u64) {
+        let kind = self.event.map(|event| &event.kind);
+        let is_member = after.record.spec.group.is_some();
+        match (&before.record.place, &after.record.place) {
+            (old, new) if old == new => assert!(kind.is_none(), "a finished file has the event {kind:?}"),
+            (Place::Gone, _) => panic!("{:?} has a file again", self.key),
+            (_, Place::Leaving(destination)) => self.require(&[TaskCall::MoveTo(destination.clone())]),
+            (Place::Leaving(_), Place::Staying(error)) => {
+                let is_right = is_member || kind == Some(&EventKind::MoveFailed(error.clone()));
+                assert!(is_right, "a failed move has the event {kind:?}");
+            }
+            (_, Place::Gone) if self.is_asked(|call| *call == TaskCall::ReleaseFile) && kind.is_none() => {
+                assert!(after.progress.received.is_empty(), "a file was taken and kept");
+            }
+            (Place::Store | Place::Staying(_), Place::Gone) if self.is_kept_long_enough(before, time) => {}
+            (Place::Leaving(_), Place::Gone) => {
+                assert!(is_member || kind == Some(&EventKind::Moved), "a move has the event {kind:?}");
+                self.check_left(before, after);
+            }
+            (old, new) => panic!("{:?} went from {old:?} to {new:?}", self.key),
+        }
+    }
+
+    fn is_kept_long_enough(&self, before: &Task, time: u64) -> bool {
+        let unused_since = before.record.unused_since();
+        unused_since.zip(self.keep_ms).is_some_and(|(since, keep_ms)| since.after(keep_ms).0 <= time)
+    }
+
+    /// What has left the store is somewhere else.
+    fn check_left(&self, before: &Task, after: &Task) {
+        assert!(matches!(before.record.place, Place::Leaving(_)), "a file left that was to stay");
+        assert!(self.filed.contains(&before.progress.body), "a file left the store, but arrived nowhere");
+        assert!(after.progress.received.is_empty(), "a file has left, and is claimed to be here");
+        let is_killed =
+            self.changes.iter().any(|change| matches!(change, Change::KillBody(body) if *body == before.progress.body));
+        assert!(is_killed, "a file has left, and its bytes stay for ever");
     }
 
     /// A refresh ends with the new file, or with the old one.
@@ -191,8 +248,13 @@ impl Step<'_> {
                 "a refresh ended without event"
             );
         } else {
-            let length = after.progress.received.len();
-            assert!(after.progress.received.is_exactly(length), "completed with holes");
+            match after.record.place {
+                Place::Gone => self.check_left(before, after),
+                _ => {
+                    let length = after.progress.received.len();
+                    assert!(after.progress.received.is_exactly(length), "completed with holes");
+                }
+            }
             let is_killed =
                 self.changes.iter().any(|change| matches!(change, Change::KillBody(body) if *body == previous.body));
             assert!(is_killed, "the old file was neither kept nor dropped");
@@ -210,8 +272,9 @@ impl Step<'_> {
         let spec = &after.record.spec;
         let by_servers = || origin.family(spec.url()).any(|resource| resource.explains_failure(error));
         let is_explained = match error.code {
-            ErrorCode::QuotaExceeded => storage.has_hit_quota || by_servers(),
-            ErrorCode::Storage => storage.has_failed,
+            ErrorCode::QuotaExceeded => storage.has_hit_quota || storage.has_refused_file || by_servers(),
+            ErrorCode::DestinationFailed => matches!(before.record.place, Place::Leaving(_)),
+            ErrorCode::Storage => storage.has_failed || storage.has_refused_file,
             ErrorCode::Crashed => self.has_crashed && after.progress.crashes >= 3,
             ErrorCode::BackgroundFetchRefused => {
                 matches!(before.progress.transport, Transport::External { is_strict: true, out: Some(_), .. })
@@ -235,7 +298,7 @@ impl Step<'_> {
     fn check_progress(&self, before: &Task, after: &Task, origin: &Origin) {
         let (old, new) = (&before.progress, &after.progress);
         let is_asked_to_give_up = self.is_asked(|call| *call == TaskCall::ResumeData);
-        let is_cancelled = after.record.state == TaskState::Cancelled;
+        let is_cancelled = after.record.state == TaskState::Cancelled || after.record.place == Place::Gone;
         if new.body != old.body && old.previous.as_ref().is_some_and(|previous| previous.body == new.body) {
             return;
         }

@@ -105,6 +105,8 @@ pub struct Storage {
     pub has_failed: bool,
     /// Whether the quota was said to be used up.
     pub has_hit_quota: bool,
+    /// Whether a destination has refused a file.
+    pub has_refused_file: bool,
 }
 
 impl Storage {

@@ -112,6 +112,8 @@ pub struct Worker {
     /// What this worker's clock shows when the run's clock shows zero.
     pub clock_ms: u64,
     pub attempts: BTreeMap<EffectId, Attempt>,
+    /// Files that are being written to their destinations, each with its body.
+    pub filings: BTreeMap<EffectId, (TaskKey, BodyId)>,
     /// Bytes that were read and neither stored nor let go.
     pub buffers: BTreeMap<EffectId, Buffer>,
     pub calls: BTreeMap<CallId, WaitingCall>,
@@ -160,6 +162,7 @@ impl Worker {
             engine,
             clock_ms,
             attempts: BTreeMap::new(),
+            filings: BTreeMap::new(),
             buffers: BTreeMap::new(),
             calls: BTreeMap::new(),
             delegates: BTreeMap::new(),

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
+use longhaul::engine::error::ErrorCode;
 use longhaul::engine::id::{EffectId, SessionId, TaskKey};
 use longhaul::engine::input::{Completion, Input};
 
@@ -45,6 +46,12 @@ pub enum Event {
         attempt: EffectId,
         read: EffectId,
     },
+    /// A file is at its destination, or not.
+    Filed {
+        worker: u64,
+        filing: EffectId,
+        code: Option<ErrorCode>,
+    },
     /// A probe is done.
     Probed {
         worker: u64,
@@ -80,6 +87,8 @@ pub enum Event {
     Grant(SessionId),
     /// A page tries again to open a session.
     Reopen(usize, SessionId),
+    /// Who has asked this does not wait for the reply any more.
+    Leave(usize, u64),
     /// A new page is opened.
     OpenPage,
     /// The browser wakes the worker by itself, once…
@@ -134,6 +143,8 @@ pub struct World {
     pub tells_network: bool,
     /// What pages were given to take up later.
     pub resume_data: Vec<Vec<u8>>,
+    /// The body of which a page was last given bytes.
+    pub last_read: Option<String>,
     /// The task at which the component has crashed, until the next worker has heard of it…
     pub blamed: Option<TaskKey>,
     /// …and the last one.
@@ -190,6 +201,7 @@ impl World {
             is_metered: false,
             tells_network,
             resume_data: Vec::new(),
+            last_read: None,
             blamed: None,
             crashed_at: None,
             evictions: 0,
@@ -266,6 +278,7 @@ impl World {
             }
             Event::Head { worker, attempt } => self.head_comes(worker, attempt),
             Event::Read { worker, attempt, read } => self.read_is_done(worker, attempt, read),
+            Event::Filed { worker, filing, code } => self.file_is_done(worker, filing, code),
             Event::Probed { worker, probe, is_reached } => self.probe_is_done(worker, probe, is_reached),
             Event::Part(registration) => self.part_comes(&registration),
             Event::Aborted(registration) => self.registration_aborted(&registration),
@@ -280,6 +293,7 @@ impl World {
             Event::Acknowledge(page, session) => self.acknowledge(page, &session),
             Event::Grant(session) => self.grant(&session),
             Event::Reopen(page, session) => self.reopen(page, &session),
+            Event::Leave(page, number) => self.leave(page, number),
             Event::OpenPage => self.open_page(),
             Event::Sync => self.sync(),
             Event::PeriodicSync => {
