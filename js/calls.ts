@@ -22,6 +22,11 @@ export class Calls {
     waiting?.reply(reply);
   }
 
+  /** Nobody waits for the answer any more. Whether there is none yet. */
+  forget(number: number): boolean {
+    return this.#waiting.delete(number);
+  }
+
   /** Pages are going to ask another worker. */
   leavePages(): void {
     for (const [number, { isOwn }] of this.#waiting) if (!isOwn) this.#waiting.delete(number);

@@ -29,8 +29,13 @@ export interface Capabilities {
   periodicSync: Availability;
   /** Whether the browser tells what kind of network it is. If not, `metered` decides nothing, and `unknownNetwork` does. */
   meteringIsKnown: boolean;
-  /** Whether stored files are kept when storage gets scarce; `navigator.storage.persist()` asks for it. */
+  /** Whether stored files are kept when storage gets scarce; `openSession(…, { persist: true })` asks for it. */
   storageIsPersistent: boolean;
+  /**
+   * After so many days of use of the browser without a visit, everything is deleted: in Safari, unless the app was added to
+   * the home screen.
+   */
+  deletedAfterDays?: number;
 }
 
 /** How long an event goes on when the last page has been closed. What is not known is taken to be as short as the shortest. */
@@ -68,7 +73,14 @@ export async function capabilities(
     periodicSync,
     meteringIsKnown: isMetered() !== undefined,
     storageIsPersistent,
+    ...(deletesUnvisited() && { deletedAfterDays: 7 }),
   };
+}
+
+/** Apple's browsers and views, but not an installed app (webkit.org/tracking-prevention, "7-Day Cap on All Script-Writeable Storage"). */
+function deletesUnvisited(): boolean {
+  const isInstalled = globalThis.matchMedia?.('(display-mode: standalone)').matches;
+  return browser() === 'other' && / AppleWebKit\//.test(navigator.userAgent) && !isInstalled;
 }
 
 function browser(): keyof typeof EVENT_MS {

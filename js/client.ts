@@ -32,6 +32,11 @@ export interface OpenSessionOptions {
    * `longhaul`. Never more often than every `minInterval` milliseconds, and as seldom as the browser sees fit.
    */
   periodicSync?: { minInterval: number };
+  /**
+   * Asks the browser to keep what the app has stored when storage gets scarce. Firefox asks the user; others decide by
+   * themselves. `capabilities()` says what came of it.
+   */
+  persist?: boolean;
   /** Ends the call, never the session. */
   signal?: AbortSignal;
 }
@@ -44,6 +49,8 @@ export async function openSession(identifier: string, options: OpenSessionOption
   const registration = await (options.serviceWorker ?? findRegistration());
   await activeWorker(registration, options.signal);
   if (options.periodicSync) requestPeriodicSync(registration, options.periodicSync.minInterval);
+  // Who is asked may take any time to answer.
+  if (options.persist) navigator.storage?.persist?.().catch(() => {});
   const session = new Session(connect(registration), identifier, options);
   await session.open(options.configuration ?? {}, options.signal);
   return session;

@@ -7,6 +7,7 @@ import { given } from './given.js';
 import { Handover } from './handover.js';
 import type { Incoming, Line, Listener, Part } from './line.js';
 import { watchNetwork } from './network.js';
+import { PageFiles } from './page-files.js';
 import type { Answers, BeginMessage, Call } from './protocol.js';
 import { requestSync } from './sync.js';
 import { type Outgoing, Unanswered } from './unanswered.js';
@@ -25,6 +26,7 @@ export class Connection implements Line {
   readonly #registration: ServiceWorkerRegistration;
   readonly #calls = new Unanswered(this);
   readonly #listeners = new Set<Listener>();
+  readonly #files: PageFiles;
   readonly #conditions = new Conditions(() => this.#tellChange());
   readonly #handover = new Handover(() => this.#revive());
   #wasVisible = this.#conditions.isVisible;
@@ -37,6 +39,7 @@ export class Connection implements Line {
 
   constructor(registration: ServiceWorkerRegistration) {
     this.#registration = registration;
+    this.#files = new PageFiles(registration);
     const kick = () => this.#kick();
     navigator.serviceWorker.addEventListener('message', (event) => this.#receive(event));
     // Messages wait until this is called, unless the page uses `onmessage`.
@@ -51,6 +54,18 @@ export class Connection implements Line {
 
   get canBegin(): boolean {
     return canBegin(this.#registration);
+  }
+
+  get files(): string {
+    return this.#files.url;
+  }
+
+  checkFiles(): Promise<void> {
+    return this.#files.check();
+  }
+
+  save(url: string): void {
+    this.#files.save(url);
   }
 
   /** The worker that is known to live, or ''. */
@@ -86,8 +101,10 @@ export class Connection implements Line {
   }
 
   /** Asks the worker. `signal` ends the call, never what the call began. */
-  call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
-    return this.#calls.call<T>(call, signal);
+  async call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
+    const answer = await this.#calls.call<T>(call, signal);
+    if (call.type === 'open') this.#files.path = (answer as Answers['open']).files;
+    return answer;
   }
 
   /** Posts a message to the worker, which starts it if need be. What is lost between two workers, the next one asks for. */

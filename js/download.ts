@@ -1,4 +1,5 @@
 // A download as the app asks for it becomes the spec that the worker understands.
+import { type Destination, destinationFields } from './destination.js';
 import { badArgument } from './errors.js';
 import { given } from './given.js';
 import { policyFields, type TaskPolicies } from './policy.js';
@@ -42,6 +43,15 @@ export interface TransferOptions extends TaskPolicies {
   expectedBytes?: number;
   /** `strong-only`: go on from kept bytes only if a strong validator proves that they belong together. Default `any`. */
   resume?: 'any' | 'strong-only';
+  /**
+   * Where the file goes once it is complete, without any page: `completed` comes when it is there. It needs room for twice
+   * its size until then. Default: it stays here until it is taken.
+   */
+  destination?: Destination;
+  /** What to do when there is no room for it: wait (`quota`) until there is, or fail. Default `wait`. */
+  whenFull?: 'wait' | 'fail';
+  /** Lets the worker find the finished file by its own URL: see `serveOriginalUrls` and `respond()` of `attach`. */
+  serveOriginalUrl?: boolean;
   /** The app's own mark, to find tasks by. */
   tag?: string;
   /** The app's words for people. */
@@ -99,6 +109,9 @@ export function readDownload(target: string | URL | Request, options: DownloadOp
       description: options.description,
       metadata: metadata === undefined ? undefined : toJson(metadata),
       policy: Object.keys(policy).length > 0 ? policy : undefined,
+      destination: options.destination && destinationFields(options.destination, source.url),
+      failsWhenFull: oneOf('whenFull', options.whenFull, ['wait', 'fail']) === 'fail' ? true : undefined,
+      servesUrl: options.serveOriginalUrl ? true : undefined,
     }),
   };
   const signals = [options.signal, request?.signal].filter((signal) => signal !== undefined);

@@ -20,6 +20,7 @@ const sentences: Record<WaitReason, string> = {
   'host-busy': 'Its host has as many connections as it may have: another task has to end.',
   metered: 'The network is metered: it waits for another one, or metered: "allow".',
   offline: 'The browser is offline: it waits for a connection.',
+  quota: 'There is no room for it: it goes on when files are released, or other data of the site is deleted.',
   retry: 'An attempt failed: the next one comes in time, by resume(), or when a page comes into sight.',
   'server-asked': 'The server said when to come back (Retry-After): it waits until then, or for resume().',
   'session-busy': 'Its session runs as many tasks as it may: another one has to end.',

@@ -1,23 +1,104 @@
-// A finished file, read chunk by chunk from the worker.
-import { isFileChanged, LonghaulError } from './errors.js';
+// A task's file: what it is, and its bytes, as a Blob, a stream, a buffer, or behind a URL that the worker answers.
+import { badArgument, isFileChanged, LonghaulError } from './errors.js';
+import { type Destination, destinationFields, isDestination } from './destination.js';
+import { FileBytes } from './file-bytes.js';
+import { fileUrl, NO_CONTROLLER } from './file-url.js';
 import { given } from './given.js';
 import type { Line } from './line.js';
+import type { TaskSnapshot } from './types.js';
 
-export class StoredFile {
+/** A media type that no browser can read as another, nor guesses in its place. */
+const CLEAR = /^[\w.+-]+\/[\w.+-]+\s*(;[^,]*)?$/;
+
+/** Media types that browsers run as a page of whoever shows them, or as one in parts. */
+const ACTIVE = /^(text\/(html|xsl)|multipart\/|[^;]*[/+]xml\s*(;|$))/i;
+
+/** A part of a file. */
+export interface FileRange {
+  /** The position of its first byte. Default 0. */
+  start?: number;
+  /** The position behind its last byte. Default: the end of the file. */
+  end?: number;
+}
+
+/** Its task, as it is known here. */
+interface Followed {
+  readonly snapshot: TaskSnapshot;
+  learn(snapshot: TaskSnapshot): void;
+  until(isSo: (snapshot: TaskSnapshot) => boolean): Promise<void>;
+}
+
+export class TaskFile {
   readonly #line: Line;
   readonly #session: string;
-  readonly #id: string;
+  readonly #task: Followed;
 
-  constructor(line: Line, session: string, id: string) {
+  /** @internal */
+  constructor(line: Line, session: string, task: Followed) {
     this.#line = line;
     this.#session = session;
-    this.#id = id;
+    this.#task = task;
   }
 
-  async blob(): Promise<Blob> {
+  /** Its length in bytes, once known. */
+  get size(): number | undefined {
+    return this.#task.snapshot.completeLength;
+  }
+
+  /** Its media type, as the server sent it. */
+  get type(): string {
+    return this.#task.snapshot.contentType ?? '';
+  }
+
+  /**
+   * Its URL, which the worker answers with its bytes and with ranges of them: for `<video>`, `<audio>`, `<img>` and
+   * `fetch`. As a frame, a script or a style it is refused, and what it is runs no script.
+   */
+  get url(): string {
+    return fileUrl(this.#line.files, this.#session, this.#task.snapshot.id);
+  }
+
+  /**
+   * `url`, once it is sure that the worker answers it. On a page that it does not answer (`not-controlled`) this rejects, or
+   * waits until it does, or gives a Blob URL of the finished file, which the app is to revoke: as `otherwise` says.
+   */
+  async servedUrl({ otherwise = 'error' }: { otherwise?: 'error' | 'wait' | 'blob' } = {}): Promise<string> {
     for (;;) {
       try {
-        return await this.#readAll();
+        const { url } = this;
+        await this.#line.checkFiles();
+        return url;
+      } catch (error) {
+        if (otherwise === 'error') throw error;
+        if (otherwise === 'blob') return URL.createObjectURL(await this.blob());
+        // Nothing else would end by itself.
+        if ((error as LonghaulError).detail !== NO_CONTROLLER) throw error;
+        await new Promise((resolve) => navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true }));
+      }
+    }
+  }
+
+  /** The name that the server suggests, safe to use as a file's name. */
+  get name(): string | undefined {
+    return this.#task.snapshot.fileName;
+  }
+
+  /**
+   * All of it. Its bytes are copied once, a chunk at a time, into Blobs that the browser may keep on disk. A type that a
+   * browser would run as a page of the app (HTML, SVG, XML), or would guess (none, or several), becomes
+   * `application/octet-stream`, unless `type` asks for it.
+   */
+  async blob({ type }: { type?: string } = {}): Promise<Blob> {
+    for (;;) {
+      try {
+        const file = this.#bytes();
+        const parts: Blob[] = [];
+        for (let offset = 0; ; ) {
+          const bytes = await file.read(offset);
+          if (!bytes) return new Blob(parts, { type: type ?? inert(file.contentType ?? '') });
+          parts.push(new Blob([bytes as Uint8Array<ArrayBuffer>]));
+          offset += bytes.length;
+        }
       } catch (error) {
         // Nobody has seen a byte of the version that was replaced meanwhile.
         if (!isFileChanged(error)) throw error;
@@ -25,42 +106,79 @@ export class StoredFile {
     }
   }
 
-  stream(): ReadableStream<Uint8Array> {
-    let offset = 0;
-    let version: string | undefined;
-    return new ReadableStream<Uint8Array>(
-      {
-        pull: async (controller) => {
-          const { bytes, length, body } = await this.#readChunk(offset, version);
-          if (!bytes) return controller.close();
-          offset += length;
-          version = body;
-          controller.enqueue(new Uint8Array(bytes));
-        },
-      },
-      { highWaterMark: 0 },
-    );
+  /** All of it in memory. */
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    return (await this.blob()).arrayBuffer();
   }
 
-  async #readAll(): Promise<Blob> {
-    const parts: Blob[] = [];
-    let version: string | undefined;
-    for (let offset = 0; ; ) {
-      const { bytes, length, body, contentType } = await this.#readChunk(offset, version);
-      if (!bytes) return new Blob(parts, { type: contentType ?? '' });
-      parts.push(new Blob([bytes]));
-      offset += length;
-      version = body;
-    }
+  /**
+   * Its bytes, or a part of them, one stored chunk in memory at a time. The stream ends with `file-changed` if another
+   * version takes the file's place meanwhile (`ifExists`): bytes of two are never mixed.
+   */
+  stream({ start = 0, end = Infinity }: FileRange = {}): ReadableStream<Uint8Array> {
+    if (!Number.isSafeInteger(start) || start < 0) throw badArgument('start');
+    if (!(end >= start)) throw badArgument('end');
+    return this.#bytes().stream(start, end);
   }
 
-  /** The bytes of the stored chunk that begins at `offset`, of the version that was begun with; none at the end of the file. */
-  async #readChunk(offset: number, body: string | undefined) {
-    const call = { type: 'chunk', session: this.#session, id: this.#id, offset, ...given({ body }) } as const;
-    const { chunk, ...rest } = await this.#line.call(call);
-    const bytes = chunk instanceof Blob ? await chunk.arrayBuffer() : chunk;
-    // A stored Blob knows its size even where its content is lost, as was seen in WebKit.
-    if (bytes && bytes.byteLength !== rest.length) throw new LonghaulError({ code: 'storage' });
-    return { ...rest, bytes };
+  /** Whether the finished file is here, on its way to where `moveTo` or `destination` said, or gone. */
+  get place(): 'here' | 'moving' | 'gone' {
+    return this.#task.snapshot.file ?? 'here';
   }
+
+  /**
+   * Moves the finished file out of longhaul's storage, one chunk in memory at a time: into a cache, into the origin private
+   * file system, into a file that the user picked, or into any stream. The file here is let go when all of it is there, and
+   * not before, so that both need room for a while. Into a cache or the origin private file system the worker moves it by
+   * itself: durably, with or without this page, begun again after a kill. Anything else this page has to do; cut short, it
+   * leaves the file here, and a picked file as it was.
+   */
+  async moveTo(target: Destination | FileSystemFileHandle | WritableStream<Uint8Array>, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+    const destination = await durable(target);
+    if (destination) return this.#moveAway(destination);
+    const sink = target as FileSystemFileHandle | WritableStream<Uint8Array>;
+    const stream = sink instanceof WritableStream ? sink : await sink.createWritable();
+    await this.stream().pipeTo(stream, given({ signal }));
+    await this.release();
+  }
+
+  /** Lets go of the finished file, which is taken, or not wanted any more. The task stays; `task.release()` deletes both. */
+  async release(): Promise<void> {
+    const { id } = this.#task.snapshot;
+    this.#task.learn((await this.#line.call({ type: 'release-file', session: this.#session, id })).task);
+  }
+
+  async #moveAway(destination: Destination): Promise<void> {
+    const { id, url } = this.#task.snapshot;
+    const call = { type: 'move', session: this.#session, id, destination: destinationFields(destination, url) } as const;
+    this.#task.learn((await this.#line.call(call)).task);
+    await this.#task.until(({ file, state }) => file !== 'moving' || state !== 'completed');
+    const { file, fileError } = this.#task.snapshot;
+    if (file !== 'gone') throw new LonghaulError(fileError ?? { code: 'aborted', detail: 'another call came first' });
+  }
+
+  /**
+   * Gives it to the browser's own downloads, as a file with this name (default: the one that its server suggests), also while
+   * it is still on its way: then what has come is written at once, and the rest as it comes. In Chromium that keeps the
+   * worker at work with every page closed. The worker must answer this page's requests (`not-controlled`).
+   */
+  async saveAs(name = this.name ?? ''): Promise<void> {
+    this.#line.save(`${await this.servedUrl()}&${new URLSearchParams({ download: name })}`);
+  }
+
+  #bytes(): FileBytes {
+    return new FileBytes(this.#line, this.#session, this.#task.snapshot.id);
+  }
+}
+
+/** Where the worker can move it by itself: a handle of the origin private file system tells its path. */
+async function durable(target: object): Promise<Destination | undefined> {
+  if (isDestination(target)) return target;
+  if (target instanceof WritableStream) return undefined;
+  const path = await (await navigator.storage?.getDirectory?.())?.resolve(target as FileSystemFileHandle).catch(() => null);
+  return path ? { opfs: path.join('/') } : undefined;
+}
+
+function inert(type: string): string {
+  return CLEAR.test(type) && !ACTIVE.test(type) ? type : 'application/octet-stream';
 }

@@ -9,10 +9,14 @@ import { Installation } from './installation.js';
 import { Instances } from './instances.js';
 import { holdsWork } from './marker.js';
 import { isMetered, watchNetwork } from './network.js';
+import { FILES } from './file-url.js';
+import { given } from './given.js';
 import type { AttachOptions } from './options.js';
 import { OWN, OwnCode } from './own-code.js';
 import { Pages, PROTOCOL } from './pages.js';
 import type { AuthorizeMessage, Call, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import { Requests } from './requests.js';
+import { FileServer } from './serve.js';
 import { answerFromShelf } from './shelf.js';
 import { requestSync } from './sync.js';
 import type { Session, SessionConfiguration } from './session.js';
@@ -32,6 +36,8 @@ export class WorkerHost {
   readonly #calls = new Calls();
   readonly #wakes = new Wakes();
   readonly #instances: Instances;
+  readonly #requests: Requests;
+  readonly #files: FileServer;
   #lastNumber = 0;
 
   constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions) {
@@ -42,14 +48,22 @@ export class WorkerHost {
     this.#blocked = new BlockedOrigins(scope);
     this.fetches = new BackgroundFetches(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
+    const { files = FILES } = options;
+    this.#files = new FileServer(scope.registration.scope, files);
     this.#own = new OwnCode(scope, options, {
+      files: this.#files.files,
       use: (action) => this.#use(action),
       ask: (call, reply) => {
-        this.#ask(call, true, reply);
+        const asked = this.#ask(call, true, reply);
         this.#join();
+        return asked;
+      },
+      forget: (asked) => {
+        if (this.#calls.forget(asked)) this.#instances.useIfRunning((component) => component.forget(asked));
       },
       hold: (work) => this.#wakes.hold(work),
     });
+    this.#requests = new Requests(this.#files, this.#own.line, options);
     this.#instances = new Instances(scope, () => this.#start(), (error) => this.#failed(error));
     watchNetwork(() => this.#instances.useIfRunning(tellNetwork));
   }
@@ -89,6 +103,15 @@ export class WorkerHost {
     event.waitUntil(found.then((holds) => holds && this.wake(event, false)));
   }
 
+  /** Answers a request for a file. One that has been told to make way would only stand in it. */
+  serve(event: FetchEvent): void {
+    if (this.#installation.mayDrive && this.#requests.answer(event)) this.wake(event, false);
+  }
+
+  respond(request: Request): Promise<Response | undefined> {
+    return this.#requests.respond(request);
+  }
+
   /** A Background Fetch has ended; what it has brought is there until nobody holds the event. */
   fetched(event: BackgroundFetchEvent): void {
     const ended = this.fetches.ended(event);
@@ -123,10 +146,17 @@ export class WorkerHost {
     }
   }
 
-  #ask(call: Call, isOwn: boolean, reply: (reply: Reply) => void): void {
+  #ask(call: Call, isOwn: boolean, reply: (reply: Reply) => void): number {
     const number = ++this.#lastNumber;
-    this.#calls.add(number, call, isOwn, reply);
+    this.#calls.add(number, call, isOwn, call.type === 'open' ? this.#withFiles(reply) : reply);
     this.#use((component) => component.call(number, call));
+    return number;
+  }
+
+  /** Who opens a session is told where files are. */
+  #withFiles(reply: (reply: Reply) => void): (reply: Reply) => void {
+    const files = given({ files: this.#files.files });
+    return (answered) => reply(answered.ok ? { ok: true, answer: { ...(answered.answer as object), ...files } } : answered);
   }
 
   /** What the worker's own code begins in one of its events goes on when that code has let go of the event. */
@@ -186,6 +216,10 @@ export class WorkerHost {
   get maxConnections(): number | undefined {
     const most = this.#options.maxConnections;
     return most !== undefined && most >= 1 ? Math.floor(most) : undefined;
+  }
+
+  get headroomBytes(): number {
+    return Math.max(0, this.#options.headroomBytes ?? 0);
   }
 
   get signal(): AbortSignal {

@@ -26,8 +26,14 @@ export interface Part {
 export interface Line {
   /** Whether a Background Fetch can be begun at this end of it. */
   readonly canBegin: boolean;
+  /** Where the URLs of files are. Throws `not-controlled` if the worker does not answer them at this end of the line. */
+  readonly files: string;
+  /** Rejects with `not-controlled` if something else answers there. */
+  checkFiles(): Promise<void>;
   /** Asks the component. `signal` ends the call, never what the call began. */
   call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]>;
+  /** Gives what is at this URL to the browser's own downloads. */
+  save(url: string): void;
   /** Attaches to the session, in this part. */
   hello(session: string, part: Part): void;
   add(listener: Listener): void;

@@ -25,6 +25,21 @@ export interface AttachOptions {
    * on if any are due. It answers no fetch. `false` adds no listener for fetches. Default true.
    */
   wakeOnFetch?: boolean;
+  /**
+   * Where the URLs of files are (`TaskFile.url`): a path within the scope. `false` adds no listener for them. Default
+   * `longhaul/file`.
+   */
+  files?: string | false;
+  /**
+   * For which URLs the worker's listener answers with a finished file whose task says `serveOriginalUrl`, and else asks the
+   * network. An app that answers requests itself calls `respond()` instead. Default: none.
+   */
+  serveOriginalUrls?: (url: URL) => boolean;
+  /**
+   * How many bytes of the storage that the browser allows are to stay free for the app: a download that would not leave them
+   * waits for room (`quota`) before its first byte. Default 0.
+   */
+  headroomBytes?: number;
   /** How many connections there may be at the same time, over all sessions. Default 6. */
   maxConnections?: number;
 }

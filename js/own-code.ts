@@ -14,15 +14,19 @@ export const OWN = '';
 
 /** What it needs of its host. */
 interface Host {
+  /** Where the URLs of files are, if they are answered. */
+  readonly files: string | undefined;
   use(action: (component: Component) => void): void;
-  ask(call: Call, reply: (reply: Reply) => void): void;
+  ask(call: Call, reply: (reply: Reply) => void): number;
+  forget(asked: number): void;
   /** No event is let go before this is done. */
   hold(work: Promise<unknown>): void;
 }
 
 export class OwnCode {
   readonly #host: Host;
-  readonly #line: OwnLine;
+  /** To the component. */
+  readonly line: OwnLine;
   readonly #authorizer: Authorizer | undefined;
   readonly #hook: EventsHook | undefined;
   readonly #notices: Notices | undefined;
@@ -31,11 +35,12 @@ export class OwnCode {
   constructor(scope: ServiceWorkerGlobalScope, options: AttachOptions, host: Host) {
     const { authorize, onEvents, notification } = options;
     this.#host = host;
-    this.#line = new OwnLine({
+    this.line = new OwnLine({
       ask: (call, reply) => host.ask(call, reply),
+      forget: (asked) => host.forget(asked),
       hello: (session) => host.use((component) => component.hello(OWN, session, false, false)),
       bye: (session) => host.use((component) => component.bye(OWN, session)),
-    });
+    }, host.files);
     // Nobody waits for the reply.
     this.#authorizer = authorize && new Authorizer(authorize, (call) => host.ask(call, () => {}));
     this.#hook =
@@ -57,7 +62,7 @@ export class OwnCode {
   }
 
   open(identifier: string, configuration?: SessionConfiguration): Promise<Session> {
-    return this.#line.open(identifier, configuration);
+    return this.line.open(identifier, configuration);
   }
 
   /** It is to wait in line for the session's lock. */
@@ -68,7 +73,7 @@ export class OwnCode {
   receive(message: Unversioned<WorkerMessage>): void {
     if (message.type === 'events') this.#hook?.deliver(message.session, message.events);
     else if (message.type === 'all-events-delivered') this.#host.hold(this.#finishEvents(message.session));
-    else this.#line.receive(message);
+    else this.line.receive(message);
   }
 
   /** Asks for headers or another URL. */
@@ -78,12 +83,12 @@ export class OwnCode {
 
   /** A component has started. */
   started(): void {
-    this.#line.started();
+    this.line.started();
   }
 
   /** The component has crashed. */
   crashed(): void {
-    this.#line.crashed();
+    this.line.crashed();
   }
 
   /** The component is gone, and with it what it had begun here. */

@@ -10,7 +10,10 @@ const RESTART_MS = 1_000;
 
 /** What the line is laid on. */
 interface Ends {
-  ask(call: Call, reply: (reply: Reply) => void): void;
+  /** The number by which it can be forgotten. */
+  ask(call: Call, reply: (reply: Reply) => void): number;
+  /** Nobody waits for the reply any more. */
+  forget(asked: number): void;
   hello(session: string): void;
   bye(session: string): void;
 }
@@ -18,12 +21,19 @@ interface Ends {
 export class OwnLine implements Line {
   /** That needs a page. */
   readonly canBegin = false;
+  readonly #files: string | undefined;
   readonly #ends: Ends;
   readonly #listeners = new Set<Listener>();
   readonly #sessions = new Map<string, Session>();
 
-  constructor(ends: Ends) {
+  constructor(ends: Ends, files: string | undefined) {
     this.#ends = ends;
+    this.#files = files;
+  }
+
+  get files(): string {
+    if (this.#files === undefined) throw new LonghaulError({ code: 'not-controlled', detail: 'files: false' });
+    return this.#files;
   }
 
   /** The one session of this identifier: handlers of events open it again and again. */
@@ -36,15 +46,27 @@ export class OwnLine implements Line {
 
   call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
     return new Promise((resolve, reject) => {
-      const abort = () => reject(new LonghaulError({ code: 'aborted' }));
-      if (signal?.aborted) return abort();
+      const refuse = () => reject(new LonghaulError({ code: 'aborted' }));
+      if (signal?.aborted) return refuse();
+      const abort = () => {
+        this.#ends.forget(asked);
+        refuse();
+      };
       signal?.addEventListener('abort', abort);
-      this.#ends.ask(call, (reply) => {
+      const asked = this.#ends.ask(call, (reply) => {
         signal?.removeEventListener('abort', abort);
         if (reply.ok) resolve(reply.answer as Answers[T]);
         else reject(new LonghaulError(reply.error));
       });
     });
+  }
+
+  /** The worker's own requests never go through it; what it hands to a page is that page's to check. */
+  async checkFiles(): Promise<void> {}
+
+  /** That needs a page. */
+  save(): void {
+    throw new LonghaulError({ code: 'not-controlled' });
   }
 
   hello(session: string): void {

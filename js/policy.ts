@@ -52,6 +52,11 @@ export interface SessionLimits {
   metered?: Allowance;
   /** A network that tells nothing of itself. Default `allow`. */
   unknownNetwork?: Allowance;
+  /**
+   * How long finished files are kept here: until they are taken (moved or released), or so many days since they were
+   * completed or last read; their tasks stay. It is looked for them about once a day. Default `until-taken`.
+   */
+  retention?: 'until-taken' | { days: number; since?: 'completed' | 'last-use' };
 }
 
 export function policyFields(policies: TaskPolicies): PolicyFields {
@@ -80,7 +85,16 @@ export function limitFields(limits: SessionLimits): LimitFields {
     maxBytesPerSecond: limits.maxBytesPerSecond,
     metered: allowance(limits.metered, 'metered'),
     unknownNetwork: allowance(limits.unknownNetwork, 'unknownNetwork'),
+    ...retentionFields(limits.retention),
   });
+}
+
+function retentionFields(retention: SessionLimits['retention']): Pick<LimitFields, 'keepMs' | 'keepFromLastUse'> {
+  if (retention === undefined) return {};
+  if (retention === 'until-taken') return { keepMs: 0 };
+  const { days, since = 'completed' } = retention;
+  if (!(days > 0) || !['completed', 'last-use'].includes(since)) throw badArgument('retention: days is not a number of days');
+  return { keepMs: Math.ceil(days * DAY_MS), keepFromLastUse: since === 'last-use' };
 }
 
 function allowance(value: Allowance | undefined, field: string): boolean | undefined {

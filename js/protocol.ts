@@ -42,6 +42,10 @@ export interface LimitFields {
   maxBytesPerSecond?: number;
   metered?: boolean;
   unknownNetwork?: boolean;
+  /** How long finished files are kept; 0 until they are taken. */
+  keepMs?: number;
+  /** Whether that is counted from when a file was last read. */
+  keepFromLastUse?: boolean;
 }
 
 /** What a task is to fetch, and how. */
@@ -73,6 +77,17 @@ export interface SpecFields {
   transport?: 'auto' | 'background-fetch';
   /** What the browser's own list of downloads shows, as JSON text. */
   ui?: string;
+  destination?: DestinationFields;
+  failsWhenFull?: boolean;
+  /** Its finished file is found by the task's URL. */
+  servesUrl?: boolean;
+}
+
+/** Either a cache and a URL, or a path in the origin private file system. */
+export interface DestinationFields {
+  cache?: string;
+  url?: string;
+  opfs?: string;
 }
 
 /** Tasks that agree with all that is set. */
@@ -97,7 +112,11 @@ export type Call =
   | (Making & { type: 'resume-from'; spec: SpecFields; secrets: HeaderPair[]; data: Uint8Array })
   /** A batch of a group's members; `last` says that no more follow. */
   | (Making & { type: 'download-all'; group: string; failsTogether: boolean; members: SpecFields[]; last: boolean })
-  | { type: 'task' | 'pause' | 'resume' | 'resume-data' | 'release'; session: string; id: string }
+  | { type: 'task' | 'pause' | 'resume' | 'resume-data' | 'release' | 'release-file'; session: string; id: string }
+  /** A finished file leaves the store; answered when that is sure to happen, or to be given up. */
+  | { type: 'move'; session: string; id: string; destination: DestinationFields }
+  /** The finished file that is found by this URL, of whatever session. */
+  | { type: 'find'; url: string }
   /** `keep`: the bytes stay for a while, named by the resume data in the answer. */
   | { type: 'cancel'; session: string; id: string; keep: boolean }
   | { type: 'update'; session: string; id: string; policy: PolicyFields }
@@ -105,14 +124,19 @@ export type Call =
   | { type: 'authorize'; session: string; id: string; origin: string; headers?: HeaderPair[]; persist: boolean; source?: Source }
   /** The answer to a `BeginMessage`. `refusal`: why the browser would not. */
   | { type: 'begun'; session: string; id: string; registration: string; refusal?: string }
-  /** The stored chunk of a finished file that starts at `offset`; `body` as the answer to the first said. */
-  | { type: 'chunk'; session: string; id: string; offset: number; body?: string }
+  /**
+   * The stored chunk of a file in which `offset` lies; `body` as the answer to the first said. `waits`: if the file is still
+   * on its way, answered when that has come; else there must be a finished one.
+   */
+  | { type: 'chunk'; session: string; id: string; offset: number; body?: string; waits?: boolean }
+  /** A request for a file's URL, with these fields; answered when its length is known. */
+  | { type: 'serve'; session: string; id: string; range?: string; ifRange?: string }
   | ({ type: 'select'; session: string; after?: string; limit: number } & FilterFields)
   | ({ type: 'bulk'; session: string; action: BulkAction } & FilterFields)
   | { type: 'group'; session: string; group: string }
   | { type: 'history'; session: string; before?: number; limit: number };
 
-export type BulkAction = 'pause' | 'resume' | 'cancel' | 'release';
+export type BulkAction = 'pause' | 'resume' | 'cancel' | 'release' | 'release-file';
 
 interface TaskAnswer {
   task: TaskSnapshot;
@@ -120,7 +144,8 @@ interface TaskAnswer {
 
 /** What a call is answered with. */
 export interface Answers {
-  open: { version: number };
+  /** `files`: where the URLs of files are, if the worker answers them. */
+  open: { version: number; files?: string };
   'update-session': { version: number };
   download: TaskAnswer & { created: boolean };
   'resume-from': TaskAnswer & { created: boolean };
@@ -135,13 +160,30 @@ export interface Answers {
   cancel: TaskAnswer & { resumeData?: ArrayBuffer };
   'resume-data': TaskAnswer & { resumeData?: ArrayBuffer };
   release: Record<string, never>;
-  /** Without a chunk at the end of the file. `body` names the version of it. */
-  chunk: { chunk?: Blob | ArrayBuffer; length: number; body: string; contentType?: string };
+  'release-file': TaskAnswer;
+  move: TaskAnswer;
+  find: { session?: string; id?: string };
+  /** Without a chunk at the end of the file. `start` is the position of its first byte; `body` names the version of the file. */
+  chunk: { chunk?: Blob | ArrayBuffer; start: number; length: number; body: string; contentType?: string };
+  serve: Service;
   select: { tasks: TaskSnapshot[]; next?: string };
   /** How many tasks were meant. */
   bulk: { count: number };
   group: { counts: GroupCounts };
   history: { events: TaskEvent[] };
+}
+
+/** How a request for a file's URL is answered: with which status, and which parts (half-open) of how many bytes. */
+export interface Service {
+  status: number;
+  parts: [start: number, end: number][];
+  length: number;
+  /** The version. */
+  body: string;
+  etag: string;
+  lastModified?: string;
+  contentType?: string;
+  fileName?: string;
 }
 
 /** What a page sees of the surroundings; what it cannot tell is missing. */

@@ -9,6 +9,11 @@ export function reopening(line: Line, reopen: () => Promise<void>): Line {
     get canBegin() {
       return line.canBegin;
     },
+    get files() {
+      return line.files;
+    },
+    checkFiles: () => line.checkFiles(),
+    save: (url) => line.save(url),
     async call(call, signal) {
       try {
         return await line.call(call, signal);

@@ -14,6 +14,8 @@ export interface SessionEventMap {
   event: CustomEvent<TaskEvent>;
   /** The id of a task that was released. */
   released: CustomEvent<string>;
+  /** The browser has thrown away all that was stored, under the hands of this page: the session goes on with nothing. */
+  evicted: CustomEvent<undefined>;
   /** This page is the delegate now. */
   delegate: CustomEvent<undefined>;
   /** The events that waited when this page became the delegate are all acknowledged. */

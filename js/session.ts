@@ -11,6 +11,7 @@ import { reopening } from './reopening.js';
 import type { SessionEventTarget } from './session-events.js';
 import type { Task } from './task.js';
 import type { DurableState, TaskEvent } from './types.js';
+import { type SessionStorage, storageOf } from './stored.js';
 import { type Emit, View } from './view.js';
 
 const PAGE_OF_TASKS = 200;
@@ -158,6 +159,19 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
     return (await this.#line.call(call)).events;
   }
 
+  /**
+   * What the session's files take of the origin's storage, the largest first; what of that could be let go, since the files
+   * are finished; and what the browser allows the whole origin, if it tells.
+   */
+  storage(): Promise<SessionStorage> {
+    return storageOf(this.#line, this.identifier);
+  }
+
+  /** Lets go of all finished files that agree with the filter; their tasks stay. */
+  releaseFiles(filter?: TaskFilter): Promise<number> {
+    return this.#bulk('release-file', filter);
+  }
+
   /** Lets go of the session here. It and its tasks go on. */
   detach(): void {
     this.#line.remove(this.#listener);
@@ -165,6 +179,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
 
   /** The browser has thrown away all that was stored while this was open: it goes on with nothing. */
   #reopen(): Promise<void> {
+    if (!this.#reopening) this.emit('evicted', undefined);
     this.forget();
     return (this.#reopening ??= Session.prototype.open
       .call(this, this.#configuration)

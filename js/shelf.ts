@@ -7,7 +7,7 @@ import { readProgress, readTask } from './records.js';
 
 /** The answer, from the database of this name; `undefined` where the component would be needed. */
 export async function answerFromShelf(name: string, call: Call): Promise<Answers[keyof Answers] | undefined> {
-  const isKnown = call.type === 'open' || call.type === 'task' || call.type === 'chunk';
+  const isKnown = call.type === 'open' || call.type === 'task' || call.type === 'chunk' || call.type === 'serve';
   const database = isKnown ? await openAsItIs(name) : undefined;
   if (!database || !isKnown) return undefined;
   const get = (table: string, ...key: (string | number)[]) =>
@@ -23,18 +23,32 @@ export async function answerFromShelf(name: string, call: Call): Promise<Answers
     const { isCompleted, url, ...about } = readTask(row.v);
     const { body, length = 0, ...file } = readProgress(progress);
     if (!isCompleted) return undefined;
+    if (call.type === 'serve') {
+      // RFC 9110 section 14.2: a server may ignore Range.
+      return { status: 200, parts: [[0, length]], length, body, etag: `"${body}"`, ...given(file) };
+    }
     if (call.type !== 'chunk') {
       return { task: { ...shown, id: call.id, url, receivedBytes: length, completeLength: length, ...given(about), ...given(file) } };
     }
     // Bytes of another version are of no use to the reader.
     if (call.body !== undefined && call.body !== body) return undefined;
     const of = { body, ...given({ contentType: file.contentType }) };
-    if (call.offset === length) return { length: 0, ...of };
-    const chunk: Blob | ArrayBuffer | undefined = await get('chunks', body, call.offset);
-    return chunk && { chunk, length: chunk instanceof Blob ? chunk.size : chunk.byteLength, ...of };
+    if (call.offset === length) return { start: length, length: 0, ...of };
+    const start = await lastKey(database, IDBKeyRange.bound([body, 0], [body, call.offset]));
+    const chunk: Blob | ArrayBuffer | undefined = await get('chunks', body, start);
+    return chunk && { chunk, start, length: chunk instanceof Blob ? chunk.size : chunk.byteLength, ...of };
   } finally {
     database.close();
   }
+}
+
+/** Where the last chunk of these begins. */
+function lastKey(database: IDBDatabase, range: IDBKeyRange): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const request = database.transaction('chunks').objectStore('chunks').openKeyCursor(range, 'prev');
+    request.onsuccess = () => resolve((request.result?.key as [string, number])[1]);
+    request.onerror = () => reject(request.error);
+  });
 }
 
 /** What is not looked up, and matters no more. */

@@ -3,7 +3,7 @@ import { authorizeCall, type Authorization } from './authorization.js';
 import type { Line } from './line.js';
 import { isTaskNotFound, LonghaulError } from './errors.js';
 import { explanation, type Explanation } from './explain.js';
-import { StoredFile } from './file.js';
+import { TaskFile } from './file.js';
 import { policyFields, type TaskPolicies } from './policy.js';
 import type { AnswerInfo, ErrorData, Resumability, TaskProgress, TaskSnapshot, TaskState } from './types.js';
 
@@ -16,7 +16,7 @@ export interface TaskUpdate extends TaskPolicies, Authorization {}
 export class Task {
   readonly #line: Line;
   readonly #session: string;
-  readonly #file: StoredFile;
+  readonly #file: TaskFile;
   readonly #watchers = new Set<() => void>();
   #snapshot: TaskSnapshot;
 
@@ -24,7 +24,7 @@ export class Task {
   constructor(line: Line, session: string, snapshot: TaskSnapshot) {
     this.#line = line;
     this.#session = session;
-    this.#file = new StoredFile(line, session, snapshot.id);
+    this.#file = new TaskFile(line, session, this);
     this.#snapshot = snapshot;
   }
 
@@ -160,17 +160,9 @@ export class Task {
     }
   }
 
-  /** The finished file. Its bytes are copied once, a chunk at a time, into Blobs that the browser may keep on disk. */
-  blob(): Promise<Blob> {
-    return this.#file.blob();
-  }
-
-  /**
-   * The finished file as a stream, one stored chunk in memory at a time. It ends with `file-changed` if another version
-   * takes the file's place meanwhile (`ifExists`): bytes of two are never mixed.
-   */
-  stream(): ReadableStream<Uint8Array> {
-    return this.#file.stream();
+  /** The file: what it is, its bytes, and a URL for it. */
+  file(): TaskFile {
+    return this.#file;
   }
 
   /** Resolves once the file is there; rejects if the task fails or is cancelled. `signal` ends the waiting only. */
@@ -194,6 +186,19 @@ export class Task {
       };
       this.#watchers.add(look);
       signal?.addEventListener('abort', look);
+      look();
+    });
+  }
+
+  /** @internal Resolves once the worker says that the task is so. */
+  until(isSo: (snapshot: TaskSnapshot) => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!isSo(this.#snapshot)) return;
+        this.#watchers.delete(look);
+        resolve();
+      };
+      this.#watchers.add(look);
       look();
     });
   }

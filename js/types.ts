@@ -10,6 +10,7 @@ export type DurableState = 'active' | 'paused' | 'completed' | 'failed' | 'cance
 export type WaitReason =
   | 'authorization'
   | 'background-fetch'
+  | 'quota'
   | 'discretionary'
   | 'earliest-begin'
   | 'host-busy'
@@ -41,8 +42,10 @@ export type ErrorCode =
   | 'cors-blocked'
   | 'crashed'
   | 'csp-blocked'
+  | 'destination-failed'
   | 'digest-mismatch'
   | 'file-changed'
+  | 'file-released'
   | 'http-status'
   | 'id-in-use'
   | 'length-mismatch'
@@ -51,6 +54,7 @@ export type ErrorCode =
   | 'newer-store'
   | 'no-service-worker'
   | 'not-active'
+  | 'not-controlled'
   | 'not-finished'
   | 'outbox-full'
   | 'protocol-mismatch'
@@ -125,6 +129,10 @@ export interface TaskSnapshot {
   /** How often a piece, or the whole file, was fetched again because its digest was wrong. */
   repairs: number;
   error?: ErrorData;
+  /** Set if a finished file is not, or not only, here: on its way to another place, or gone. */
+  file?: 'moving' | 'gone';
+  /** Why a finished file could not be moved. */
+  fileError?: ErrorData;
 }
 
 /** How many members of a group are in which state. */
@@ -161,6 +169,10 @@ export type TaskEvent =
   | (EventOf<'cancelled'> & OfTask)
   /** The transfer went back to byte 0: `changed`, `ranges-refused` or `not-resumable`. */
   | (EventOf<'restarted'> & OfTask & { reason: string })
+  /** `file().moveTo()`: the file is there, and no longer here. */
+  | (EventOf<'moved'> & OfTask)
+  /** …or could not be moved, and stays. */
+  | (EventOf<'move-failed'> & OfTask & { error: ErrorData })
   /** Every member of the group has ended. */
   | (EventOf<'group-ended'> & { groupId: string; taskId?: never; counts: GroupCounts });
 

@@ -27,6 +27,11 @@ export interface Longhaul {
    * may still be at work then.
    */
   openSession(identifier: string, configuration?: SessionConfiguration): Promise<Session>;
+  /**
+   * The answer to a request for the URL of a file, or for a URL of whose task `serveOriginalUrl` was said and whose file is
+   * there; `undefined` for any other. For listeners and routes of the app's own, such as Workbox's.
+   */
+  respond(request: Request): Promise<Response | undefined>;
 }
 
 /** Lets this service worker carry longhaul's sessions. Call it while the script is first evaluated. */
@@ -35,7 +40,8 @@ export function attach(scope: ServiceWorkerGlobalScope, options: AttachOptions):
   scope.addEventListener('message', (event) => host.receive(event));
   for (const type of WAKING) scope.addEventListener(type, (event) => host.wake(event as ExtendableEvent, type === 'sync'));
   for (const type of FETCHED) scope.addEventListener(type, (event) => host.fetched(event as BackgroundFetchEvent));
+  if (options.files !== false || options.serveOriginalUrls) scope.addEventListener('fetch', (event) => host.serve(event));
   // Once in each boot: the look costs later fetches nothing, and no answer is ever held up by it.
   if (options.wakeOnFetch ?? true) scope.addEventListener('fetch', (event) => host.look(event), { once: true });
-  return { openSession: (identifier, configuration) => host.open(identifier, configuration) };
+  return { openSession: (identifier, configuration) => host.open(identifier, configuration), respond: (request) => host.respond(request) };
 }
