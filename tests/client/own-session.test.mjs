@@ -50,11 +50,11 @@ test('a download is made, shown, finished and read without a page', async () => 
   assert.equal(task.state, 'running', 'another session is none of its business');
   worker.host().post('', completed);
   assert.equal(await finished, task);
-  const blob = task.blob();
+  const blob = task.file().blob();
   await turn();
-  worker.answer('chunk', { chunk: new Blob(['abc']), length: 3, contentType: 'text/plain' });
+  worker.answer('chunk', { chunk: new Blob(['abc']), start: 0, length: 3, contentType: 'text/plain' });
   await new Promise((resolve) => setTimeout(resolve));
-  worker.answer('chunk', { length: 0, contentType: 'text/plain' });
+  worker.answer('chunk', { start: 3, length: 0, contentType: 'text/plain' });
   assert.equal(await (await blob).text(), 'abc');
 });
 

@@ -100,45 +100,6 @@ test('tasks() asks page by page', async (t) => {
   assert.equal(all[0], task);
 });
 
-test('a finished file is read as a Blob, and as a stream of its stored chunks, Blobs or buffers', async (t) => {
-  const { worker, page, task } = await openTask(t);
-  const chunks = new Map([[0, new Blob(['abc'])], [3, new TextEncoder().encode('de').buffer]]);
-  worker.answer('chunk', ({ offset }) => {
-    const chunk = chunks.get(offset);
-    return { body: 'b', ...(chunk ? { chunk, length: chunk.size ?? chunk.byteLength } : { length: 0, contentType: 'text/plain' }) };
-  });
-  const stream = task.stream();
-  await worker.settled(page);
-  assert.equal(worker.all('chunk').length, 0, 'nothing is read before it is wanted');
-  assert.equal(await new Response(stream).text(), 'abcde');
-  const blob = await task.blob();
-  assert.deepEqual([await blob.text(), blob.type], ['abcde', 'text/plain']);
-  worker.answer('chunk', () => ({ code: 'not-finished' }));
-  await rejectsWith(page, new Response(task.stream()).text(), 'not-finished');
-});
-
-test('bytes of two versions are never mixed: a stream ends with an error, and a Blob is made anew', async (t) => {
-  const { worker, page, task } = await openTask(t);
-  // Each of the two has two chunks. Behind the first chunk of the first, the second takes its place.
-  let version = 1;
-  worker.answer('chunk', ({ offset, body }) => {
-    if (body !== undefined && body !== `v${version}`) return { code: 'file-changed' };
-    const answer = { body: `v${version}`, ...(offset < 2 ? { chunk: new Blob([`${version}`]), length: 1 } : { length: 0 }) };
-    version = 2;
-    return answer;
-  });
-  assert.equal(await (await task.blob()).text(), '22');
-  version = 1;
-  await rejectsWith(page, new Response(task.stream()).text(), 'file-changed');
-});
-
-test('a stored chunk that has lost its content is an error, never a shorter file', async (t) => {
-  const { worker, page, task } = await openTask(t);
-  worker.answer('chunk', () => ({ chunk: new Blob([]), length: 3 }));
-  await rejectsWith(page, task.blob(), 'storage');
-  await rejectsWith(page, new Response(task.stream()).text(), 'storage');
-});
-
 test('a task shows what its answer said', async (t) => {
   const { worker, page, task, tell } = await openTask(t);
   assert.deepEqual([task.answer, task.fileName, task.verdict], [undefined, undefined, { resumability: 'unknown', reason: undefined }]);

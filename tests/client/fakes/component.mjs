@@ -13,7 +13,7 @@ const component = `
   export class Component {
     constructor(host) {
       const tell = (name) => (...args) => told(name, ...args);
-      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'conditions', 'hook', 'external']) this[name] = tell(name);
+      for (const name of ['wake', 'hello', 'bye', 'ack', 'call', 'forget', 'conditions', 'hook', 'external']) this[name] = tell(name);
       told('started', host);
     }
   }`;
@@ -50,9 +50,16 @@ class Client {
   }
 }
 
-/** An event of the worker; `isOpen` while somebody waits for it. */
+/** A request of a page, as far as listeners look at it; Node's own has no destination but ''. */
+export function request(url, { method = 'GET', headers = {}, destination = '', signal = new AbortController().signal } = {}) {
+  return { url: new URL(url, 'https://app.example/').href, method, headers: new Headers(headers), destination, signal };
+}
+
+/** An event of the worker; `isOpen` while somebody waits for it. That of a fetch has an `answer` once there is one. */
 export class WorkerEvent extends Event {
   #waiting = 1;
+  answer = undefined;
+  request = request('/');
   /** Whether what somebody waited for has failed. */
   hasFailed = false;
   constructor(type, fields = {}) {
@@ -63,6 +70,10 @@ export class WorkerEvent extends Event {
   }
   get isOpen() {
     return this.#waiting > 0;
+  }
+  respondWith(answer) {
+    if (this.answer) throw new DOMException('it is answered', 'InvalidStateError');
+    this.answer = answer;
   }
   waitUntil(promise) {
     if (!this.isOpen) throw new DOMException('the event is over', 'InvalidStateError');
@@ -97,8 +108,8 @@ export async function start({ connection, locks, userAgent, indexedDB, backgroun
   const { attach } = evaluate(tell, { connection, locks, userAgent }, location, Client, report, indexedDB, caches);
   const longhaul = attach(scope, { wasm: 'longhaul.wasm', ...options });
   const page = new Client('page');
-  const post = async (message) => {
-    const event = { data: { longhaul: 1, ...message }, source: page, ports: [], waitUntil() {} };
+  const post = async (message, ports = []) => {
+    const event = { data: { longhaul: 1, ...message }, source: page, ports, waitUntil() {} };
     scope.dispatchEvent(Object.assign(new Event('message'), event));
     await new Promise(setImmediate);
   };

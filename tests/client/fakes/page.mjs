@@ -14,11 +14,13 @@ const { outputFiles } = await build({
   target: 'es2022',
   sourcemap: 'inline',
 });
-const GLOBALS = ['navigator', 'document', 'location', 'addEventListener', 'setInterval', 'reportError', 'MessageChannel'];
+const GLOBALS = ['navigator', 'document', 'location', 'addEventListener', 'setInterval', 'reportError', 'MessageChannel', 'fetch'];
 const evaluate = compileFunction(`${outputFiles[0].text}\nreturn client;`, GLOBALS, { filename: 'client.js' });
 
 /** `navigator.serviceWorker`: holds messages back until `startMessages`, as a browser does. */
 class Container extends EventTarget {
+  /** The worker that the page's requests go through. */
+  controller = null;
   #early = [];
 
   constructor(findRegistration) {
@@ -44,7 +46,15 @@ export class Page {
   reported = [];
   /** The page's window, for events such as `online`. */
   window = new EventTarget();
-  document = Object.assign(new EventTarget(), { visibilityState: 'visible' });
+  /** What answers the page's own requests. */
+  fetch = async () => Response.error();
+  /** What was loaded in frames. */
+  frames = [];
+  document = Object.assign(new EventTarget(), {
+    visibilityState: 'visible',
+    createElement: () => ({}),
+    body: { append: ({ src }) => this.frames.push(src) },
+  });
   #locks;
   #timers = [];
   #ports = [];
@@ -67,12 +77,19 @@ export class Page {
         this.#onReport();
       },
       this.#channels(),
+      (...args) => this.fetch(...args),
     );
   }
 
   /** Opens the session of this name. */
   open(identifier = 'podcasts', options = {}) {
     return this.client.openSession(identifier, { serviceWorker: this.registration, ...options });
+  }
+
+  /** The page's requests go through this worker from now on. */
+  control(worker = this.registration.active) {
+    this.container.controller = worker;
+    this.container.dispatchEvent(new Event('controllerchange'));
   }
 
   /** The page comes into sight, or goes out of it. */

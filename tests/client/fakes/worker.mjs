@@ -45,7 +45,7 @@ export class FakeWorker extends EventEmitter {
       this.syncs.push(registered);
     };
     const syncing = this.hasSync === false ? {} : { sync: { register }, periodicSync: { register } };
-    return { scope: this.scope, active: { postMessage, state: 'activated' }, waiting: null, installing: null, ...syncing };
+    return { scope: this.scope, active: { postMessage, state: 'activated', scriptURL: `${this.scope}sw.js` }, waiting: null, installing: null, ...syncing };
   }
 
   /** Answers this type of call with `answer(call)`: an answer, `{ code }` for an error, or `SWALLOW`. */
