@@ -1,4 +1,4 @@
-// What can be done with a finished file: look at it, listen to it, keep it, check it.
+// What can be done with a file: look at it, listen to it, also while it is still coming; keep it, check it.
 import { fileName } from './format.js';
 
 const VIEWERS = { audio: 'audio', video: 'video', image: 'img' };
@@ -8,15 +8,10 @@ export function viewerFor(contentType = '') {
   return VIEWERS[contentType.split('/')[0]];
 }
 
-/** An object URL of the task's file, typed as the server said. */
-async function objectUrl(task) {
-  const blob = await task.blob();
-  return URL.createObjectURL(blob.slice(0, blob.size, task.contentType));
-}
-
-/** Shows the file inside `place`; returns what closes it again. */
+/** Shows the file inside `place`, also while it is still being downloaded; returns what closes it again. */
 export async function view(task, place) {
-  const url = await objectUrl(task);
+  // On a first visit the worker does not answer this page yet: then only a finished file can be shown.
+  const url = await task.file().servedUrl({ otherwise: 'blob' });
   const viewer = document.createElement(viewerFor(task.contentType));
   viewer.src = url;
   if (viewer instanceof HTMLMediaElement) viewer.controls = true;
@@ -24,23 +19,25 @@ export async function view(task, place) {
   place.replaceChildren(viewer);
   return () => {
     place.replaceChildren();
-    URL.revokeObjectURL(url);
+    if (url.startsWith('blob:')) URL.revokeObjectURL(url);
   };
 }
 
 /** Hands the file to the browser as an ordinary download. */
 export async function save(task) {
-  const url = await objectUrl(task);
-  const link = document.createElement('a');
-  link.href = url;
-  link.download = fileName(task.url);
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  try {
+    await task.file().saveAs(fileName(task.url));
+  } catch (error) {
+    if (error.code !== 'not-controlled') throw error;
+    const url = URL.createObjectURL(await task.file().blob());
+    Object.assign(document.createElement('a'), { href: url, download: fileName(task.url) }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  }
 }
 
 /** The file's SHA-256, in hexadecimal digits. */
 export async function sha256(task) {
-  const blob = await task.blob();
+  const blob = await task.file().blob();
   const digest = await crypto.subtle.digest('SHA-256', await blob.arrayBuffer());
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -25,6 +25,9 @@ self.addEventListener('install', (event) => {
   event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(SHELL)));
 });
 
+// On a first visit, too, the page's requests for files are to be answered. That is the app's choice: longhaul never does it.
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()));
+
 self.addEventListener('fetch', (event) => {
   const [address] = event.request.url.split(/[?#]/);
   if (event.request.method === 'GET' && SHELL.includes(address)) event.respondWith(networkFirst(event, address));

@@ -4,7 +4,7 @@ import { fileName, formatBytes, formatDuration, formatTime } from './format.js';
 
 const ACTIONS = {
   pending: ['pause', 'cancel'],
-  running: ['pause', 'cancel'],
+  running: ['open', 'pause', 'cancel'],
   waiting: ['resume', 'pause', 'cancel'],
   paused: ['resume', 'cancel'],
   completed: ['open', 'digest', 'remove'],
@@ -78,7 +78,9 @@ class Row {
     const focused = this.buttons.find((button) => button === document.activeElement);
     for (const button of this.buttons) {
       const { action } = button.dataset;
-      button.hidden = !ACTIONS[state].includes(action);
+      // What is still coming can be shown, but not saved from here.
+      const isEarly = action === 'open' && state === 'running' && !viewerFor(contentType);
+      button.hidden = isEarly || !ACTIONS[state].includes(action);
       if (action === 'open') button.textContent = viewerFor(contentType) ? 'Open' : 'Save';
       if (action === 'resume') button.textContent = state === 'paused' ? 'Resume' : 'Try now';
       button.setAttribute('aria-label', `${button.textContent} ${name}`);
