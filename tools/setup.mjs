@@ -247,12 +247,15 @@ export function whyNotHere(name) {
 /** nginx lives in sbin, which is not on every user's PATH. */
 export const findNginx = () => onPath('nginx', `${process.env.PATH}:/usr/sbin:/usr/local/sbin`);
 export const findChromedriver = () => onPath('chromedriver');
+/** Makes the film that the end-to-end tests play. */
+export const findFfmpeg = () => onPath('ffmpeg');
 
 async function debianTools(wanted) {
   const missing = [];
   if (!findChromium()) missing.push('chromium');
   if (wanted.tests && !findChromedriver()) missing.push('chromium-driver');
   if (wanted.tests && !findNginx()) missing.push('nginx-light');
+  if (wanted.tests && !findFfmpeg()) missing.push('ffmpeg');
   if (missing.length) await aptInstall(missing, 'The tests drive a real browser against a real server.');
 }
 

@@ -1,6 +1,7 @@
 // A real Firefox for tests, with what chromium.mjs offers. puppeteer drives it by WebDriver BiDi; what that has no word
 // for (service workers, processes) is asked of the browser's own chrome scope.
 import fs from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import puppeteer from 'puppeteer-core';
 import { findFirefox } from '../../tools/setup.mjs';
@@ -48,7 +49,8 @@ class Firefox extends BrowserProcess {
       ignoreDefaultArgs: true,
       // Without the last flag the chrome scope is closed to us.
       args: [...(headless ? ['--headless'] : []), '--profile', this.profile, '--remote-allow-system-access', ...args, 'about:blank'],
-      extraPrefsFirefox: prefs,
+      // What is saved goes where the tests look, as in the other browsers.
+      extraPrefsFirefox: { 'browser.download.folderList': 2, 'browser.download.dir': path.join(this.profile, 'saved'), ...prefs },
       defaultViewport: null,
       protocolTimeout: timeoutMs,
     });

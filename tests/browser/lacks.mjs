@@ -17,6 +17,7 @@ const LACKS = {
     'background-fetch': BACKGROUND_FETCH,
     'freeze-page': FREEZE,
     'background-sync': SYNC,
+    'whole-cache-entries': 'Firefox takes the body of a cache.put() whose worker is terminated for ended, and keeps what had come',
   },
   webkit: {
     push: PUSH,
@@ -24,6 +25,7 @@ const LACKS = {
     'freeze-page': FREEZE,
     'background-sync': SYNC,
     'background-fetch': BACKGROUND_FETCH,
+    opfs: 'WebKitGTK has no navigator.storage, and with it no origin private file system',
     'stop-worker': 'WebKit runs a worker in the process of its page and its driver cannot stop it alone',
     'kill-renderer': 'WebKitWebDriver ends its session when a page crashes, so the browser cannot be asked anything after it',
     'tell-cut-chunked-body': 'WebKitGTK ends a chunked body that is cut as if it were complete, and there is no length to hold it against',

@@ -34,6 +34,11 @@ def automation_started(_, session):
     session.connect("create-web-view", create_view)
 
 
+def download_started(_, download):
+    download.connect("decide-destination", lambda _, name: download.set_destination(f"file://{profile}/saved/{name}") or True)
+
+
+context.connect("download-started", download_started)
 context.set_automation_allowed(True)
 context.connect("automation-started", automation_started)
 GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGTERM, Gtk.main_quit)

@@ -38,7 +38,7 @@ export async function digestOfStream(page, id) {
         // One after the other, so that they arrive in order. Without CORS the answer cannot be read, but it is awaited.
         // Chromium sends a Blob ten times as fast as an array.
         // WebKit has no `for await` on streams.
-        const reader = task.stream().getReader();
+        const reader = task.file().stream().getReader();
         for (let part = await reader.read(); !part.done; part = await reader.read()) {
           await fetch(url, { method: 'POST', mode: 'no-cors', body: new Blob([part.value]) });
         }

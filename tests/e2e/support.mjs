@@ -60,7 +60,7 @@ export const outcome = (page, id) =>
     const failure = await errorOf(task.finished());
     const { state, restarts, receivedBytes, resumability } = task.snapshot;
     if (failure) return { state, restarts, code: failure.code, status: failure.status };
-    const [blob, stream] = [await task.blob(), await new Response(task.stream()).blob()];
+    const [blob, stream] = [await task.file().blob(), await new Response(task.file().stream()).blob()];
     const [fromBlob, fromStream] = [await sha256(blob), await sha256(stream)];
     return { state, restarts, receivedBytes, resumability, size: blob.size, sha256: fromBlob === fromStream ? fromBlob : 'blob and stream differ' };
   }, id);

@@ -37,6 +37,11 @@ export function* pieces(seed, start, end) {
   }
 }
 
+/** The same of a file whose bytes are `data`. */
+export function* piecesOf(data, start, end) {
+  for (let at = start; at < end; at += BLOCK_LENGTH) yield data.subarray(at, Math.min(at + BLOCK_LENGTH, end));
+}
+
 /** The pieces of a body that begins at `start`, with every byte in one of the half-open `ranges` inverted. */
 export function* corrupted(body, start, ranges) {
   let at = start;

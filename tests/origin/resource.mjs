@@ -1,8 +1,9 @@
 // One file that the origin serves: what it is at this moment, the faults that wait for it, and the answer that a
 // server without faults would give. Everything may be changed while responses are under way.
+import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { textAnswer } from './access.mjs';
-import { corrupted, digest, pieces, sha256 } from './content.mjs';
+import { corrupted, digest, pieces, piecesOf } from './content.mjs';
 import { EXPOSED } from './cors.mjs';
 import { checkDigests, digestFields } from './digest-fields.mjs';
 import { KINDS } from './faults.mjs';
@@ -11,6 +12,8 @@ import { contentRange, ifRangeHolds, notModified, parseRange, selectRange } from
 const DEFAULTS = {
   length: 0,
   seed: 1,
+  /** A Buffer: the file's bytes, which then count instead of length and seed. */
+  data: null,
   /** undefined: a strong one made from seed and length; null: none; else sent as it is, so it may be weak. */
   etag: undefined,
   /** An HTTP date or null. It does not move by itself when the content changes. */
@@ -67,7 +70,7 @@ export class Resource extends EventEmitter {
   }
 
   get sha256() {
-    return sha256(this.seed, this.length);
+    return this.#digest('sha256').toString('hex');
   }
 
   update({ etag, ...fields }) {
@@ -77,6 +80,7 @@ export class Resource extends EventEmitter {
     checkDigests(fields.digests ?? []);
     if (etag !== undefined) this.#etag = etag;
     Object.assign(this, fields);
+    if (this.data) this.length = this.data.length;
     this.emit('change');
   }
 
@@ -138,10 +142,14 @@ export class Resource extends EventEmitter {
     return { ...headers, ...this.headers };
   }
 
+  #digest(algorithm) {
+    return this.data ? createHash(algorithm).update(this.data).digest() : digest(this.seed, this.length, algorithm);
+  }
+
   /** Content-Digest is of the content, which an answer to HEAD does not have (RFC 9530, appendix B.2). */
   #digests(range) {
     return digestFields(this.digests, {
-      reprDigest: (algorithm) => digest(this.seed, this.length, algorithm),
+      reprDigest: (algorithm) => this.#digest(algorithm),
       content: () => this.body(range),
     });
   }
@@ -167,6 +175,7 @@ export class Resource extends EventEmitter {
 
   /** The body's bytes as they are now; a later `update` does not change a response under way. */
   body({ start, end, corrupt = [] }) {
-    return corrupted(pieces(this.seed, start, end), start, [...this.corrupt, ...corrupt]);
+    const right = this.data ? piecesOf(this.data, start, end) : pieces(this.seed, start, end);
+    return corrupted(right, start, [...this.corrupt, ...corrupt]);
   }
 }

@@ -1,5 +1,6 @@
 // The origin when it is honest: ranges and preconditions by RFC 9110, static files, pace, and its log.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -37,6 +38,16 @@ test('ranges: first, open, suffix, clamped, and those that do not count', async 
     assert.equal(answer.status, 416);
     assert.equal(answer.headers.get('content-range'), `bytes */${LENGTH}`);
   }
+});
+
+test('a file whose bytes are given', async (t) => {
+  const origin = await originFor(t);
+  const data = bytes(8, 3, LENGTH);
+  const { sha256: digest, length } = origin.add('/f', { data });
+  assert.deepEqual([digest, length], [createHash('sha256').update(data).digest('hex'), LENGTH]);
+  const answer = await ask(`${origin.url}/f`, { Range: 'bytes=65000-140000' });
+  assert.equal(answer.headers.get('content-range'), `bytes 65000-140000/${LENGTH}`);
+  assert.deepEqual(answer.body, data.subarray(65_000, 140_001));
 });
 
 test('preconditions: If-Range compares strongly, If-None-Match weakly, If-Modified-Since by date', async (t) => {

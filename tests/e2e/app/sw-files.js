@@ -9,7 +9,7 @@ async function file(event) {
   const files = await caches.open('files');
   while (await files.match('/hold')) await new Promise((resolve) => setTimeout(resolve, 50));
   const task = await (await openSession('podcasts')).task(event.taskId);
-  await files.put(`/files/${event.taskId}`, new Response(await task.blob()));
+  await files.put(`/files/${event.taskId}`, new Response(await task.file().blob()));
   await say(`filed-${event.taskId}`);
 }
 

@@ -118,7 +118,7 @@ for (const cors of ['expose', 'plain']) {
     const page = await open();
     await download(page, `${other.url}${PATH}`, { id: 'big', transport: 'background-fetch', headers: { Accept: 'image/*' } });
     await untilTask(page, 'big', (task) => task.state === 'completed');
-    assert.equal(await page.evaluate(async () => sha256(await (await session.task('big')).blob())), file.sha256);
+    assert.equal(await page.evaluate(async () => sha256(await (await session.task('big')).file().blob())), file.sha256);
     const [first, ...others] = requestsFor(other, PATH);
     assert.ok(!isPart(first) && others.length > 0 && others.every(isPart), `the browser brought it: ${others.map(({ headers }) => headers.range)}`);
     assert.ok(other.log.every(({ method }) => method === 'GET'), 'no preflight');
@@ -149,7 +149,7 @@ test('without a gesture a second one is refused: strictly it fails, automaticall
   assert.equal(error.code, 'background-fetch-refused');
   await download(page, '/three.bin', { id: 'three', transport: 'auto' });
   await untilTask(page, 'three', (task) => task.state === 'completed');
-  assert.equal(await page.evaluate(async () => sha256(await (await session.task('three')).blob())), three.sha256);
+  assert.equal(await page.evaluate(async () => sha256(await (await session.task('three')).file().blob())), three.sha256);
 });
 
 test('a browser without it says so, and automatically it is fetched', { skip: !lacks('background-fetch') && 'this browser has it' }, async (t) => {
@@ -160,5 +160,5 @@ test('a browser without it says so, and automatically it is fetched', { skip: !l
   assert.equal(code, 'background-fetch-impossible');
   await download(page, PATH, { id: 'auto', transport: 'auto' });
   await untilTask(page, 'auto', (task) => task.state === 'completed');
-  assert.equal(await page.evaluate(async () => sha256(await (await session.task('auto')).blob())), file.sha256);
+  assert.equal(await page.evaluate(async () => sha256(await (await session.task('auto')).file().blob())), file.sha256);
 });

@@ -54,10 +54,10 @@ test('a released file is gone, one that is not finished cannot be released or re
   await download(page, '/held.bin', { id: 'held' });
   const codes = await page.evaluate(async () => {
     const held = await session.task('held');
-    const codes = [(await errorOf(held.release())).code, (await errorOf(held.blob())).code];
+    const codes = [(await errorOf(held.release())).code, (await errorOf(held.file().blob())).code];
     const task = await session.task('f');
     await task.release();
-    return [...codes, (await errorOf(task.blob())).code, (await session.tasks()).map(({ id }) => id)];
+    return [...codes, (await errorOf(task.file().blob())).code, (await session.tasks()).map(({ id }) => id)];
   });
   assert.deepEqual(codes, ['not-finished', 'not-finished', 'task-not-found', ['held']]);
 });

@@ -30,7 +30,7 @@ async function ended(page, tiles) {
   const sample = Array.from({ length: 40 }, (_, at) => (at * 997) % TILES);
   const digests = await page.evaluate(async (sample) => {
     const digests = [];
-    for (const tile of sample) digests.push(await sha256(await (await session.task(`tile-${tile}`)).blob()));
+    for (const tile of sample) digests.push(await sha256(await (await session.task(`tile-${tile}`)).file().blob()));
     return digests;
   }, sample);
   assert.deepEqual(digests, sample.map((tile) => tiles[tile].sha256));

@@ -116,6 +116,11 @@ test('finished files are read although the component can be had from nowhere', a
   const page = await open();
   const { state, size, sha256 } = await outcome(page, 'f');
   assert.deepEqual({ state, size, sha256 }, { state: 'completed', size: file.length, sha256: file.sha256 });
+  const served = await page.evaluate(async () => {
+    const answer = await fetch(await (await session.task('f')).file().servedUrl());
+    return { status: answer.status, length: Number(answer.headers.get('content-length')), sha256: await sha256(await answer.blob()) };
+  });
+  assert.deepEqual(served, { status: 200, length: file.length, sha256: file.sha256 }, 'also at its URL');
   const shown = await page.evaluate(async () => {
     const { url, description, tag, metadata, receivedBytes, contentType } = (await session.task('f')).snapshot;
     return { path: new URL(url).pathname, description, tag, metadata, receivedBytes, contentType };

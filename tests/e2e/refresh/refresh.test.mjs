@@ -7,7 +7,7 @@ const LENGTH = 24 * MIB;
 const refresh = (page) => download(page, '/f.bin', { id: 'f', ifExists: 'refresh' });
 
 /** The digest of the file as it can be read now, whatever the task is doing. */
-const readable = (page) => page.evaluate(async () => sha256(await (await session.task('f')).blob()));
+const readable = (page) => page.evaluate(async () => sha256(await (await session.task('f')).file().blob()));
 const events = (page) => page.evaluate(() => seen.map(({ type, error }) => [type, error?.code].filter(Boolean).join(' ')));
 
 /** A world with a file that is downloaded already. */
@@ -67,7 +67,7 @@ test('who reads the old file when the new one takes its place is told so, and is
   const { file, page } = await finished(t);
   file.update({ seed: 2 });
   await page.evaluate(async () => {
-    window.reader = (await session.task('f')).stream().getReader();
+    window.reader = (await session.task('f')).file().stream().getReader();
     await reader.read();
   });
   await refresh(page);

@@ -102,7 +102,7 @@ for (const how of ['drop', 'drop-silently']) {
   });
 }
 
-test('a disk that is full in the middle ends a download with its bytes, and resume goes on from them', { skip: lacks('quota') }, async (t) => {
+test('a disk that is full in the middle ends a download that would rather fail with its bytes, and resume goes on from them', { skip: lacks('quota') }, async (t) => {
   const { origin, open } = await startWorld(t.after.bind(t));
   const file = origin.add('/f.bin', { length: 24 * MIB, seed: 4, bytesPerSecond: 16 * MIB });
   // The browser remembers for a while how much is left, once it has looked.
@@ -110,7 +110,7 @@ test('a disk that is full in the middle ends a download with its bytes, and resu
   const cdp = await idle.createCDPSession();
   await cdp.send('Storage.overrideQuotaForOrigin', { origin: origin.url, quotaSize: 10 * MIB });
   const page = await open();
-  await download(page, '/f.bin', { id: 'f', maxFailures: 2 });
+  await download(page, '/f.bin', { id: 'f', maxFailures: 2, whenFull: 'fail' });
   const full = await outcome(page, 'f');
   assert.deepEqual([full.state, full.code], ['failed', 'quota-exceeded']);
   const { receivedBytes } = await page.evaluate(async () => (await session.task('f')).snapshot);
@@ -122,4 +122,43 @@ test('a disk that is full in the middle ends a download with its bytes, and resu
   const { state, sha256, restarts } = await outcome(page, 'f');
   assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: file.sha256, restarts: 0 });
   await ledger.check();
+});
+
+test('a disk that is full in the middle of three downloads is waited for, and what is released makes room for them', { skip: lacks('quota') }, async (t) => {
+  const { origin, open } = await startWorld(t.after.bind(t));
+  const ids = ['a', 'b', 'c'];
+  const idle = await open('?idle');
+  const cdp = await idle.createCDPSession();
+  // The browser remembers for a while how much is left, once it has looked.
+  await cdp.send('Storage.overrideQuotaForOrigin', { origin: origin.url, quotaSize: 60 * MIB });
+  const files = Object.fromEntries(ids.map((id, at) => [id, origin.add(`/${id}.bin`, { length: 16 * MIB, seed: 10 + at, bytesPerSecond: 8 * MIB })]));
+  origin.add('/old.bin', { length: 32 * MIB, seed: 9 });
+  const page = await open();
+  await download(page, '/old.bin', { id: 'old' });
+  assert.equal((await outcome(page, 'old')).state, 'completed');
+  // In one segment: what is durable is what is received, from the first byte on.
+  for (const id of ids) await download(page, `/${id}.bin`, { id, maxSegments: 1 });
+
+  const waiting = await page.waitForFunction(async () => {
+    const tasks = await Promise.all(['a', 'b', 'c'].map(async (id) => (await session.task(id)).snapshot));
+    const isStill = tasks.every(({ state, reason }) => state === 'completed' || reason === 'quota');
+    const open = tasks.filter(({ state }) => state !== 'completed');
+    return isStill && open.length > 0 && open.some(({ receivedBytes }) => receivedBytes > 0) && open.map(({ id }) => id);
+  });
+  const [first] = await waiting.jsonValue();
+  const explained = await page.evaluate(async (id) => (await session.task(id)).explain(), first);
+  assert.deepEqual([explained.reason, /released/.test(explained.sentence)], ['quota', true]);
+  const ledgers = ids.map((id) => ledgerFor(origin, `/${id}.bin`));
+  for (const [at, id] of ids.entries()) {
+    const end = await page.evaluate(async (id) => (await session.task(id)).receivedBytes, id);
+    if (end > 0) ledgers[at].noteRanges([{ start: 0, end }]);
+  }
+  await page.evaluate(async () => (await session.task('old')).file().release());
+  for (const id of ids) {
+    const { state, sha256, restarts } = await outcome(page, id);
+    assert.deepEqual({ state, sha256, restarts }, { state: 'completed', sha256: files[id].sha256, restarts: 0 }, id);
+  }
+  for (const ledger of ledgers) await ledger.check();
+  const old = await page.evaluate(async () => [(await session.task('old')).state, (await session.task('old')).file().place]);
+  assert.deepEqual(old, ['completed', 'gone']);
 });

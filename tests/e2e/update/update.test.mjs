@@ -100,7 +100,7 @@ test('two registrations of one origin have a database each, and write into no ot
       // The same session, the same id, and another file.
       const task = await session.download(url, { id: 'same' });
       await task.finished();
-      return sha256(await task.blob());
+      return sha256(await task.file().blob());
     };
     return Promise.all([digestOf('/one/', '/1.bin'), digestOf('/two/', '/2.bin')]);
   });

@@ -11,6 +11,6 @@ window.download = async (url) => {
   const session = await openSession('files', { serviceWorker, onEvent: (event) => void window.events.push(event.type) });
   const task = await session.download(url);
   await task.finished();
-  const digest = await crypto.subtle.digest('SHA-256', await (await task.blob()).arrayBuffer());
+  const digest = await crypto.subtle.digest('SHA-256', await (await task.file().blob()).arrayBuffer());
   return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 };

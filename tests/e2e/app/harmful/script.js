@@ -1,0 +1,2 @@
+self.localStorage?.setItem('touched', 'script');
+self.postMessage?.('touched');
