@@ -1,6 +1,7 @@
 // `npm run bench-files [-- --browser chromium|firefox|webkit] [--only seek,memory,large] [--size-mib N] [--requests 200]
-// [--seed S]`: what a task's file costs to read, and a download to hold, side by side with the server or the browser's own
-// way (docs/benchmarks.md). `--size-mib` is the length of every step's file; without it each has its own.
+// [--seed S] [--rate-mib N]`: what a task's file costs to read, and a download to hold, side by side with the server or the browser's own
+// way (docs/benchmarks.md). `--size-mib` is the length of every step's file; without it each has its own. `--rate-mib`: how much
+// each connection brings in a second, at the most.
 import { parseArgs } from 'node:util';
 import { newSeed } from '../tests/e2e/random.mjs';
 import { large } from './bench-files/large.mjs';
@@ -27,7 +28,7 @@ function table(rows) {
 
 await main(async () => {
   const text = { type: 'string' };
-  const options = { browser: { ...text, default: 'chromium' }, only: text, 'size-mib': text, requests: { ...text, default: '200' }, seed: text };
+  const options = { browser: { ...text, default: 'chromium' }, only: text, 'size-mib': text, requests: { ...text, default: '200' }, seed: text, 'rate-mib': text };
   const { values } = parseArgs({ options });
   const names = values.only?.split(',') ?? Object.keys(STEPS);
   const unknown = names.find((name) => !(name in STEPS)) ?? (browserNames.includes(values.browser) ? undefined : values.browser);
@@ -36,12 +37,13 @@ await main(async () => {
   const reason = whyNotHere(values.browser);
   if (reason) throw new Error(reason);
   const seed = Number(values.seed ?? newSeed());
+  const rate = values['rate-mib'] && Number(values['rate-mib']) * MIB;
   console.log(`${values.browser}, seed ${seed}`);
   for (const name of names) {
     const { run, mib } = STEPS[name];
     const length = Number(values['size-mib'] ?? mib) * MIB;
     const tell = (what) => console.log(`  ${name}: ${what}`);
-    const rows = await run({ browserName: values.browser, length, requests: Number(values.requests), seed, tell });
+    const rows = await run({ browserName: values.browser, length, rate, requests: Number(values.requests), seed, tell });
     console.log(`\n${name}, a file of ${length / MIB} MiB, ${values.browser}:\n\n${table(rows)}\n`);
   }
 });

@@ -1,5 +1,5 @@
-// How much memory a browser holds: the proportional set sizes of all its processes, as Linux counts them, so that what they
-// share is counted once.
+// How much memory a browser holds: of the proportional set sizes of all its processes, as Linux counts them, so that what they
+// share is counted once, what is theirs and not a file's. Pages of files that they have mapped can be dropped at any time.
 import fs from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 
@@ -32,7 +32,7 @@ const treeOf = (pid) => [pid, ...childrenOf(pid).flatMap(treeOf)];
 
 /** Bytes of the process and of all that it has started. */
 function memoryOf(pid) {
-  const kib = treeOf(pid).map((one) => Number(/^Pss:\s+(\d+)/m.exec(textOf(`/proc/${one}/smaps_rollup`))?.[1] ?? 0));
+  const kib = treeOf(pid).flatMap((one) => [...textOf(`/proc/${one}/smaps_rollup`).matchAll(/^Pss_(?:Anon|Shmem):\s+(\d+)/gm)].map(([, number]) => Number(number)));
   return 1024 * kib.reduce((sum, one) => sum + one, 0);
 }
 

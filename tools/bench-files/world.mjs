@@ -30,15 +30,15 @@ async function checkRoom(folder, bytes) {
   if (free < bytes) throw new Error(`${folder} has ${mib(free)} MiB free, ${mib(bytes)} are needed`);
 }
 
-/** A folder with a file `length` bytes long, its `path` on nginx, and nginx itself. */
-async function startServer(length) {
+/** A folder with a file `length` bytes long, its `path` on nginx, and nginx itself, which sends `rate` bytes a second by each connection. */
+async function startServer(length, rate) {
   const folder = await sourceFolder();
   await checkRoom(folder, length);
   const dir = await fs.mkdtemp(path.join(folder, 'longhaul-source-'));
   const remove = () => fs.rm(dir, { recursive: true });
   try {
     const { name } = await bigFile({ length, dir });
-    const nginx = await startNginx({ root: staticDirs['/'], routes: { '/longhaul/': staticDirs['/longhaul/'], '/files/': dir } });
+    const nginx = await startNginx({ root: staticDirs['/'], routes: { '/longhaul/': staticDirs['/longhaul/'], '/files/': { dir, rate } } });
     return { url: nginx.url, path: `/files/${name}`, close: () => nginx.close().finally(remove) };
   } catch (error) {
     await remove();
@@ -47,10 +47,10 @@ async function startServer(length) {
 }
 
 /** Runs `action({ url, path, inBrowser })`; `inBrowser(action)` gives a browser with a profile of its own. */
-export async function inWorld({ browserName, length, tell }, action) {
+export async function inWorld({ browserName, length, rate, tell }, action) {
   await checkRoom(os.tmpdir(), DISK * length);
   tell(`writing ${mib(length)} MiB of random bytes`);
-  const { url, path, close } = await startServer(length);
+  const { url, path, close } = await startServer(length, rate);
   const inBrowser = async (act) => {
     const browser = await launchers[browserName]({ timeoutMs: TIMEOUT_MS, prefs: PREFS });
     try {
