@@ -48,7 +48,7 @@ window.download = async (url) => {
   const states: TaskState[] = [];
   session.addEventListener('task', ({ detail }) => detail === task && states.push(detail.state));
   await task.finished({ signal: AbortSignal.timeout(60_000) });
-  const digest = await crypto.subtle.digest('SHA-256', await new Response(task.stream()).arrayBuffer());
+  const digest = await crypto.subtle.digest('SHA-256', await new Response(task.file().stream()).arrayBuffer());
   return { sha256: Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join(''), states };
 };
 
