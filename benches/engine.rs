@@ -10,7 +10,7 @@ use std::hint::black_box;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use longhaul::engine::codec::{decode, encode};
 use longhaul::engine::id::BodyId;
-use longhaul::engine::plan::{Link, plan};
+use longhaul::engine::plan::{Grid, Link, plan};
 use longhaul::engine::task::{Progress, TaskState, WaitReason};
 use longhaul::engine::time::Timestamp;
 use longhaul::integrity::{Algorithm, HashState};
@@ -133,7 +133,9 @@ fn parts(criterion: &mut Criterion) {
         let received = stored::ranges(count);
         let length = (2 * count) << 20;
         criterion.bench_function(&format!("planner/{count} gaps"), |bencher| {
-            bencher.iter(|| plan(length, &received, &mut Vec::new(), CONNECTIONS as u32, Link::default(), None));
+            bencher.iter(|| {
+                plan(length, &received, &mut Vec::new(), CONNECTIONS as u32, Link::default(), Grid::default())
+            });
         });
     }
 

@@ -37,7 +37,12 @@ pub fn run<T>(future: impl Future<Output = T>) -> T {
 pub fn restore(store: &MemoryStore<()>) -> (Engine, u64) {
     let view = store.view();
     let snapshot = run(boot(&view)).expect("the store boots");
-    let setting = Setting { seed: 1, origin: "https://app.example".into(), max_connections: MAX_CONNECTIONS };
+    let setting = Setting {
+        seed: 1,
+        origin: "https://app.example".into(),
+        max_connections: MAX_CONNECTIONS,
+        most_held_bytes: None,
+    };
     (Engine::restore(Timestamp(1), setting, snapshot), view.rows_read())
 }
 

@@ -76,6 +76,13 @@ impl Reading {
         Some((end.saturating_sub(self.next_offset) + beyond).min(chunk_bytes))
     }
 
+    /// How many bytes are to come, if none has been asked for yet and all that the answer brings is wanted.
+    pub fn untouched(&self) -> Option<u64> {
+        let (_, start) = self.began;
+        let is_untouched = self.next_offset == start && self.read.is_none() && self.ended.is_none();
+        self.end.filter(|_| is_untouched && self.end == self.body_end).map(|end| end - start)
+    }
+
     /// Notes the read that was asked for.
     pub fn read_started(&mut self, read: EffectId, up_to_bytes: u64, now: Timestamp) {
         self.read = Some((read, up_to_bytes, now));
@@ -131,14 +138,6 @@ impl Reading {
         self.ready.is_some()
     }
 
-    /// The hash is not made on the way any more.
-    pub fn forget_hash(&mut self) {
-        self.hash = None;
-        if let Some(buffer) = &mut self.ready {
-            buffer.hash = None;
-        }
-    }
-
     /// The read in flight, if any.
     pub fn read_in_flight(&self) -> Option<EffectId> {
         self.read.map(|(read, ..)| read)
@@ -190,6 +189,8 @@ pub struct Attempt {
     pub arrived: Option<Result<Arrived, FetchFailure>>,
     /// The body, once its head was accepted.
     pub reading: Option<Reading>,
+    /// The hash of all bytes before its first, if that was made by the attempt before it and is not durable yet.
+    pub hash_before: Option<HashState>,
     /// Whether it ends because others come first: however it ends, that is no failure.
     pub gives_way: bool,
     /// Whether it reads what the browser itself has fetched: however it ends, that says nothing of the server.
@@ -209,6 +210,7 @@ impl Attempt {
             began_at: now,
             arrived: None,
             reading: None,
+            hash_before: None,
             gives_way: false,
             is_record: false,
             request,
@@ -257,6 +259,17 @@ impl Attempt {
             is_hastened: false,
             ready: None,
         });
+    }
+
+    /// The hash is not made on the way any more.
+    pub fn forget_hash(&mut self) {
+        self.hash_before = None;
+        if let Some(reading) = &mut self.reading {
+            reading.hash = None;
+            if let Some(buffer) = &mut reading.ready {
+                buffer.hash = None;
+            }
+        }
     }
 
     /// The bytes that it has read.

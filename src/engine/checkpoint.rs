@@ -1,6 +1,7 @@
 //! Checkpoints: what was read becomes durable, together with what is known of it, and the attempts that are over end.
 
 use super::attempt::Ended;
+use super::bounded::Finished;
 use super::ending::Wait;
 use super::error::{ErrorCode, TaskError};
 use super::id::{EffectId, TaskKey};
@@ -13,14 +14,14 @@ use super::{Engine, Purpose};
 use crate::integrity::HashState;
 
 /// Bytes per chunk: smaller ones cost speed, larger ones memory and, after a kill, bytes fetched again.
-const CHUNK_BYTES: u64 = 8 << 20;
+pub(super) const CHUNK_BYTES: u64 = 8 << 20;
 /// The first chunk of a body, while its speed is not known: what is being read cannot be given to another segment.
 const FIRST_CHUNK_BYTES: u64 = 1 << 20;
 /// The same where more than two segments are read at a time, so that memory stays within bounds.
 const CHUNK_BYTES_OF_MANY: u64 = 4 << 20;
 /// On a slow link a commit comes after this time with what is there, so that a worker that lives ten seconds still
 /// makes progress.
-const CHUNK_MS: u64 = 2_000;
+pub(super) const CHUNK_MS: u64 = 2_000;
 
 impl Engine {
     pub(super) fn handle_read(
@@ -96,7 +97,7 @@ impl Engine {
     fn end_attempts(&mut self, key: &TaskKey, task: &mut Task) -> Option<Trouble> {
         let slot = self.slots.get_mut(key)?;
         let mut trouble = None;
-        let (mut over, mut taken) = (Vec::new(), Vec::new());
+        let (mut over, mut taken, mut finished) = (Vec::new(), Vec::new(), Vec::new());
         for attempt in &slot.attempts {
             let Some(reading) = &attempt.reading else { continue };
             let Some(ended) = reading.ended else { continue };
@@ -112,12 +113,17 @@ impl Engine {
                 if let Some(known) = known.filter(|known| known.complete_length.is_none()) {
                     known.complete_length = Some(reading.next_offset);
                 }
+                if !attempt.gives_way {
+                    let (end, hash) = (reading.next_offset, reading.hash.clone());
+                    finished.push(Finished { end, source: attempt.source, hash });
+                }
                 continue;
             }
             if attempt.gives_way && ended != Ended::TooLong {
                 continue;
             }
             slot.failed_sources |= 1 << attempt.source;
+            slot.was_cut |= matches!(ended, Ended::Cut { .. });
             trouble = Some(match ended {
                 Ended::TooLong => Trouble::TooLong,
                 Ended::Cut { online } => Trouble::Cut(ErrorCode::Network, Wait::after_network(online)),
@@ -126,6 +132,7 @@ impl Engine {
         }
         taken.into_iter().for_each(|start| slot.external.taken(start));
         over.into_iter().for_each(|id| self.drop_attempt(key, id));
+        self.go_on(key, task, &finished);
         if let (Some(slot), Some(_)) = (self.slots.get_mut(key), &trouble) {
             slot.bearable_segments = (slot.attempts.len() as u32).max(1);
         }
@@ -180,6 +187,7 @@ impl Engine {
         let session_limit = session.record.configuration.limits.max_bytes_per_second;
         let is_leaving =
             self.slots.get(key).and_then(|slot| slot.task.as_ref()).is_some_and(|task| self.is_leaving(task));
+        let is_bounded = self.is_bounded(key);
         let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.attempts.is_empty()) else { return };
         slot.read_at = None;
         if self.wakes.are_ending(now) {
@@ -204,20 +212,25 @@ impl Engine {
         for at in 0..slot.attempts.len() {
             let speed = slot.attempts[at].reading.as_ref().map_or(0, |reading| reading.bytes_per_second(now));
             let in_time = slot.bytes_per_read(speed, CHUNK_MS, FIRST_CHUNK_BYTES);
+            let whole = slot.whole(&slot.attempts[at]).filter(|_| is_bounded && or_after_ms >= CHUNK_MS);
             let attempt = &mut slot.attempts[at];
             let id = attempt.id;
             let Some(reading) = &mut attempt.reading else { continue };
             let offset = reading.next_offset;
-            let wanted = in_time.min(most);
-            let wanted = read_bytes(session_limit, read_bytes(task_limit, wanted));
-            // A chunk lies in one piece, so that a bad piece can be deleted without its neighbours.
-            let wanted = piece_length.map_or(wanted, |piece| wanted.min(piece - offset % piece));
+            let allowed = |wanted| {
+                let wanted = read_bytes(session_limit, read_bytes(task_limit, wanted));
+                // A chunk lies in one piece, so that a bad piece can be deleted without its neighbours.
+                piece_length.map_or(wanted, |piece| wanted.min(piece - offset % piece))
+            };
+            let whole = whole.filter(|len| allowed(*len) == *len);
+            let wanted = whole.unwrap_or_else(|| allowed(in_time.min(most)));
             let Some(up_to_bytes) = reading.next_read(wanted) else { continue };
             let deadline = now.after(policy.stall_timeout_ms);
             let read = self.effects.start(Purpose::Read(key.clone(), id), deadline);
             reading.read_started(read, up_to_bytes, now);
             let hash = reading.hash.clone();
-            let effect = Effect::Read { attempt: id, offset, up_to_bytes, or_after_ms, hash };
+            let as_whole = whole.is_some();
+            let effect = Effect::Read { attempt: id, offset, up_to_bytes, or_after_ms, as_whole, hash };
             self.outputs.push_back(Output::Start(read, effect));
         }
     }

@@ -80,14 +80,20 @@ impl Engine {
 
     fn answer_demands(&mut self, key: &TaskKey) {
         let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.busy) else { return };
+        let mut is_used = false;
         for demand in std::mem::take(&mut slot.demands) {
             let Some(slot) = self.slots.get_mut(key) else { return };
             match slot.answer_to(&demand.wish).transpose() {
-                Some(result) => self.answer(demand.asker, result),
+                Some(result) => {
+                    is_used |= result.is_ok();
+                    self.answer(demand.asker, result);
+                }
                 None => slot.demands.push(demand),
             }
         }
-        self.note_use(key);
+        if is_used {
+            self.note_use(key);
+        }
     }
 
     /// Has read sooner what is on its way, and gives the first of the demanded bytes that nobody is about to bring a

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::attempt::Reading;
+use super::attempt::Attempt;
 use super::error::ErrorCode;
 use super::http::RestartReason;
 use super::id::TaskKey;
@@ -159,8 +159,7 @@ impl Engine {
             progress.received.remove(piece.clone());
             // The hash of the file has seen the bad bytes, too.
             progress.hash = progress.hash.take().filter(|hash| hash.hashed_bytes() <= piece.start);
-            let readings = slot.attempts.iter_mut().filter_map(|attempt| attempt.reading.as_mut());
-            readings.for_each(Reading::forget_hash);
+            slot.attempts.iter_mut().for_each(Attempt::forget_hash);
             let (body, from, through) = (progress.body, piece.start, piece.end - 1);
             changes.push(Change::DeleteChunks { body, from, through });
         }

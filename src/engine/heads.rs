@@ -187,10 +187,13 @@ impl Engine {
         }
         let hash = slot.hash_at(start, restart.is_some());
         if let Some(attempt) = slot.attempt(id) {
+            let goes_on = restart.is_none() && start == attempt.start();
+            let hash = hash.or(attempt.hash_before.take().filter(|_| goes_on));
             attempt.begin_body(start, end, hash, now);
             let round_trip_ms = now.since(attempt.began_at);
             slot.link.round_trip_ms = round_trip_ms;
         }
+        self.bound(key, id);
         match restart {
             // What is read of it is stored after that: a task has one commit at a time.
             Some(reason) if !kept_nothing => self.restart(key, task, reason, Some(representation)),

@@ -169,7 +169,7 @@ mod tests {
             groups: Vec::new(),
             due: Loaded::Tasks(Vec::new()),
         };
-        let setting = Setting { seed: 1, origin: String::new(), max_connections: 6 };
+        let setting = Setting { seed: 1, origin: String::new(), max_connections: 6, most_held_bytes: None };
         let mut engine = Engine::restore(Timestamp(0), setting, Snapshot { sessions: vec![session] });
         engine.handle_input(Timestamp(0), Input::Hook { can_authorize: false, handles_events: true });
         let sizes: Vec<usize> = (0..9)

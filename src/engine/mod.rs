@@ -8,6 +8,7 @@ mod attempt;
 mod authorize;
 mod backlog;
 mod batch;
+mod bounded;
 mod calls;
 mod checkpoint;
 pub mod codec;
@@ -126,6 +127,9 @@ pub struct Setting {
     pub origin: String,
     /// Connections at the same time, in all.
     pub max_connections: u32,
+    /// If the browser holds in memory all that an answer has brought until the answer is over: how long a file may be that
+    /// is held so.
+    pub most_held_bytes: Option<u64>,
 }
 
 /// All sessions of one database, and the only thing that decides about them.
@@ -135,6 +139,7 @@ pub struct Engine {
     random: Random,
     origin: String,
     max_connections: u32,
+    most_held_bytes: Option<u64>,
     outputs: VecDeque<Output>,
     effects: Effects<Purpose>,
     sessions: SortedMap<SessionId, Session>,
@@ -176,6 +181,7 @@ impl Engine {
             random: Random::new(setting.seed),
             origin: setting.origin,
             max_connections: setting.max_connections,
+            most_held_bytes: setting.most_held_bytes,
             outputs: VecDeque::new(),
             effects: Effects::default(),
             sessions: SortedMap::default(),

@@ -131,6 +131,8 @@ pub enum Effect {
         up_to_bytes: u64,
         /// …or when some are and so much time has passed.
         or_after_ms: u64,
+        /// Or else only when the body has ended, with all that it has brought, however much that is; nothing, if it was cut.
+        as_whole: bool,
         /// The hash of all that lies before, to go on with.
         hash: Option<HashState>,
     },

@@ -80,6 +80,8 @@ pub struct Slot {
     pub stages_checks: bool,
     /// What is known of its connections.
     pub link: Link,
+    /// Whether a connection of its was cut while it was here.
+    pub was_cut: bool,
     /// How many segments the server bears at the same time: falls when one of several is refused or cut, rises with
     /// every checkpoint.
     pub bearable_segments: u32,

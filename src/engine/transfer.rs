@@ -6,7 +6,7 @@ use super::attempt::{Attempt, Request};
 use super::http::{AskedRange, Representation, RestartReason, if_range};
 use super::id::TaskKey;
 use super::output::{Effect, FetchRequest, Output};
-use super::plan::plan;
+use super::plan::{Grid, plan};
 use super::request::Header;
 use super::schedule::{Candidate, Load, choose};
 use super::slot::Slot;
@@ -34,7 +34,7 @@ impl Engine {
             let wanted = match self.outer_reason(task) {
                 Some(_) => 0,
                 None if self.is_to_go_out(slot) || (slot.is_running() && self.is_leaving(task)) => 0,
-                None if slot.is_running() => slot.more_segments(self.now),
+                None if slot.is_running() => slot.more_segments(self.now, |length| self.grid(task, length)),
                 None => u32::from(self.may_start(slot)),
             };
             for nth in 0..wanted as usize {
@@ -123,8 +123,11 @@ impl Engine {
             return self.wait_for_authorization(key, task, None);
         }
         let length = task.progress.complete_length();
-        let segment = match length.and_then(|length| task.progress.received.gap_from(0, length)) {
-            Some(gap) => (gap.start, Some(gap.end)),
+        let gap = length.and_then(|length| task.progress.received.gap_from(0, length));
+        let segment = match gap.zip(length) {
+            // An answer of which nothing is kept yet may have to tell how long the file is by now.
+            Some((gap, _)) if task.progress.received.is_empty() => (gap.start, Some(gap.end)),
+            Some((gap, length)) => (gap.start, Some(self.grid(&task, length).bound(gap).end)),
             None => (0, None),
         };
         self.start_attempt(key, &task, source, segment);
@@ -135,14 +138,15 @@ impl Engine {
     fn start_segments(&mut self, key: &TaskKey, sources: &[usize]) {
         let _turn = self.at_work.turn(key);
         let now = self.now;
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else { return };
+        let length = self.slots.get(key).and_then(Slot::known).and_then(|known| known.complete_length);
+        let Some(length) = length else { return };
+        let grid = self.grid(&task, length);
         let Some(slot) = self.slots.get_mut(key) else { return };
-        let Some(task) = slot.task.clone() else { return };
-        let Some(length) = slot.known().and_then(|known| known.complete_length) else { return };
         let mut taken = task.progress.received.clone();
         slot.staged.iter().for_each(|range| taken.insert(range.clone()));
         let mut running: Vec<_> = slot.attempts.iter().map(|attempt| attempt.running(length, now)).collect();
-        let align = task.record.spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
-        let new = plan(length, &taken, &mut running, sources.len() as u32, slot.link, align);
+        let new = plan(length, &taken, &mut running, sources.len() as u32, slot.link, grid);
         for (attempt, planned) in slot.attempts.iter_mut().zip(&running) {
             if planned.end < attempt.running(length, now).end {
                 attempt.shorten(planned.end);
@@ -166,6 +170,8 @@ impl Engine {
             }
         }
         let source = slot.source_for(0);
+        let length = slot.known().and_then(|known| known.complete_length);
+        let segment = length.map_or(segment.clone(), |length| self.grid(task, length).bound(segment));
         self.start_attempt(key, task, source, (segment.start, Some(segment.end)));
         if let Some(slot) = self.slots.get_mut(key) {
             slot.attempts.rotate_right(1);
@@ -173,7 +179,7 @@ impl Engine {
         self.publish_task(key);
     }
 
-    fn start_attempt(&mut self, key: &TaskKey, task: &Task, source: usize, segment: (u64, Option<u64>)) {
+    pub(super) fn start_attempt(&mut self, key: &TaskKey, task: &Task, source: usize, segment: (u64, Option<u64>)) {
         let Some(known) = self.slots.get(key).map(Slot::known) else { return };
         let is_own = task.record.spec.sources.get(source).is_some_and(|source| source.origin == self.origin);
         let asked = (source, segment, is_own);
@@ -233,7 +239,7 @@ fn fetch_request(
 
 impl Slot {
     /// How many more segments it could use.
-    fn more_segments(&self, now: Timestamp) -> u32 {
+    fn more_segments(&self, now: Timestamp, grid: impl Fn(u64) -> Grid) -> u32 {
         let Some(task) = self.task.as_ref().filter(|task| task.record.state.is_active()) else { return 0 };
         let running = self.attempts.len() as u32;
         let most = task.record.spec.policy.max_segments.min(self.bearable_segments);
@@ -241,7 +247,7 @@ impl Slot {
         let has_begun = self.attempts.iter().any(|attempt| attempt.reading.is_some());
         let is_split = known.and_then(|known| known.complete_length).is_some_and(|length| {
             // Cheaper than a plan, and true for all that are worth one.
-            length > task.progress.received.len() + self.link.smallest_segment()
+            length > task.progress.received.len() + grid(length).smallest_segment(self.link)
         });
         let may_split = has_begun && is_split && !task.progress.without_range && self.queue.is_empty();
         let may_split = may_split && self.more_after <= now;

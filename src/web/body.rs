@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo_timers::callback::Timeout;
-use js_sys::{Array, Reflect, Uint8Array};
+use js_sys::{Array, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, ReadableStreamDefaultReader, Response};
@@ -16,6 +16,9 @@ use crate::engine::crash::Turn;
 use crate::engine::id::EffectId;
 use crate::engine::input::ReadEnd;
 use crate::integrity::HashState;
+
+/// How many bytes are copied at a time to be hashed.
+const HASH_STEP: u32 = 1 << 20;
 
 /// A filled buffer.
 pub struct Filled {
@@ -39,6 +42,8 @@ pub struct Wanted {
     pub up_to_bytes: u64,
     /// What is there after this time, if there is anything.
     pub or_after_ms: u64,
+    /// Or else all of it, when it has ended, and nothing before that or if it is cut. Only for the first read of a body.
+    pub as_whole: bool,
     /// The hash of all bytes before, to go on with.
     pub hash: Option<HashState>,
 }
@@ -51,7 +56,8 @@ struct Read {
 
 /// The bytes of one answer.
 pub struct Body {
-    reader: Option<ReadableStreamDefaultReader>,
+    /// Its stream is made when it is first read: one that was made is what the browser reads the whole through, too.
+    response: Response,
     kind: ChunkKind,
     state: RefCell<State>,
     turn: Box<dyn Fn() -> Turn>,
@@ -60,6 +66,7 @@ pub struct Body {
 
 #[derive(Default)]
 struct State {
+    reader: Option<ReadableStreamDefaultReader>,
     parts: Array,
     collected_bytes: u64,
     read: Option<Read>,
@@ -70,21 +77,21 @@ struct State {
 impl Body {
     /// The body of `response`; `report` is called once for every read, and `turn` when its bytes are dealt with.
     pub fn new(
-        response: &Response,
+        response: Response,
         kind: ChunkKind,
         turn: impl Fn() -> Turn + 'static,
         report: impl Fn(Filled) + 'static,
     ) -> Rc<Self> {
-        let reader = response.body().map(|stream| stream.get_reader().unchecked_into());
-        // No body at all is an empty one.
-        let end = reader.is_none().then_some(ReadEnd::Eof);
-        let state = RefCell::new(State { end, ..State::default() });
-        Rc::new(Self { reader, kind, state, turn: Box::new(turn), report: Box::new(report) })
+        let state = RefCell::default();
+        Rc::new(Self { response, kind, state, turn: Box::new(turn), report: Box::new(report) })
     }
 
     /// Collects up to so many bytes, or what is there after a while, into a buffer.
     pub fn read(self: &Rc<Self>, wanted: Wanted) {
         let body = Rc::clone(self);
+        if wanted.as_whole {
+            return spawn_local(async move { body.read_whole(wanted).await });
+        }
         let timer = Timeout::new(wanted.or_after_ms as u32, move || body.hasten());
         self.state.borrow_mut().read = Some(Read { wanted, is_due: false, _timer: timer });
         self.report_if_filled();
@@ -104,16 +111,48 @@ impl Body {
         self.state.borrow().collected_bytes
     }
 
+    /// Has the browser collect all of the body, which it keeps where it likes: Firefox on disk.
+    async fn read_whole(&self, wanted: Wanted) {
+        let read = wanted.id;
+        let cut = |_| Filled { read, chunk: None, len: 0, end: ReadEnd::Cut { online: online() }, hash: None };
+        (self.report)(self.whole(wanted).await.unwrap_or_else(cut));
+    }
+
+    async fn whole(&self, wanted: Wanted) -> Result<Filled, JsValue> {
+        let chunk = JsFuture::from(self.kind.collect(&self.response)?).await?;
+        let buffer = match chunk.dyn_ref::<Blob>() {
+            Some(blob) if wanted.hash.is_some() => JsFuture::from(blob.array_buffer()).await?,
+            _ => chunk.clone(),
+        };
+        let size = |blob: &Blob| blob.size() as u64;
+        let len = chunk.dyn_ref().map_or_else(|| Uint8Array::new(&chunk).length().into(), size);
+        let _turn = (self.turn)();
+        let hash = wanted.hash.map(|state| hash_parts(state, &in_steps(&Uint8Array::new(&buffer))));
+        Ok(Filled { read: wanted.id, chunk: (len > 0).then_some(chunk), len, end: ReadEnd::Eof, hash })
+    }
+
+    /// The stream's reader, made at first use; `None` if there is no body at all, which is an empty one.
+    fn reader(&self) -> Option<ReadableStreamDefaultReader> {
+        let mut state = self.state.borrow_mut();
+        if state.reader.is_none() {
+            state.reader = self.response.body().map(|stream| stream.get_reader().unchecked_into());
+        }
+        state.reader.clone()
+    }
+
     /// Reads from the network while a read wants more.
     fn pump(self: &Rc<Self>) {
-        let Some(reader) = self.reader.clone() else { return };
         {
-            let mut state = self.state.borrow_mut();
+            let state = self.state.borrow();
             if state.is_pumping || state.read.is_none() || state.end.is_some() {
                 return;
             }
-            state.is_pumping = true;
         }
+        let Some(reader) = self.reader() else {
+            self.state.borrow_mut().end = Some(ReadEnd::Eof);
+            return self.report_if_filled();
+        };
+        self.state.borrow_mut().is_pumping = true;
         let body = Rc::clone(self);
         spawn_local(async move {
             loop {
@@ -189,6 +228,12 @@ impl State {
     }
 }
 
+/// Views of the bytes, none of them so long that the wasm memory would grow for it.
+fn in_steps(bytes: &Uint8Array) -> Array {
+    let all = bytes.length();
+    (0..all).step_by(HASH_STEP as usize).map(|at| bytes.subarray(at, all.min(at + HASH_STEP))).collect()
+}
+
 fn hash_parts(mut state: HashState, parts: &Array) -> HashState {
     let mut bytes = Vec::new();
     for part in parts.iter().map(JsCast::unchecked_into::<Uint8Array>) {
@@ -200,6 +245,14 @@ fn hash_parts(mut state: HashState, parts: &Array) -> HashState {
 }
 
 impl ChunkKind {
+    /// All of a body as one chunk, once it has ended.
+    fn collect(self, response: &Response) -> Result<Promise, JsValue> {
+        match self {
+            Self::Blob => response.blob(),
+            Self::ArrayBuffer => response.array_buffer(),
+        }
+    }
+
     /// The parts as one chunk.
     fn join(self, parts: &Array, len: u64) -> JsValue {
         let blob = || Blob::new_with_u8_array_sequence(parts);

@@ -229,10 +229,10 @@ impl Driver {
                 let look = look(&driver.host, &registration).await;
                 driver.complete(id, Completion::Looked(look));
             }),
-            Effect::Read { attempt, up_to_bytes, or_after_ms, hash, .. } => {
+            Effect::Read { attempt, up_to_bytes, or_after_ms, as_whole, hash, .. } => {
                 let body = self.attempts.borrow().get(&attempt).and_then(|attempt| attempt.body.clone());
                 if let Some(body) = body {
-                    body.read(Wanted { id, up_to_bytes, or_after_ms, hash });
+                    body.read(Wanted { id, up_to_bytes, or_after_ms, as_whole, hash });
                 }
             }
             Effect::HashStored { key, body, range, state } => spawn_local(async move {
@@ -273,7 +273,7 @@ impl Driver {
             };
             let arrived = match during(at_work(), key.clone(), opened).await {
                 Ok((head, response)) => {
-                    driver.keep_body(id, key, &response);
+                    driver.keep_body(id, key, response);
                     Ok(Arrived { head, free_bytes: driver.quota.free_bytes(driver.clock.now()).await })
                 }
                 Err(failure) => Err(failure),
@@ -282,7 +282,7 @@ impl Driver {
         });
     }
 
-    fn keep_body(self: &Rc<Self>, attempt: EffectId, key: TaskKey, response: &web_sys::Response) {
+    fn keep_body(self: &Rc<Self>, attempt: EffectId, key: TaskKey, response: web_sys::Response) {
         let driver = Rc::downgrade(self);
         let at_work = at_work();
         let body = Body::new(

@@ -6,9 +6,10 @@ use std::cell::Cell;
 use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use web_sys::{ReadableStream, Response};
 
+use super::agent::stores_cut_bodies;
 use super::error::{describe, is_named};
 use super::files::{buffer, chunk};
 use super::indexeddb::IndexedDb;
@@ -217,9 +218,16 @@ async fn into_cache(service: &Service, name: &str, url: &str) -> Result<Target, 
         .with_some("Content-Type", file.content_type.as_deref())
         .with_some("Last-Modified", last_modified.as_deref());
     let init = Message::new().with("headers", JsValue::from(headers));
-    let response =
-        Response::new_with_opt_readable_stream_and_init(Some(&pipe.readable()), JsValue::from(init).unchecked_ref())?;
-    let put = cache.put(url, &response)?;
+    let (init, body, url) = (JsValue::from(init).unchecked_into(), pipe.readable(), url.to_owned());
+    let put = future_to_promise(async move {
+        let response = if stores_cut_bodies() {
+            let whole = JsFuture::from(Response::new_with_opt_readable_stream(Some(&body))?.blob()?).await?;
+            Response::new_with_opt_blob_and_init(Some(whole.unchecked_ref()), &init)?
+        } else {
+            Response::new_with_opt_readable_stream_and_init(Some(&body), &init)?
+        };
+        JsFuture::from(cache.put(&url, &response)?).await
+    });
     Ok(Target { writer: pipe.inlet().writer()?, end: End::Put(put) })
 }
 

@@ -14,11 +14,12 @@
 //! | `files` | stored files, chunk by chunk: handed out, or hashed |
 //! | `filing` | files that leave the store |
 //! | `progress`, `quota` | how fast it goes; how much may still be stored |
-//! | `clock` | time |
+//! | `clock`, `agent` | time; which browser this is |
 //! | `turns` | for which task something is done, should it crash |
 //! | `host` | what `host.ts` does for us: replies, posts, locks |
 //! | `indexeddb` | the store |
 
+mod agent;
 mod archive;
 mod background_fetch;
 mod body;

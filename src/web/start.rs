@@ -9,6 +9,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::BroadcastChannel;
 
+use super::agent::holds_answers;
 use super::archive::Archive;
 use super::clock::Clock;
 use super::driver::Driver;
@@ -45,6 +46,9 @@ impl From<StoreFailure> for StartFailure {
 
 /// After so long without an answer from storage, those who wait for the component are told.
 const OPEN_MS: u32 = 20_000;
+
+/// Where the browser holds answers in memory, longer files are asked for in parts.
+const MOST_HELD_BYTES: u64 = 64 << 20;
 
 /// What was started.
 #[derive(Clone)]
@@ -110,7 +114,8 @@ pub async fn start(host: Host, scope: &str) -> Result<Started, StartFailure> {
     }
     let seed = u128::from(random()) << 64 | u128::from(random());
     let max_connections = host.max_connections().unwrap_or(MAX_CONNECTIONS);
-    let setting = Setting { seed, origin: host.origin(), max_connections };
+    let most_held_bytes = holds_answers().then_some(MOST_HELD_BYTES);
+    let setting = Setting { seed, origin: host.origin(), max_connections, most_held_bytes };
     let mut engine = Engine::restore(clock.now(), setting, snapshot);
     engine.tell(at_work());
     if let [session, task] = &host.crashed()[..] {

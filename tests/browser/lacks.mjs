@@ -17,7 +17,6 @@ const LACKS = {
     'background-fetch': BACKGROUND_FETCH,
     'freeze-page': FREEZE,
     'background-sync': SYNC,
-    'whole-cache-entries': 'Firefox takes the body of a cache.put() whose worker is terminated for ended, and keeps what had come',
   },
   webkit: {
     push: PUSH,

@@ -87,6 +87,9 @@ numbers! {
     wakes_end,
     /// Of the kills, once in so many one is a crash of the component; 0 for never.
     crash_one_in,
+    /// The longest file of which the browser may hold in memory all that an answer has brought until it is over; 0 if it
+    /// holds nothing.
+    most_held_bytes,
 }
 
 impl Climate {
@@ -124,6 +127,8 @@ impl Climate {
             hook_events: random.below(2),
             wakes_end: random.below(2),
             crash_one_in: random.pick(&[0, 0, 1, 2, 5]),
+            // Drawn from the seed itself by whoever makes the world, so that the seeds that are kept stay what they were.
+            most_held_bytes: 0,
             without: BTreeSet::new(),
         }
     }

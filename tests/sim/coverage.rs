@@ -40,6 +40,7 @@ const ENGINE: &[&str] = &[
     "authorised with another URL",
     "batches accepted",
     "buffers let go",
+    "bodies read as a whole",
     "bulk calls done",
     "bytes given up to resume data",
     "commits of a sweep",
@@ -86,6 +87,7 @@ const ENGINE: &[&str] = &[
     "stored bytes hashed",
     "wakes ended before they are cut",
     "wakes to be repeated",
+    "wholes cut",
 ];
 const WAITS: &[&str] = &[
     "retry",

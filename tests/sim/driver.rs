@@ -137,9 +137,9 @@ impl World {
             }
             Effect::Commit(changes) => self.commit(worker, id, changes),
             Effect::Fetch { key, request } => self.fetch(worker, id, key, &request),
-            Effect::Read { attempt, offset, up_to_bytes, or_after_ms, hash } => {
+            Effect::Read { attempt, offset, up_to_bytes, or_after_ms, as_whole, hash } => {
                 self.check_read(worker, attempt, offset, up_to_bytes, hash.as_ref());
-                self.read(worker, id, (attempt, offset, up_to_bytes, or_after_ms), hash);
+                self.read(worker, id, (attempt, offset, up_to_bytes), (!as_whole).then_some(or_after_ms), hash);
             }
             Effect::HashStored { body, range, state, .. } => {
                 self.stats.count(Group::Engine, "stored bytes hashed");

@@ -84,13 +84,23 @@ impl World {
         &mut self,
         worker: &mut Worker,
         id: EffectId,
-        (attempt, offset, up_to_bytes, or_after_ms): (EffectId, u64, u64, u64),
+        (attempt, offset, up_to_bytes): (EffectId, u64, u64),
+        or_after_ms: Option<u64>,
         hash: Option<HashState>,
     ) {
         let reading = worker.attempts.get_mut(&attempt).expect("checked before");
-        reading.wish = Some(Wish { read: id, up_to_bytes, hash });
+        let as_whole = or_after_ms.is_none();
+        reading.wish = Some(Wish { read: id, up_to_bytes, as_whole, hash });
         reading.claimed = offset..offset + up_to_bytes;
-        if let Some(at) = reading.body.read_done_at(self.now, up_to_bytes, or_after_ms) {
+        let body = &reading.body;
+        let done_at = match or_after_ms {
+            Some(or_after_ms) => body.read_done_at(self.now, up_to_bytes, or_after_ms),
+            None => body.ends_at().map(|at| at.max(self.now)),
+        };
+        if as_whole {
+            self.stats.count(Group::Engine, "bodies read as a whole");
+        }
+        if let Some(at) = done_at {
             self.schedule_at(at, Event::Read { worker: worker.number, attempt, read: id });
         }
     }
@@ -98,7 +108,7 @@ impl World {
     /// The read in flight brings what has come, or what comes first.
     pub(super) fn hasten(&mut self, worker: &Worker, id: EffectId) {
         let Some(attempt) = worker.attempts.get(&id) else { return };
-        let Some(wish) = &attempt.wish else { return };
+        let Some(wish) = attempt.wish.as_ref().filter(|wish| !wish.as_whole) else { return };
         if let Some(at) = attempt.body.read_done_at(self.now, wish.up_to_bytes, 0) {
             self.schedule_at(at, Event::Read { worker: worker.number, attempt: id, read: wish.read });
         }
@@ -131,7 +141,15 @@ impl World {
         let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else { return };
         let Some(attempt) = worker.attempts.get_mut(&id) else { return };
         let Some(wish) = attempt.wish.take_if(|wish| wish.read == read) else { return };
-        let (chunk, len, end) = attempt.body.read(self.now, wish.up_to_bytes);
+        let (chunk, len, end) =
+            match attempt.body.read(self.now, if wish.as_whole { u64::MAX / 2 } else { wish.up_to_bytes }) {
+                // Of a whole that is cut nothing is left.
+                (_, _, end @ Some(BodyEnd::Cut { .. })) if wish.as_whole => {
+                    self.stats.count(Group::Engine, "wholes cut");
+                    (Vec::new(), 0, end)
+                }
+                read => read,
+            };
         attempt.claimed.end = attempt.claimed.start + len;
         attempt.heard_at = self.now;
         let end = match end {

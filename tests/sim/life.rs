@@ -77,7 +77,8 @@ impl World {
         let sessions = snapshot.sessions.iter().map(|session| (session.record.id.clone(), session.record.clone()));
         let sessions = sessions.collect();
         let origin = format!("https://{OWN_HOST}");
-        let setting = Setting { seed, origin, max_connections: MAX_CONNECTIONS };
+        let most_held_bytes = Some(self.climate.most_held_bytes).filter(|most| *most > 0);
+        let setting = Setting { seed, origin, max_connections: MAX_CONNECTIONS, most_held_bytes };
         let mut engine = Engine::restore(time, setting, snapshot);
         let blamed = self.blame(&mut engine);
         let mut worker = Worker::new(self.booted, self.storage.epoch, clock_ms, engine, sessions);
@@ -189,7 +190,12 @@ impl World {
                     is_second && tasks.any(|task| task.record.state.is_active() && had_none(&task.record.key));
                 // So does one whose task somebody reads elsewhere, which may have had to wait until now.
                 let is_read = worker.calls.values().any(|waiting| demanded(&waiting.call) == Some(key));
-                assert!(is_silent || gave_way || is_read || !has_head, "{id:?} was ended although it brings bytes");
+                // And one whose task the browser itself is to have, as soon as there may be room for it.
+                let goes_out = self.model.tasks.get(key).is_some_and(|task| task.progress.transport.is_wished());
+                assert!(
+                    is_silent || gave_way || is_read || goes_out || !has_head,
+                    "{id:?} was ended although it brings bytes"
+                );
                 self.stats
                     .count(Group::Engine, if is_silent { "silent attempts replaced" } else { "gave way to others" });
             }

@@ -167,7 +167,7 @@ fn watch(at_work: &[AtomicU64]) {
 }
 
 /// Runs the seeds on all threads. Returns what they met, their steps, and the seeds that failed.
-fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<(u64, String)>) {
+fn run_all(seeds: &[u64], only: &str) -> (Stats, u64, Vec<(u64, String)>) {
     let next = AtomicUsize::new(0);
     let at_work: [AtomicU64; THREADS] = Default::default();
     let total = Mutex::new((Stats::default(), 0, Vec::new()));
@@ -183,7 +183,7 @@ fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<(u64, String)>) {
                         println!("{nth} of {} seeds", seeds.len());
                     }
                     mine.store(seed + 1, Ordering::Relaxed);
-                    let run = run(*seed, "", Mode::Off);
+                    let run = run(*seed, only, Mode::Off);
                     let mut total = total.lock().expect("no thread panics while it holds this");
                     total.0.merge(run.stats);
                     total.1 += run.steps;
@@ -199,8 +199,8 @@ fn run_all(seeds: &[u64]) -> (Stats, u64, Vec<(u64, String)>) {
 }
 
 /// Runs a failing seed once more, and shows how it ends.
-fn show_failure(seed: u64) {
-    let run = run(seed, "", Mode::Keep);
+fn show_failure(seed: u64, only: &str) {
+    let run = run(seed, only, Mode::Keep);
     println!("seed {seed} failed after {} steps: {}", run.steps, run.failure.unwrap_or_default());
     run.trace.borrow().tail().for_each(|line| println!("    {line}"));
 }
@@ -249,10 +249,10 @@ fn main() -> ExitCode {
     let began = std::time::Instant::now();
     let kept = KEPT_SEEDS.iter().map(|(seed, _)| *seed);
     let seeds: Vec<u64> = kept.chain(options.from..options.from + options.seeds).collect();
-    let (stats, steps, failures) = run_all(&seeds);
+    let (stats, steps, failures) = run_all(&seeds, &options.changes);
     let mut failed: Vec<u64> = failures.iter().map(|(seed, _)| *seed).collect();
     for seed in failed.iter().take(options.shown) {
-        show_failure(*seed);
+        show_failure(*seed, &options.changes);
     }
     print_by_place(&failures);
     for seed in seeds.iter().take(REPEATED_SEEDS).filter(|seed| !is_repeatable(**seed)) {

@@ -67,7 +67,8 @@ impl Body {
         self.total().min(now.saturating_sub(self.begins_at).saturating_mul(self.bytes_per_ms))
     }
 
-    fn ends_at(&self) -> Option<u64> {
+    /// When it ends; `None` for never.
+    pub fn ends_at(&self) -> Option<u64> {
         (self.end != BodyEnd::Stall).then(|| self.arrives_at(self.total()) + self.tail_ms)
     }
 

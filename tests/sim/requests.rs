@@ -149,6 +149,12 @@ impl World {
         let most = all_limits
             .map(|limits| if worker.is_watched() { limits.max_per_host_visible } else { limits.max_per_host_hidden });
         let most = most.max().unwrap_or(0);
+        // When fewer are allowed than before, the first connections of tasks stay.
+        let mut tasks: Vec<&TaskKey> =
+            worker.live_attempts().filter(|attempt| attempt.host == host).map(|attempt| &attempt.key).collect();
+        tasks.sort_unstable();
+        tasks.dedup();
+        let most = most.max(tasks.len() as u32);
         // The first for a reader is begun although others had more than they may have by now.
         let is_first = read.contains(&key) && worker.live_attempts().all(|attempt| attempt.key != *key);
         assert!(

@@ -32,6 +32,8 @@ pub struct Buffer {
 pub struct Wish {
     pub read: EffectId,
     pub up_to_bytes: u64,
+    /// Whether all of the body is wanted, or nothing.
+    pub as_whole: bool,
     pub hash: Option<HashState>,
 }
 

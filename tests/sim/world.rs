@@ -175,6 +175,7 @@ impl World {
     pub fn new(seed: u64, only: &str, trace: Rc<RefCell<Trace>>) -> Self {
         let mut random = Random::new(seed);
         let mut climate = Climate::draw(&mut random);
+        climate.most_held_bytes = Random::new(!seed).pick(&[0, 0, 0, 0, 0, 0, 1, 1, 12 << 20]);
         climate.change(only);
         let origin = Origin::new(&mut random, &climate);
         let tells_network = random.one_in(2);

@@ -5,6 +5,7 @@
 
 mod authorization;
 mod background_fetch;
+mod bounded;
 mod crash;
 mod filing;
 mod groups;

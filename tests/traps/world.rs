@@ -21,6 +21,7 @@ use longhaul::engine::session::{Configuration, SessionRecord};
 use longhaul::engine::task::{Destination, EventKind, Task, TaskEvent, TaskSpec, TaskState};
 use longhaul::engine::time::Timestamp;
 use longhaul::engine::{Engine, Setting};
+use longhaul::integrity::HashState;
 use longhaul::store::boot::boot;
 use longhaul::store::changes::to_writes;
 use longhaul::store::memory::MemoryStore;
@@ -170,6 +171,10 @@ pub struct World {
     pub free_bytes: Option<u64>,
     /// How many bytes one read brings at most, so that a small file has many checkpoints.
     pub read_bytes: u64,
+    /// If the browser holds in memory all that an answer has brought until it is over: how much of it may be.
+    most_held_bytes: Option<u64>,
+    /// How many bodies were to be read as a whole.
+    pub wholes: usize,
     /// Commits that are answered by a failure, one after the other.
     pub failing_commits: u32,
     /// Commits that are carried out, but answered by "unknown".
@@ -223,7 +228,7 @@ impl World {
     /// A worker that has just opened the session `s`, and a page that is its delegate.
     pub fn new(server: impl FnMut(&FetchRequest, usize) -> Reply + 'static) -> Self {
         let store = MemoryStore::default();
-        let (epoch, engine) = start(&store, BEGIN_MS, 7);
+        let (epoch, engine) = start(&store, BEGIN_MS, 7, None);
         let mut world = Self {
             store,
             engine,
@@ -243,6 +248,8 @@ impl World {
             reachable: true,
             free_bytes: None,
             read_bytes: 64 << 10,
+            most_held_bytes: None,
+            wholes: 0,
             failing_commits: 0,
             unknown_commits: 0,
             failing_loads: 0,
@@ -298,12 +305,20 @@ impl World {
     /// The worker is killed, and the next one starts.
     pub fn kill(&mut self) {
         self.seed += 1;
-        (self.epoch, self.engine) = start(&self.store, self.now, self.seed);
+        (self.epoch, self.engine) = start(&self.store, self.now, self.seed, self.most_held_bytes);
         self.attempts.clear();
         self.buffers.clear();
         self.inputs.clear();
         self.on_the_way.clear();
         self.drain();
+    }
+
+    /// From now on the browser is one that holds in memory all that an answer has brought until it is over, which may be
+    /// so much.
+    pub fn hold_answers(&mut self, most_bytes: u64) {
+        self.most_held_bytes = Some(most_bytes);
+        self.kill();
+        self.attach("page", true);
     }
 
     /// An event for which the browser runs the worker for so long; another one if it fails.
@@ -320,7 +335,7 @@ impl World {
     /// The component crashes at the task `t`, and the next instance starts.
     pub fn crash(&mut self) {
         self.seed += 1;
-        (self.epoch, self.engine) = start(&self.store, self.now, self.seed);
+        (self.epoch, self.engine) = start(&self.store, self.now, self.seed, self.most_held_bytes);
         self.engine.blame(&key("t"));
         self.attempts.clear();
         self.buffers.clear();
@@ -581,6 +596,39 @@ impl World {
         ready(load(&self.store.view(), query))
     }
 
+    /// A read of so many bytes, or of all or nothing; `None` if it is never answered.
+    fn read(
+        &mut self,
+        id: EffectId,
+        attempt: EffectId,
+        up_to_bytes: Option<u64>,
+        hash: Option<HashState>,
+    ) -> Option<Completion> {
+        let attempt = self.attempts.get_mut(&attempt)?;
+        self.wholes += usize::from(up_to_bytes.is_none());
+        let is_cut = matches!(attempt.end, ReadEnd::Cut { .. });
+        let len = match up_to_bytes {
+            None if attempt.stalls => return None,
+            None if is_cut => 0,
+            None => attempt.body.len() as u64,
+            Some(up_to_bytes) => up_to_bytes.min(self.read_bytes).min(attempt.body.len() as u64),
+        };
+        if len == 0 && attempt.stalls {
+            return None;
+        }
+        let bytes: Vec<u8> = attempt.body.drain(..len as usize).collect();
+        let is_over = attempt.body.is_empty() || up_to_bytes.is_none();
+        let end = if is_over && !attempt.stalls { attempt.end } else { ReadEnd::More };
+        let hash = hash.map(|mut state| {
+            state.update(&bytes);
+            state
+        });
+        self.buffers.insert(id, bytes);
+        self.bytes_sent += len;
+        self.most_buffered = self.most_buffered.max(self.buffers.values().map(Vec::len).sum());
+        Some(Completion::Read { len, end, hash })
+    }
+
     fn start(&mut self, id: EffectId, effect: Effect) {
         let completion = match effect {
             Effect::Load(query) => Completion::Loaded(self.load(&query)),
@@ -606,22 +654,11 @@ impl World {
                 }
                 self.open(id, reply)
             }
-            Effect::Read { attempt, up_to_bytes, hash, .. } => {
-                let Some(attempt) = self.attempts.get_mut(&attempt) else { return };
-                let len = up_to_bytes.min(self.read_bytes).min(attempt.body.len() as u64);
-                if len == 0 && attempt.stalls {
-                    return;
+            Effect::Read { attempt, up_to_bytes, as_whole, hash, .. } => {
+                match self.read(id, attempt, (!as_whole).then_some(up_to_bytes), hash) {
+                    Some(read) => read,
+                    None => return,
                 }
-                let bytes: Vec<u8> = attempt.body.drain(..len as usize).collect();
-                let end = if attempt.body.is_empty() && !attempt.stalls { attempt.end } else { ReadEnd::More };
-                let hash = hash.map(|mut state| {
-                    state.update(&bytes);
-                    state
-                });
-                self.buffers.insert(id, bytes);
-                self.bytes_sent += len;
-                self.most_buffered = self.most_buffered.max(self.buffers.values().map(Vec::len).sum());
-                Completion::Read { len, end, hash }
             }
             Effect::HashStored { body, range, mut state, .. } => {
                 let mut at = range.start;
@@ -699,10 +736,10 @@ impl World {
     }
 }
 
-fn start(store: &MemoryStore<Vec<u8>>, now: u64, seed: u128) -> (u64, Engine) {
+fn start(store: &MemoryStore<Vec<u8>>, now: u64, seed: u128, most_held_bytes: Option<u64>) -> (u64, Engine) {
     let epoch = store.next_epoch();
     let snapshot = ready(boot(&store.view())).expect("the store boots");
-    let setting = Setting { seed, origin: HOME.into(), max_connections: MAX_CONNECTIONS };
+    let setting = Setting { seed, origin: HOME.into(), max_connections: MAX_CONNECTIONS, most_held_bytes };
     (epoch, Engine::restore(Timestamp(now), setting, snapshot))
 }
 

@@ -1,10 +1,10 @@
 //! Rows and keys as JavaScript values, and back.
 
-use js_sys::{Array, ArrayBuffer, JsString, Object, Reflect, Uint8Array};
-use wasm_bindgen::prelude::wasm_bindgen;
+use js_sys::{Array, ArrayBuffer, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::Blob;
 
+use super::super::agent::loses_blobs;
 use super::{IndexedDb, failure, finished, table};
 use crate::engine::input::StoreFailure;
 use crate::store::{Index, IndexKeys, Key, KeyRange, Part, Table, Text, Value};
@@ -24,7 +24,7 @@ pub enum ChunkKind {
 /// Tries whether the database takes a Blob. The row is not kept. In WebKit a Blob that was taken can be lost all the same
 /// (docs/platform.md), so it is not asked.
 pub async fn probe_chunk_kind(store: &IndexedDb) -> Result<ChunkKind, StoreFailure> {
-    if is_webkit() {
+    if loses_blobs() {
         return Ok(ChunkKind::ArrayBuffer);
     }
     let transaction = store.transaction(&[Table::Chunks], idb::TransactionMode::ReadWrite).await?;
@@ -37,17 +37,6 @@ pub async fn probe_chunk_kind(store: &IndexedDb) -> Result<ChunkKind, StoreFailu
     }
     let kept = finished(&raw).await.is_ok();
     Ok(if accepted && kept { ChunkKind::Blob } else { ChunkKind::ArrayBuffer })
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(thread_local_v2, js_namespace = navigator, js_name = userAgent)]
-    static USER_AGENT: JsString;
-}
-
-/// Whether this is WebKit: only its name tells, since a lost Blob shows itself too late.
-fn is_webkit() -> bool {
-    USER_AGENT.with(|agent| agent.includes("AppleWebKit", 0) && !agent.includes("Chrome", 0))
 }
 
 /// A key as IndexedDB takes it: an array.

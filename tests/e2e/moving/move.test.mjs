@@ -116,9 +116,9 @@ async function isNotThere(page) {
 }
 
 /** The move was begun again; it ends when it may. */
-async function movesAgain(page, { file, said, untilSaid }, destination, mayBeCut = false) {
+async function movesAgain(page, { file, said, untilSaid }, destination) {
   await untilSaid('held', 2);
-  if (!mayBeCut) await isNotThere(page);
+  await isNotThere(page);
   await setHold(page, false);
   await page.waitForFunction(async () => (await session.task('big')).file().place === 'gone', { polling: 50 });
   const found = await (destination.cache ? inCache(page, '/big') : inOpfs(page, destination.opfs));
@@ -148,7 +148,7 @@ for (const destination of [{ cache: 'files' }, { opfs: 'big' }]) {
     const { browser, page } = world;
     await isNotThere(page);
     assert.equal(await browser.stopWorkers(page), 1);
-    await movesAgain(page, world, destination, where === 'cache' && lacks('whole-cache-entries'));
+    await movesAgain(page, world, destination);
     await page.evaluate(() => window.moved);
   });
 
