@@ -45,13 +45,12 @@ impl Engine {
     /// by another.
     pub(super) fn bound(&mut self, key: &TaskKey, id: EffectId) {
         let now = self.now;
-        let Some(slot) = self.slots.get_mut(key) else { return };
+        let Some(slot) = self.slots.get(key) else { return };
         let known = slot.known().filter(|known| known.is_resumable());
-        let Some(length) = known.and_then(|known| known.complete_length) else { return };
-        let Some(grid) = self.slots.get(key).and_then(|slot| slot.task.as_ref()).map(|task| self.grid(task, length))
-        else {
+        let Some((task, length)) = slot.task.as_ref().zip(known.and_then(|known| known.complete_length)) else {
             return;
         };
+        let grid = self.grid(task, length);
         let Some(attempt) = self.slots.get_mut(key).and_then(|slot| slot.attempt(id)) else { return };
         let segment = attempt.running(length, now);
         let bounded = grid.bound(segment.start..segment.end);

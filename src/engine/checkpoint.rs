@@ -211,6 +211,8 @@ impl Engine {
         let or_after_ms = slot.patience_ms(or_after_ms);
         for at in 0..slot.attempts.len() {
             let speed = slot.attempts[at].reading.as_ref().map_or(0, |reading| reading.bytes_per_second(now));
+            // What one bounded segment has shown holds for the next, which is short and has no tail to give away.
+            let speed = if is_bounded && speed == 0 { slot.link.bytes_per_second } else { speed };
             let in_time = slot.bytes_per_read(speed, CHUNK_MS, FIRST_CHUNK_BYTES);
             let whole = slot.whole(&slot.attempts[at]).filter(|_| is_bounded && or_after_ms >= CHUNK_MS);
             let attempt = &mut slot.attempts[at];

@@ -4,7 +4,9 @@
 use longhaul::engine::input::TaskCall;
 use longhaul::engine::output::{Answer, FetchRequest};
 use longhaul::engine::task::TaskState;
+use longhaul::integrity::Expected;
 
+use super::proof::expected;
 use super::world::{File, Reply, World, at_home};
 
 const MIB: usize = 1 << 20;
@@ -14,12 +16,23 @@ const LONGEST: u64 = 8 * MIB as u64;
 
 /// A download in that browser, in `segments` segments; `serve` has the file and the number of the request.
 fn begin(segments: u32, read_bytes: u64, serve: impl Fn(&File, &FetchRequest, usize) -> Reply + 'static) -> World {
+    begin_with(segments, read_bytes, None, serve)
+}
+
+/// The same, with the digest that it must have.
+fn begin_with(
+    segments: u32,
+    read_bytes: u64,
+    expected: Option<Expected>,
+    serve: impl Fn(&File, &FetchRequest, usize) -> Reply + 'static,
+) -> World {
     let file = File::new(0, LEN);
     let mut world = World::new(move |request, number| serve(&file, request, number));
     world.hold_answers(LEN as u64 - 1);
     world.read_bytes = read_bytes;
     let mut spec = at_home();
     spec.policy.max_segments = segments;
+    spec.proof.expected = expected;
     world.download(spec).expect("accepted");
     world
 }
@@ -61,8 +74,8 @@ fn each_request_is_for_one_chunk_and_goes_on_where_the_last_one_ended() {
 }
 
 #[test]
-fn a_connection_is_not_let_go_between_two_segments() {
-    let mut world = begin(1, LONGEST, honest);
+fn a_connection_is_not_let_go_between_two_segments_nor_is_the_hash() {
+    let mut world = begin_with(1, LONGEST, expected(&File::new(0, LEN).bytes), honest);
     world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
     assert_eq!(world.requests.len(), 1);
     // While the rest of the first one is on its way to storage, the next one is being fetched already.
@@ -70,6 +83,7 @@ fn a_connection_is_not_let_go_between_two_segments() {
     world.until(|world| world.requests.len() == 2);
     world.let_storage_answer();
     is_whole(&mut world);
+    assert_eq!(world.hashed_from_storage, 0, "it is hashed on the way, although what is before is not durable yet");
 }
 
 #[test]

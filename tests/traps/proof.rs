@@ -19,7 +19,7 @@ fn sha256(bytes: &[u8]) -> Digest {
     state.finish()
 }
 
-fn expected(bytes: &[u8]) -> Option<Expected> {
+pub fn expected(bytes: &[u8]) -> Option<Expected> {
     Expected::strongest_of(vec![sha256(bytes)])
 }
 
