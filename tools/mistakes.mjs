@@ -85,10 +85,10 @@ export const mistakes = [
   engine('transfer', 'a task without its secrets tries all the same', 'if task.record.spec.request.has_secrets && self.secrets_of(&task.record).is_empty() {', 'if task.record.spec.request.has_secrets && source > 99 {'),
   engine('calls', 'a task that nobody could authorise is accepted', 'if !secrets.is_empty() && !self.can_ask(&key.session) =>', 'if secrets.len() > 99 && !self.can_ask(&key.session) =>'),
   // A browser that holds answers in memory
-  engine('bounded', 'where answers are held, a segment may be as long as the file', '.map(|_| CHUNK_BYTES);', '.map(|_| CHUNK_BYTES).filter(|_| false);'),
+  engine('bounded', 'where answers are held, a segment may be as long as the file', '.map(|_| LONGEST_BYTES);', '.map(|_| LONGEST_BYTES).filter(|_| false);'),
   engine('bounded', 'a connection is let go after each bounded segment', 'if grid.longest.is_none() {', 'if grid.longest.is_some() {'),
   engine('bounded', 'whoever was cut loses one whole after the other', '!self.was_cut && self.demands', 'self.demands'),
-  engine('bounded', 'what comes slowly is taken as a whole', 'len <= in_time.min(CHUNK_BYTES)', 'len <= CHUNK_BYTES'),
+  engine('bounded', 'what comes slowly is taken as a whole', 'len <= in_time.min(LONGEST_BYTES)', 'len <= LONGEST_BYTES'),
   engine('bounded', 'a bounded segment is followed by the first gap of the file', 'next_gap(&taken, *end, length)', 'next_gap(&taken, 0, length)'),
   engine('bounded', 'bounded segments go on although fewer are allowed by now', 'slot.attempts.len() >= task.record.spec.policy.max_segments as usize', 'slot.attempts.len() > 99'),
   engine('bounded', 'bounded segments go on although the host may have fewer connections by now', 'if is_refused || slot', 'if (is_refused && slot.attempts.len() > 99) || slot'),

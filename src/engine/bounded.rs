@@ -4,7 +4,6 @@
 
 use super::Engine;
 use super::attempt::Attempt;
-use super::checkpoint::CHUNK_BYTES;
 use super::http::Representation;
 use super::id::{EffectId, TaskKey};
 use super::plan::{Grid, next_gap};
@@ -13,6 +12,8 @@ use super::slot::Slot;
 use super::task::Task;
 use crate::integrity::HashState;
 
+/// No segment is longer, but for one that is a single piece: as much as one chunk holds.
+const LONGEST_BYTES: u64 = 8 << 20;
 /// A body is taken as a whole that comes in less time than this: were it cut, or the worker killed, that time is lost.
 const WHOLE_MS: u64 = 500;
 
@@ -37,7 +38,7 @@ impl Engine {
     /// Where this task's segments begin and end, in a file of `length` bytes.
     pub(super) fn grid(&self, task: &Task, length: u64) -> Grid {
         let pieces = task.record.spec.proof.pieces.as_ref();
-        let longest = self.most_held_bytes.filter(|most| length > *most).map(|_| CHUNK_BYTES);
+        let longest = self.most_held_bytes.filter(|most| length > *most).map(|_| LONGEST_BYTES);
         Grid { piece: pieces.map(|pieces| pieces.piece_length()), longest }
     }
 
@@ -110,7 +111,7 @@ impl Slot {
     pub(super) fn whole(&self, attempt: &Attempt) -> Option<u64> {
         let len = attempt.reading.as_ref()?.untouched()?;
         let in_time = self.link.bytes_per_second.saturating_mul(WHOLE_MS) / 1_000;
-        let is_wanted = !self.was_cut && self.demands.is_empty() && len <= in_time.min(CHUNK_BYTES);
+        let is_wanted = !self.was_cut && self.demands.is_empty() && len <= in_time.min(LONGEST_BYTES);
         is_wanted.then_some(len)
     }
 }

@@ -14,14 +14,14 @@ use super::{Engine, Purpose};
 use crate::integrity::HashState;
 
 /// Bytes per chunk: smaller ones cost speed, larger ones memory and, after a kill, bytes fetched again.
-pub(super) const CHUNK_BYTES: u64 = 8 << 20;
+const CHUNK_BYTES: u64 = 8 << 20;
 /// The first chunk of a body, while its speed is not known: what is being read cannot be given to another segment.
 const FIRST_CHUNK_BYTES: u64 = 1 << 20;
 /// The same where more than two segments are read at a time, so that memory stays within bounds.
 const CHUNK_BYTES_OF_MANY: u64 = 4 << 20;
 /// On a slow link a commit comes after this time with what is there, so that a worker that lives ten seconds still
 /// makes progress.
-pub(super) const CHUNK_MS: u64 = 2_000;
+const CHUNK_MS: u64 = 2_000;
 
 impl Engine {
     pub(super) fn handle_read(
