@@ -13,9 +13,13 @@ fn is_named(name: &str) -> bool {
     USER_AGENT.with(|agent| agent.includes(name, 0))
 }
 
+fn is_webkit() -> bool {
+    is_named("AppleWebKit") && !is_named("Chrome")
+}
+
 /// Whether a stored Blob can lose its content (docs/platform.md): it shows itself too late.
 pub fn loses_blobs() -> bool {
-    is_named("AppleWebKit") && !is_named("Chrome")
+    is_webkit()
 }
 
 /// Whether a cache takes the stream of a worker that is ended for one that has ended, and keeps what had come by then
@@ -24,7 +28,8 @@ pub fn stores_cut_bodies() -> bool {
     is_named("Firefox/")
 }
 
-/// Whether all that an answer has brought is held in memory until the answer is over (docs/platform.md).
+/// Whether an answer can be held in memory, all of it: in Firefox what was read of it, until it is over; in WebKit what has
+/// come and nobody has read yet, however much that is (docs/platform.md).
 pub fn holds_answers() -> bool {
-    is_named("Firefox/")
+    is_named("Firefox/") || is_webkit()
 }

@@ -1,16 +1,17 @@
 //! A browser that holds in memory all that an answer has brought until the answer is over: what it holds is bounded,
 //! and nothing else is different.
 
-use longhaul::engine::input::TaskCall;
+use longhaul::engine::input::{Call, TaskCall};
 use longhaul::engine::output::{Answer, FetchRequest};
+use longhaul::engine::policy::PolicyPatch;
 use longhaul::engine::task::TaskState;
 use longhaul::integrity::Expected;
 
 use super::proof::expected;
-use super::world::{File, Reply, World, at_home};
+use super::world::{File, Reply, World, at_home, key};
 
 const MIB: usize = 1 << 20;
-const LEN: usize = 27 * MIB;
+const LEN: usize = 36 * MIB;
 /// No segment is longer.
 const LONGEST: u64 = 8 * MIB as u64;
 
@@ -80,7 +81,9 @@ fn a_connection_is_not_let_go_between_two_segments_nor_is_the_hash() {
     assert_eq!(world.requests.len(), 1);
     // While the rest of the first one is on its way to storage, the next one is being fetched already.
     world.is_slow_to_store = true;
+    let began = world.now;
     world.until(|world| world.requests.len() == 2);
+    assert!(world.now - began < 5_000, "not when the commit was given up");
     world.let_storage_answer();
     is_whole(&mut world);
     assert_eq!(world.hashed_from_storage, 0, "it is hashed on the way, although what is before is not durable yet");
@@ -129,6 +132,25 @@ fn what_lies_behind_the_bytes_that_somebody_waited_for_comes_next() {
     let first = asked(&world).into_iter().skip(before).find(|(start, end)| (*start..*end).contains(&FAR));
     let (start, end) = first.expect("it was asked for");
     assert!(end - start <= LONGEST);
-    world.until(|world| asked(world).iter().any(|(start, _)| *start == end));
+    is_whole(&mut world);
+    let all = asked(&world);
+    let nth = |place: &dyn Fn(u64) -> bool| all.iter().position(|(start, _)| place(*start)).expect("all was asked for");
+    let last_before = all.iter().rposition(|(at, _)| *at < start).expect("all was asked for");
+    assert!(nth(&|at| at == end) < last_before, "a reader reads on, so what it will want comes before: {all:?}");
+}
+
+#[test]
+fn no_more_segments_go_on_than_are_allowed_by_now() {
+    let mut world = begin(2, LONGEST, honest);
+    world.until(|world| world.requests.len() == 2);
+    // Both come to their ends while storage is busy, and then one is enough.
+    world.is_slow_to_store = true;
+    world.wait(1_000);
+    let update = PolicyPatch { max_segments: Some(1), ..PolicyPatch::default() };
+    world.ask(Call::Task(key("t"), TaskCall::Update(update)));
+    let before = world.requests.len();
+    world.let_storage_answer();
+    world.until(|world| world.requests.len() > before);
+    assert_eq!(world.open_requests(), 1, "{:?}", world.ranges());
     is_whole(&mut world);
 }

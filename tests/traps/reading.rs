@@ -238,3 +238,26 @@ fn what_a_long_read_would_bring_late_is_fetched_beside_it() {
     assert_eq!(world.play(600_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), file.bytes);
 }
+
+#[test]
+fn readers_of_distant_places_do_not_take_the_connection_from_each_other() {
+    let (mut world, file) = begun();
+    // From now on no answer comes.
+    world.serve(|_, _| Reply { stalls: true, ..Reply::status(206) });
+    let places = [30, 20, 10].map(|mib| mib * MIB as u64);
+    let asked = places.map(|offset| {
+        let asked = world.ask(Call::Task(key("t"), wait_for(offset, None)));
+        world.wait(1_000);
+        asked
+    });
+    for _ in 0..20 {
+        world.kick();
+    }
+    // The first one's connection, and the one that a reader may have beside it.
+    assert_eq!(world.requests.len(), 3, "each time somebody else's was begun: {:?}", world.ranges());
+    let served = file.clone();
+    world.serve(move |request, _| served.answer(request));
+    world.until(|world| asked.iter().all(|asked| world.replies.contains_key(asked)));
+    assert_eq!(world.play(600_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), file.bytes);
+}
