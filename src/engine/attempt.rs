@@ -312,6 +312,7 @@ impl Attempt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::integrity::Algorithm;
 
     fn reading(segment: (u64, Option<u64>), body_end: Option<u64>) -> Reading {
         let range = Some(AskedRange { start: segment.0, end: segment.1 });
@@ -373,6 +374,22 @@ mod tests {
         assert_eq!(body.ended, None, "its read is still to come");
         body.read_done(30, ReadEnd::More, None, Timestamp(0));
         assert_eq!(body.ended, Some(Ended::Full));
+    }
+
+    #[test]
+    fn a_hash_that_is_given_up_is_not_gone_on_with_whether_its_bytes_have_begun_to_come_or_not() {
+        let request = Request { range: None, if_range: false, conditional: false };
+        let hash = || Some(HashState::new(Algorithm::Sha256));
+        let mut attempt = Attempt::new(EffectId(1), 0, request, (0, None), Timestamp(0));
+        attempt.hash_before = hash();
+        attempt.forget_hash();
+        assert_eq!(attempt.hash_before, None, "no head has come yet");
+        attempt.begin_body(0, Some(100), hash(), Timestamp(0));
+        attempt.reading.as_mut().unwrap().read_started(EffectId(2), 30, Timestamp(0));
+        attempt.reading.as_mut().unwrap().read_done(30, ReadEnd::More, hash(), Timestamp(0));
+        attempt.forget_hash();
+        let reading = attempt.reading.as_mut().unwrap();
+        assert_eq!((reading.hash.take(), reading.take_ready().unwrap().hash), (None, None));
     }
 
     #[test]
