@@ -21,7 +21,7 @@ import { answerFromShelf } from './shelf.js';
 import { requestSync } from './sync.js';
 import type { Session, SessionConfiguration } from './session.js';
 import type { ErrorCode } from './types.js';
-import { Wakes } from './wakes.js';
+import { browser, Wakes } from './wakes.js';
 
 export class WorkerHost {
   /** What the browser itself fetches; for the component, too. */
@@ -49,7 +49,7 @@ export class WorkerHost {
     this.fetches = new BackgroundFetches(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
     const { files = FILES } = options;
-    this.#files = new FileServer(scope.registration.scope, files);
+    this.#files = new FileServer(scope.registration.scope, files, browser() === 'firefox');
     this.#own = new OwnCode(scope, options, {
       files: this.#files.files,
       use: (action) => this.#use(action),

@@ -4,6 +4,7 @@ import { badArgument, LonghaulError } from './errors.js';
 import { type Asking, type Chunk, FileBytes } from './file-bytes.js';
 import { readFileUrl, SERVED } from './file-url.js';
 import { given } from './given.js';
+import { nativeBody, type Piece } from './native-body.js';
 import type { Service } from './protocol.js';
 
 /** Where a page may put a file. Of a script, a style, a frame or a worker it would be made part of the app. */
@@ -30,10 +31,13 @@ const NOT_SHOWN = 'As a page, a frame, a script or a style this file could act a
  */
 const KEPT_MS = 5_000;
 
-type File = NonNullable<ReturnType<typeof readFileUrl>>;
+/**
+ * The most that an open-ended range is answered with where answers are made of Blobs (RFC 9110 section 15.3.7: a server may
+ * send less than was asked for): each chunk has to be looked up before the first byte goes out.
+ */
+const MOST_AT_ONCE = 64 << 20;
 
-/** What an answer is made of: a heading, or a part of the file. */
-type Piece = Uint8Array | [start: number, end: number];
+type File = NonNullable<ReturnType<typeof readFileUrl>>;
 
 export class FileServer {
   /** Where files are, if they have URLs. */
@@ -41,8 +45,11 @@ export class FileServer {
   #kept: Chunk | undefined;
   #untilLetGo: ReturnType<typeof setTimeout> | undefined;
 
-  /** `path`: of the URLs, within the scope. */
-  constructor(scope: string, path: string | false) {
+  readonly #endsStreams: boolean;
+
+  /** `path`: of the URLs, within the scope. `endsStreams`: when the worker is ended, so is, for the browser, what it streams. */
+  constructor(scope: string, path: string | false, endsStreams: boolean) {
+    this.#endsStreams = endsStreams;
     this.files = path === false ? undefined : new URL(path, scope).href;
     // The scope itself is the app's own page.
     if (path === '') throw badArgument('files: is no path');
@@ -75,10 +82,13 @@ export class FileServer {
     const isSafe = HARMLESS.includes(destination) || (saveAs !== undefined && SAVING.includes(destination));
     if (!isSafe) return refusal(403, NOT_SHOWN);
     const [range, ifRange] = [headers.get('range') ?? undefined, headers.get('if-range') ?? undefined];
-    const answer = await line.call({ type: 'serve', session, id, ...given({ range, ifRange }) }, request.signal);
+    const whole = await line.call({ type: 'serve', session, id, ...given({ range, ifRange }) }, request.signal);
+    const answer = this.#endsStreams && /^\s*bytes\s*=\s*\d+\s*-\s*$/i.test(range ?? '') ? beginning(whole) : whole;
     const pieces = piecesOf(answer);
     const fields = fieldsOf(answer, pieces, saveAs);
     if (method === 'HEAD' || pieces.length === 0) return new Response(null, { status: answer.status, headers: fields });
+    const native = this.#endsStreams ? await nativeBody(line, { session, id }, answer.body, pieces) : undefined;
+    if (native) return new Response(native, { status: answer.status, headers: fields });
     const wish = { body: answer.body, waits: true, chunk: this.#kept, onChunk: (chunk: Chunk) => this.#keep(chunk) };
     const body = stream(new FileBytes(line, session, id, wish), pieces);
     return new Response(body, { status: answer.status, headers: fields });
@@ -89,6 +99,12 @@ export class FileServer {
     clearTimeout(this.#untilLetGo);
     this.#untilLetGo = setTimeout(() => (this.#kept = undefined), KEPT_MS);
   }
+}
+
+/** As much of the only part as is sent at once. */
+function beginning(answer: Service): Service {
+  const [[start, end] = [0, 0]] = answer.parts;
+  return answer.status === 206 ? { ...answer, parts: [[start, Math.min(end, start + MOST_AT_ONCE)]] } : answer;
 }
 
 function piecesOf({ parts, body, contentType, length }: Service): Piece[] {

@@ -19,7 +19,8 @@ const LASTS_MS: Record<string, Record<string, number>> = {
   webkit: {},
 };
 
-const browser = () => {
+/** Which browser this is, where only its name tells what it does. */
+export const browser = () => {
   const { userAgent } = navigator;
   if (/Firefox/.test(userAgent)) return 'firefox';
   return /AppleWebKit/.test(userAgent) && !/Chrome/.test(userAgent) ? 'webkit' : 'chromium';

@@ -13,7 +13,7 @@ const { outputFiles } = await build({ stdin: { contents, resolveDir: path.join(r
 const { FileServer, fileUrl, LonghaulError, OwnLine, readFileUrl } = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
 
 const SCOPE = 'https://app.example/';
-const server = new FileServer(SCOPE, 'longhaul/file');
+const server = new FileServer(SCOPE, 'longhaul/file', false);
 const URL_OF_A = fileUrl(server.files, 'podcasts', 'a');
 const turn = () => new Promise(setImmediate);
 const DATE = 'Mon, 07 Nov 1994 08:49:37 GMT';
@@ -42,7 +42,7 @@ function lineTo(answer, chunks = ['0123', '456789']) {
 }
 
 // A server keeps the last chunk for the next request; here each has its own.
-const ask = (line, options, url = URL_OF_A) => new FileServer(SCOPE, 'longhaul/file').answer(request(url, options), line);
+const ask = (line, options, url = URL_OF_A) => new FileServer(SCOPE, 'longhaul/file', false).answer(request(url, options), line);
 const fields = ({ headers }) => Object.fromEntries([...headers].filter(([name]) => !Object.hasOwn(SAFE, name)));
 const SAFE = {
   'content-security-policy': "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
@@ -59,9 +59,9 @@ test('a URL names its task whatever it is called; all else is not ours', async (
   }
   const others = ['/', '/longhaul/file/?session=s&id=a', '/longhaul/file?session=s', '/longhaul/file?id=a', '/app/longhaul/file?session=s&id=a', 'https://other.example/longhaul/file?session=s&id=a'];
   for (const url of others) assert.equal(server.answer(request(url), lineTo(service())), undefined, url);
-  assert.equal(new FileServer('https://app.example/app/', 'files').files, 'https://app.example/app/files');
-  assert.throws(() => new FileServer(SCOPE, ''), { code: 'bad-argument' });
-  assert.equal(new FileServer(SCOPE, false).answer(request(URL_OF_A), lineTo(service())), undefined);
+  assert.equal(new FileServer('https://app.example/app/', 'files', false).files, 'https://app.example/app/files');
+  assert.throws(() => new FileServer(SCOPE, '', false), { code: 'bad-argument' });
+  assert.equal(new FileServer(SCOPE, false, false).answer(request(URL_OF_A), lineTo(service())), undefined);
 });
 
 test('at the path itself it says that it is longhaul who answers', async () => {
@@ -231,7 +231,7 @@ test('in the worker: the event is answered and held, and the component told of a
 });
 
 test('a request for the URL that a file came from is answered with it, if it is kept for that', async () => {
-  const server = new FileServer(SCOPE, 'longhaul/file');
+  const server = new FileServer(SCOPE, 'longhaul/file', false);
   const lineThatFinds = (found, answer = service()) => {
     const line = lineTo(answer);
     return { ...line, call: async (what, signal) => (what.type === 'find' ? (line.asked.push(what), found) : line.call(what, signal)) };
@@ -265,5 +265,56 @@ test('in the worker: who opens a session is told where files are, unless they ar
     const fetch = await worker.dispatch('fetch', { request: request(`${found.files ?? server.files}?session=s&id=a`) });
     const isServed = options.files !== false;
     assert.deepEqual([fetch.answer !== undefined, getEventListeners(worker.scope, 'fetch').length], [isServed, Number(isServed)]);
+  }
+});
+
+/** The same in a browser where the end of the worker is the end of its streams. */
+const askFirefox = (line, options) => new FileServer(SCOPE, 'longhaul/file', true).answer(request(URL_OF_A, options), line);
+
+test('where a stream ends with its worker, a finished file is answered with a Blob of its chunks', async () => {
+  const parts = [[[0, 10]], [[2, 7]], [[4, 6]]];
+  for (const part of parts) {
+    const line = lineTo(service({ status: 206, parts: part }));
+    const answer = await askFirefox(line, { headers: { Range: 'bytes=0-9' } });
+    assert.ok(line.chunks().every(({ waits, body }) => !waits && body === 'b0d1'), 'nothing is waited for, and one version is asked for');
+    const found = line.chunks().length;
+    assert.equal(await answer.text(), '0123456789'.slice(...part[0]));
+    assert.equal(line.chunks().length, found, 'and nothing is asked for any more');
+  }
+  const several = await askFirefox(lineTo(service({ status: 206, parts: [[0, 2], [3, 6]] })), { headers: { Range: 'bytes=0-1,3-5' } });
+  const text = await several.text();
+  assert.match(text, /bytes 0-1\/10\r\n\r\n01\r\n--b0d1[^]*bytes 3-5\/10\r\n\r\n345\r\n--b0d1--/);
+  assert.equal(several.headers.get('content-length'), String(text.length));
+});
+
+test('one that is on its way, or whose chunks are no Blobs, is streamed there, too', async () => {
+  for (const before of [() => Promise.reject(new LonghaulError({ code: 'not-finished' })), async (found) => ({ ...found, chunk: await found.chunk.arrayBuffer() })]) {
+    const line = lineTo(service());
+    const { call } = line;
+    const other = async (what, signal) => {
+      const found = await call(what, signal);
+      return what.type === 'chunk' && !what.waits ? before(found) : found;
+    };
+    assert.equal(await (await askFirefox({ call: other }, {})).text(), '0123456789');
+  }
+  const changed = async (what) => (what.type === 'serve' ? service() : Promise.reject(new LonghaulError({ code: 'file-changed' })));
+  assert.equal((await askFirefox({ call: changed }, {})).status, 503);
+});
+
+test('an open-ended range is answered there as far as can be looked up at once', async () => {
+  const MIB = 1 << 20;
+  const chunk = new Blob([new Uint8Array(32 * MIB)]);
+  const length = 320 * MIB;
+  const asked = [];
+  const call = async (what) => {
+    if (what.type === 'serve') return service({ status: 206, parts: [[10, length]], length });
+    asked.push(what.offset);
+    return { chunk, start: what.offset - (what.offset % chunk.size), length: chunk.size, body: 'b0d1' };
+  };
+  for (const [range, end] of [['bytes=10-', 10 + 64 * MIB], [`bytes=10-${length - 1}`, length]]) {
+    asked.length = 0;
+    const answer = await askFirefox({ call }, { headers: { Range: range } });
+    assert.deepEqual([answer.headers.get('content-range'), answer.headers.get('content-length')], [`bytes 10-${end - 1}/${length}`, String(end - 10)]);
+    assert.equal(asked.length, Math.ceil(end / chunk.size));
   }
 });
