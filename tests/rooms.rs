@@ -126,7 +126,7 @@ const SHARED: [&str; 25] = [
     "transport",
     "reopening",
 ];
-const WORKER: [&str; 22] = [
+const WORKER: [&str; 23] = [
     "worker",
     "host",
     "instances",
@@ -142,6 +142,7 @@ const WORKER: [&str; 22] = [
     "records",
     "shelf",
     "serve",
+    "native-body",
     "requests",
     "calls",
     "pages",
