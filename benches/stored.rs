@@ -8,7 +8,7 @@ use longhaul::engine::output::Change;
 use longhaul::engine::policy::Policy;
 use longhaul::engine::request::Source;
 use longhaul::engine::session::{Configuration, Limits, SessionRecord};
-use longhaul::engine::task::{Place, Progress, TaskRecord, TaskSpec, TaskState};
+use longhaul::engine::task::{FoundByUrl, Place, Progress, TaskRecord, TaskSpec, TaskState};
 use longhaul::engine::time::Timestamp;
 use longhaul::store::changes::to_writes;
 use longhaul::store::memory::MemoryStore;
@@ -26,7 +26,7 @@ pub fn session_id() -> SessionId {
 /// A session that may use all six connections of the worker.
 fn session() -> SessionRecord {
     let limits = Limits { max_concurrent_tasks: 6, max_per_host_hidden: 6, ..Limits::default() };
-    SessionRecord { id: session_id(), configuration: Configuration { version: 1, limits }, tidied_at: Timestamp(0) }
+    SessionRecord::new(session_id(), Configuration { version: 1, limits }, false)
 }
 
 fn spec(n: usize, max_segments: u32) -> TaskSpec {
@@ -58,7 +58,7 @@ fn task(n: usize, max_segments: u32, state: TaskState) -> [Change; 3] {
         place: Place::Store,
         fails_when_full: false,
         used_at: Timestamp(0),
-        serves_url: false,
+        by_url: FoundByUrl::Never,
     };
     [Change::PutBody(progress.body), Change::PutTask(record), Change::PutProgress(key, progress)]
 }

@@ -185,7 +185,7 @@ impl World {
                     result.expect("calls are answered well");
                     self.seen.replies += 1;
                 }
-                Output::Fenced => panic!("nobody else drives this database"),
+                Output::Fenced => panic!("no other engine drives this database"),
                 Output::Deliver(..) | Output::Observe(..) | Output::Changed(..) | Output::GroupChanged(..) => {
                     self.seen.messages += 1;
                 }
@@ -218,6 +218,7 @@ impl World {
             Effect::Read { attempt, up_to_bytes, hash, .. } => self.read(attempt, up_to_bytes, hash),
             Effect::HashStored { state, .. } => Completion::Hashed(Ok(state)),
             Effect::Probe { .. } => Completion::Probed(true),
+            Effect::TryRoom { .. } => Completion::Room(true),
             Effect::Look { .. } | Effect::TakeRecord { .. } => unreachable!("no page here can have the browser fetch"),
             Effect::File { .. } => unreachable!("no file here is to leave"),
         }

@@ -22,6 +22,7 @@ export type {
   GroupCounts,
   IfExists,
   ImageResource,
+  LastError,
   Priority,
   Resumability,
   TaskEvent,

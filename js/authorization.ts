@@ -1,4 +1,5 @@
 // What a server wants before it goes on: a page's or the worker's own code is asked for headers or another URL.
+import { check, type NamesOf } from './check.js';
 import { given } from './given.js';
 import type { AuthorizeMessage, Call } from './protocol.js';
 import { parseHeaders, parseSource } from './source.js';
@@ -21,6 +22,8 @@ export interface Authorization {
   url?: string | URL;
 }
 
+export const AUTHORIZATION: NamesOf<Authorization> = { headers: 0, persistHeaders: 0, url: 0 };
+
 /** Supplies headers or a URL. `undefined` leaves the task waiting. */
 export type Authorize = (request: AuthorizationRequest) => Authorization | undefined | Promise<Authorization | undefined>;
 
@@ -37,7 +40,10 @@ export function authorizeCall(session: string, id: string, of: string, answer: A
   };
 }
 
-/** Asks the app's code, once at a time for a task, and gives its answer to `tell`. */
+/**
+ * Asks the app's code, once at a time for a task, and gives its answer to `tell`. The server may have refused that before
+ * `tell` has resolved: then the code is asked again.
+ */
 export class Authorizer {
   readonly #authorize: Authorize;
   readonly #tell: (call: Call & { type: 'authorize' }) => unknown;
@@ -53,12 +59,12 @@ export class Authorizer {
     if (this.#asked.has(key)) return;
     this.#asked.add(key);
     try {
-      const answer = await this.#authorize({ session, taskId: id, url, ...given({ status }) });
+      const thinking = async () => this.#authorize({ session, taskId: id, url, ...given({ status }) });
+      const answer = await thinking().finally(() => this.#asked.delete(key));
+      if (answer) check(answer, AUTHORIZATION);
       if (answer) await this.#tell(authorizeCall(session, id, url, answer));
     } catch (error) {
       reportError(error);
-    } finally {
-      this.#asked.delete(key);
     }
   }
 }

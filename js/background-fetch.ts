@@ -52,11 +52,14 @@ export class BackgroundFetches {
   }
 
   /** Shows what the app wants to be seen in the browser's own list; see `DownloadUi`. */
-  showEnd(id: string, ui: string): void {
+  async showEnd(id: string, ui: string): Promise<void> {
     const event = this.#ended.get(id)?.event;
-    const shown = event?.registration.result && (JSON.parse(ui) as DownloadUi)[event.registration.result];
-    // The list may be closed by now.
-    if (shown) event.updateUI?.(shown).catch(() => {});
+    try {
+      const shown = event?.registration.result && (JSON.parse(ui) as DownloadUi)[event.registration.result];
+      if (shown) await event.updateUI?.(shown);
+    } catch {
+      // The list is closed by now, or a page gave what is no JSON.
+    }
   }
 
   /** 1 if it is over, else 0, and then the first bytes of what has come, ascending; `undefined` if there is no such registration. */

@@ -1,5 +1,6 @@
 // What this browser does for downloads, as far as it is known: measured for each of the three (docs/platform.md), and
 // asked of this one where it answers.
+import { check } from './check.js';
 import { isMetered } from './network.js';
 
 /** Whether there is such a thing here, and whether this origin may use it; `prompt`: it depends on the moment. */
@@ -45,6 +46,7 @@ const EVENT_MS = { chromium: 310_000, firefox: 60_000, other: 10_000 };
 export async function capabilities(
   options: { serviceWorker?: ServiceWorkerRegistration | Promise<ServiceWorkerRegistration> } = {},
 ): Promise<Capabilities> {
+  check(options, { serviceWorker: 0 });
   const registration = await (options.serviceWorker ?? navigator.serviceWorker?.getRegistration());
   const available = async (property: string, name: string): Promise<Availability> => {
     if (!registration || !(property in registration)) return 'missing';

@@ -1,5 +1,7 @@
 // The component's own file: kept in a cache from `install` on, so that a worker starts without a network, and after a
-// deploy that took the file of its build away.
+// deploy that took the file of its build away. Why it cannot be had, or started, is told in words: a wrong path is a
+// newcomer's first mistake.
+import { LonghaulError } from './errors.js';
 
 /** The SHA-256 of the wasm that belongs to this script, as Subresource Integrity writes it. The build puts it here. */
 declare const WASM_INTEGRITY: string;
@@ -20,8 +22,9 @@ export class ComponentFile {
   async keep(): Promise<void> {
     try {
       if (!(await this.#kept())) await this.#fetch();
-    } catch {
+    } catch (error) {
       // It is fetched when it is needed.
+      console.warn(String(error));
     }
   }
 
@@ -33,7 +36,13 @@ export class ComponentFile {
     } catch {
       // What is kept is damaged.
     }
-    await start(await this.#fetch());
+    const file = await this.#fetch();
+    try {
+      await start(file);
+    } catch (error) {
+      if (!/unsafe-eval|CSP/.test(String(error))) throw error;
+      throw failure("The worker's content security policy forbids WebAssembly. Add 'wasm-unsafe-eval' to script-src.", false);
+    }
   }
 
   /** Deletes the files of other builds. To be called at `activate`, when the worker before this one has ended. */
@@ -61,8 +70,7 @@ export class ComponentFile {
   /** Only the file of this very build passes, whatever has been deployed, or lies in the HTTP cache, under its URL. */
   async #fetch(): Promise<Response> {
     const init = { integrity: WASM_INTEGRITY, signal: AbortSignal.timeout(FETCH_MS) };
-    const response = await fetch(this.#url, init).catch(() => fetch(this.#url, { ...init, cache: 'reload' }));
-    if (!response.ok) throw new Error(`the component's file: HTTP ${response.status}`);
+    const response = await fetch(this.#url, init).catch(() => fetch(this.#url, { ...init, cache: 'reload' })).catch(() => this.#explain());
     const bytes = await response.arrayBuffer();
     // With this type the browser compiles it as it comes, whatever the server has called it.
     const copy = () => new Response(bytes, { headers: { 'Content-Type': 'application/wasm' } });
@@ -74,4 +82,16 @@ export class ComponentFile {
     }
     return copy();
   }
+
+  /** Says why there is none: to fetch, another file than that of this build looks like a broken network. */
+  async #explain(): Promise<never> {
+    const { href } = new URL(this.#url, location.href);
+    const found = await fetch(href, { cache: 'no-store', signal: AbortSignal.timeout(FETCH_MS) }).catch(() => undefined);
+    if (!found) throw failure(`${href} could not be fetched. Check the network, and connect-src of the worker.`, true);
+    const { status, headers } = found;
+    const what = `${href} (HTTP ${status}, ${headers.get('content-type')})`;
+    throw failure(`${what} is not this version's longhaul.wasm. Copy it there from the package, or change wasm in attach().`, status >= 500);
+  }
 }
+
+const failure = (message: string, retry: boolean) => new LonghaulError({ code: 'component-failed', message, retry });

@@ -1,4 +1,5 @@
 // What a page sees of its surroundings, and what only the app knows of them.
+import { check } from './check.js';
 import { given } from './given.js';
 import { isMetered, watchNetwork } from './network.js';
 import type { ConditionFields } from './protocol.js';
@@ -39,7 +40,7 @@ export class Conditions {
   }
 
   set(known: AppConditions): void {
-    this.#app = { ...this.#app, ...known };
+    this.#app = { ...this.#app, ...check(known, { idle: 0, metered: 0 }) };
     this.#changed();
   }
 

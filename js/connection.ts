@@ -5,20 +5,24 @@ import { type AppConditions, Conditions } from './conditions.js';
 import { watchSleep } from './sleep.js';
 import { given } from './given.js';
 import { Handover } from './handover.js';
-import type { Incoming, Line, Listener, Part } from './line.js';
+import type { Incoming, Line, Listener } from './line.js';
 import { watchNetwork } from './network.js';
 import { PageFiles } from './page-files.js';
 import type { Answers, BeginMessage, Call } from './protocol.js';
 import { requestSync } from './sync.js';
 import { type Outgoing, Unanswered } from './unanswered.js';
+import { fits, PROTOCOL, toPage } from './wire.js';
 
-const PROTOCOL = 1;
 /** An unanswered call is sent again after this time, unless it was sent to the worker that is known to live. */
 const RESEND_MS = 5_000;
 /** A worker at work is heard at least this often. */
 const SILENCE_MS = 25_000;
 /** A timer that comes so much too late tells that everything stood still; but out of sight, browsers let timers wait. */
 const LATE_MS = 15_000;
+/** How often a call is looked after, every `RESEND_MS`, before a worker that takes none in counts as one without longhaul. */
+const LOOKS = 4;
+/** The same for a worker that is known to have longhaul: it does not start. */
+const LOOKS_KNOWN = 12;
 /** How often a sync is asked for while there is work: the one before may have come, and been used up. */
 const SYNC_MS = 60_000;
 
@@ -32,7 +36,12 @@ export class Connection implements Line {
   #wasVisible = this.#conditions.isVisible;
   /** The worker that is known to live, or ''. */
   #boot = '';
+  /** The last worker that has spoken. */
+  #known: MessageEventSource | null = null;
   #working = false;
+  /** When there will be work again. */
+  #next: number | undefined;
+  #lastDue = 0;
   #lastHeard = 0;
   #lastWatched = Date.now();
   #lastSync = 0;
@@ -64,8 +73,8 @@ export class Connection implements Line {
     return this.#files.check();
   }
 
-  save(url: string): void {
-    this.#files.save(url);
+  save(url: string): Promise<void> {
+    return this.#files.save(url);
   }
 
   /** The worker that is known to live, or ''. */
@@ -84,8 +93,18 @@ export class Connection implements Line {
     if (this.#listeners.size === 1 && this.#boot !== '') this.#tellConditions();
   }
 
-  hello(session: string, part: Part): void {
-    this.post({ type: 'hello', session, ...part });
+  /** The worker knows pages, not sessions: it is told what all of this page with the same name can do. */
+  hello(session: string): void {
+    const parts = [...this.#listeners].map((listener) => listener.identifier === session && listener.part());
+    const delegate = parts.some((part) => part && part.delegate);
+    const canAuthorize = parts.some((part) => part && part.canAuthorize);
+    this.post({ type: 'hello', session, delegate, canAuthorize });
+  }
+
+  /** The worker sends again what it has sent to this page, and what no handler of it has handled. */
+  attachAnew(session: string): void {
+    this.post({ type: 'bye', session });
+    for (const { identifier } of this.#listeners) if (identifier === session) return this.hello(session);
   }
 
   /** What the app knows of the surroundings. */
@@ -93,11 +112,10 @@ export class Connection implements Line {
     this.#conditions.set(known);
   }
 
-  /** The worker knows pages, not sessions: another one of this page with the same name attaches anew. */
-  remove(listener: Listener): void {
-    if (!this.#listeners.delete(listener)) return;
-    this.post({ type: 'bye', session: listener.identifier });
-    for (const other of this.#listeners) if (other.identifier === listener.identifier) other.hello();
+  /** Another session of this page with the same name stays attached. */
+  remove(listener: Listener): boolean {
+    if (this.#listeners.delete(listener)) this.attachAnew(listener.identifier);
+    return true;
   }
 
   /** Asks the worker. `signal` ends the call, never what the call began. */
@@ -115,18 +133,21 @@ export class Connection implements Line {
   }
 
   #receive({ data, source }: MessageEvent): void {
-    if (data?.longhaul !== PROTOCOL) return;
+    if (data?.longhaul !== PROTOCOL || !fits(data, toPage)) return;
     const message = data as Incoming;
     // The workers of other registrations may know this page, too. What boots says itself where it belongs.
     const isOurs = source === this.#registration.active;
-    if (isOurs) this.#lastHeard = Date.now();
-    else if (message.type !== 'boot' && message.type !== 'ping') return;
+    if (isOurs) {
+      this.#lastHeard = Date.now();
+      this.#known = source;
+    } else if (message.type !== 'boot' && message.type !== 'ping') return;
     switch (message.type) {
       case 'ping':
         (source as ServiceWorker).postMessage({ longhaul: PROTOCOL, type: 'pong' });
         break;
       case 'working':
         this.#working = message.working;
+        this.#next = message.next;
         this.#requestSync(SYNC_MS);
         break;
       case 'boot':
@@ -201,7 +222,7 @@ export class Connection implements Line {
     const cameIntoSight = this.#wasVisible && !wasVisible;
     const wentOutOfSight = wasVisible && !this.#wasVisible;
     // Perhaps it is being closed.
-    if (wentOutOfSight) this.#requestSync(0);
+    if (wentOutOfSight) this.#requestSync(0, this.#working || this.#next !== undefined);
     if (cameIntoSight || (this.#boot === '' && !wentOutOfSight)) this.#kick();
   }
 
@@ -211,10 +232,26 @@ export class Connection implements Line {
     if (this.#working) this.post({ type: 'wake' });
   }
 
+  /** Whether the registration was removed: none of its workers ever hears anything again. */
+  get #isRemoved(): boolean {
+    const { active, waiting, installing } = this.#registration;
+    return [active, waiting, installing].every((worker) => !worker || worker.state === 'redundant');
+  }
+
+  /** A call that reaches no worker with longhaul must not wait for ever. */
+  #refuseUntaken(): void {
+    const { active, waiting, installing } = this.#registration;
+    // It may be about to take over by itself.
+    if (installing) return;
+    const isKnown = active !== null && active === this.#known;
+    const code = isKnown ? 'component-failed' : !active ? 'no-service-worker' : waiting ? 'update-waiting' : 'not-attached';
+    this.#calls.refuseUntaken(isKnown ? LOOKS_KNOWN : LOOKS, code);
+  }
+
   /** Lets the worker go on when no page is left; not again within `pauseMs`. */
-  #requestSync(pauseMs: number): void {
+  #requestSync(pauseMs: number, isWanted = this.#working): void {
     const now = Date.now();
-    if (!this.#working || this.#listeners.size === 0 || now - this.#lastSync < pauseMs) return;
+    if (!isWanted || this.#listeners.size === 0 || now - this.#lastSync < pauseMs) return;
     this.#lastSync = now;
     requestSync(this.#registration);
   }
@@ -223,9 +260,18 @@ export class Connection implements Line {
     const now = Date.now();
     const isLate = now - this.#lastWatched > RESEND_MS + LATE_MS;
     this.#lastWatched = now;
+    if (this.#isRemoved) return this.#calls.refuseUntaken(0, 'no-service-worker');
     if (isLate && this.#working && this.#conditions.isVisible) this.#kick();
     this.#requestSync(SYNC_MS);
-    if (this.#boot === '') return this.#revive();
+    // It tells a new time then. If it does not, it has not heard this.
+    if (this.#next !== undefined && this.#next <= now && now - this.#lastDue >= SYNC_MS && this.#listeners.size > 0) {
+      this.#lastDue = now;
+      this.post({ type: 'due' });
+    }
+    if (this.#boot === '') {
+      this.#refuseUntaken();
+      return this.#revive();
+    }
     this.#calls.askAgain((boot) => boot !== this.#boot);
     const isSilent = now - this.#lastHeard > SILENCE_MS;
     if (this.#working && isSilent && this.#listeners.size > 0) this.post({ type: 'wake' });

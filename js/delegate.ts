@@ -1,5 +1,6 @@
-// One session's durable events in one page: handled one after the other, each acknowledged once its handler has
+// One session's durable events in one page: handled one after the other, each acknowledged once its handlers have
 // resolved. One delegate at a time: the page that holds the session's lock, and the next in line when it is gone or asleep.
+// All handlers that a page has for the session share its place in the line, and its lock.
 import type { TaskEvent } from './types.js';
 
 const FIRST_HANDLER_RETRY_MS = 1_000;
@@ -10,11 +11,36 @@ export type EventHandler = (event: TaskEvent) => void | Promise<void>;
 
 /** What a delegate tells its session. */
 interface Watcher {
-  elected(): void;
+  /** `isLate`: this page is the delegate already, and what it was sent must come again. */
+  elected(isLate: boolean): void;
   /** An event comes to be handled, or, where another page handles it, to be seen. */
   seen(event: TaskEvent): void;
   handled(seq: number): void;
 }
+
+/** Who of a page waits in line for a session's lock, or holds it, together. */
+class Seat extends Set<Delegate> {
+  isHeld = false;
+  /** Leaves the line, or lets go of the lock. */
+  leave!: () => void;
+
+  constructor(lock: string) {
+    super();
+    const line = new AbortController();
+    const left = new Promise<void>((resolve) => (this.leave = resolve));
+    void left.then(() => line.abort());
+    const hold = () => {
+      this.isHeld = true;
+      for (const delegate of this) delegate.elect(false);
+      return left;
+    };
+    // It is rejected if this page leaves the line.
+    navigator.locks.request(lock, { signal: line.signal }, hold).catch(() => {});
+  }
+}
+
+/** By lock. */
+const seats = new Map<string, Seat>();
 
 export class Delegate {
   readonly #onEvent: EventHandler | undefined;
@@ -24,7 +50,7 @@ export class Delegate {
   #handled = { seq: 0 };
   #queue: TaskEvent[] = [];
   #isHandling = false;
-  #leaveLine: (() => void) | undefined;
+  #seat: Seat | undefined;
 
   constructor(onEvent: EventHandler | undefined, watcher: Watcher) {
     this.#onEvent = onEvent;
@@ -38,17 +64,22 @@ export class Delegate {
   /** Waits in line for the session's lock. Who has no handler, watches. */
   stand(lock: string): void {
     if (!this.#onEvent || this.#hasResigned) return;
-    const line = new AbortController();
-    this.#leaveLine = () => line.abort();
-    // It is rejected if this page leaves the line.
-    navigator.locks.request(lock, { signal: line.signal }, () => this.#elect()).catch(() => {});
+    const seat = (this.#seat = seats.get(lock)?.size ? seats.get(lock)! : new Seat(lock));
+    seats.set(lock, seat.add(this));
+    if (seat.isHeld) this.elect(true);
+  }
+
+  /** The page holds the lock. */
+  elect(isLate: boolean): void {
+    this.#isElected = true;
+    this.#watcher.elected(isLate);
   }
 
   /** This page is put to sleep, and must not keep the lock. An event whose handler is cut by that comes again. */
   stepBack(): void {
     this.#isElected = false;
     this.#queue = [];
-    this.#leaveLine?.();
+    if (this.#seat?.delete(this) && this.#seat.size === 0) this.#seat.leave();
   }
 
   resign(): void {
@@ -69,12 +100,6 @@ export class Delegate {
     void this.#handleQueue();
   }
 
-  #elect(): Promise<void> {
-    this.#isElected = true;
-    this.#watcher.elected();
-    return new Promise((resolve) => (this.#leaveLine = resolve));
-  }
-
   async #handleQueue(): Promise<void> {
     if (this.#isHandling) return;
     this.#isHandling = true;
@@ -87,9 +112,16 @@ export class Delegate {
         if (!(await this.#runHandler(event))) break;
         handled.seq = event.seq;
       }
-      this.#watcher.handled(event.seq);
+      this.#acknowledge(event.seq);
     }
     this.#isHandling = false;
+  }
+
+  /** Acknowledges what every handler of this page has handled. */
+  #acknowledge(seq: number): void {
+    const all = [...(this.#seat ?? [])].map((delegate) => delegate.#handled.seq);
+    const handled = Math.min(seq, ...all);
+    if (handled > 0) this.#watcher.handled(handled);
   }
 
   /** Runs the handler until it succeeds: an event that it could not handle must not be lost. False: it is another page's now. */

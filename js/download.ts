@@ -1,14 +1,13 @@
 // A download as the app asks for it becomes the spec that the worker understands.
-import { type Destination, destinationFields } from './destination.js';
-import { badArgument } from './errors.js';
+import { check, type NamesOf } from './check.js';
+import { DESTINATION, type Destination, destinationFields } from './destination.js';
+import { badArgument, refusal } from './errors.js';
 import { given } from './given.js';
-import { policyFields, type TaskPolicies } from './policy.js';
-import type { HeaderPair, SpecFields } from './protocol.js';
+import { POLICIES, policyFields, type TaskPolicies } from './policy.js';
+import type { HeaderPair, Redirects, SpecFields } from './protocol.js';
 import { divideHeaders, parseHeaders, parseSource } from './source.js';
-import { type TransportOptions, withTransport } from './transport.js';
+import { TRANSPORTS, type TransportOptions, withTransport } from './transport.js';
 import type { IfExists } from './types.js';
-
-const DIGEST_BYTES = 32;
 
 /** What can be said of every download. */
 export interface TransferOptions extends TaskPolicies {
@@ -18,7 +17,7 @@ export interface TransferOptions extends TaskPolicies {
   mirrors?: (string | URL)[];
   /**
    * For every request to the URL's origin. Kept in memory only, except Accept, Accept-Language and Content-Language:
-   * after the worker was restarted, `onAuthorize` is asked for them.
+   * after the worker was restarted, `onAuthorize` is asked for them. Refused if nothing could be asked, unless `persistHeaders`.
    */
   headers?: HeadersInit;
   /** Lets `headers` be stored in the clear, so that the task goes on without being asked. */
@@ -26,8 +25,12 @@ export interface TransferOptions extends TaskPolicies {
   /** Default `same-origin`. */
   credentials?: RequestCredentials;
   referrerPolicy?: ReferrerPolicy;
-  /** `error`: a redirect fails the task. Default `follow`. */
-  redirect?: 'follow' | 'error';
+  /**
+   * `error`: a redirect fails the task (`redirect-refused`). `follow`, the default: so does one that would take headers along
+   * to another origin, which browsers do with all but `Authorization`; for a URL of another origin that is any redirect, since
+   * its target is not shown. `follow-with-headers` lets them go wherever the server sends them.
+   */
+  redirect?: Redirects;
   /** Names of the answer's headers to keep in `task.answer`. */
   keepHeaders?: string[];
   /** Subresource Integrity metadata that the whole file must agree with: `sha256-…`, `sha384-…` or `sha512-…`. */
@@ -69,6 +72,34 @@ export interface DownloadOptions extends TransferOptions, TransportOptions {
   signal?: AbortSignal;
 }
 
+export const TRANSFER: NamesOf<TransferOptions> = {
+  ...POLICIES,
+  id: 0,
+  mirrors: 0,
+  headers: 0,
+  persistHeaders: 0,
+  credentials: 0,
+  referrerPolicy: 0,
+  redirect: 'follow error follow-with-headers',
+  keepHeaders: 0,
+  integrity: 0,
+  pieces: { length: 0, sha256: 0 },
+  serverDigest: 'verify ignore',
+  expectedBytes: 0,
+  resume: 'any strong-only',
+  destination: DESTINATION,
+  whenFull: 'wait fail',
+  serveOriginalUrl: 0,
+  tag: 0,
+  description: 0,
+  metadata: 0,
+};
+
+/** Without `ifExists`, which `resumeFrom` knows not. */
+export const RESUMED: NamesOf<Omit<DownloadOptions, 'ifExists'>> = { ...TRANSFER, ...TRANSPORTS, group: 0, signal: 0 };
+
+export const DOWNLOAD: NamesOf<DownloadOptions> = { ...RESUMED, ifExists: 'keep replace refresh error' };
+
 /** A spec, the headers that must not be stored, and what ends the call. */
 interface Asked {
   spec: SpecFields;
@@ -83,34 +114,35 @@ interface Asked {
 export function readDownload(target: string | URL | Request, options: DownloadOptions, id: string, canBegin: boolean): Asked {
   const request = target instanceof Request ? target : undefined;
   const source = parseSource(request?.url ?? (target as string | URL));
-  if (request) check(request, source.origin);
+  if (request) checkRequest(request, source.origin);
   const pairs = parseHeaders(request?.headers, options.headers);
   const { headers, secrets } = divideHeaders(pairs, options.persistHeaders ?? false);
-  const redirect = oneOf('redirect', options.redirect ?? request?.redirect, ['follow', 'error']);
-  const { pieces, metadata } = options;
+  const { mirrors = [], pieces, metadata, redirect = request?.redirect as Redirects } = options;
+  if (!Array.isArray(mirrors)) throw badArgument('mirrors', mirrors, 'a list of URLs');
+  check({ redirect }, TRANSFER);
   const policy = policyFields(options);
   const spec = {
     id,
-    sources: [source, ...(options.mirrors ?? []).map(parseSource)],
+    sources: [source, ...mirrors.map((mirror) => parseSource(mirror, 'mirrors'))],
     ...given({
       headers: headers.length > 0 ? headers : undefined,
       credentials: options.credentials ?? request?.credentials,
       referrerPolicy: (options.referrerPolicy ?? request?.referrerPolicy) || undefined,
-      refuseRedirects: redirect === 'error' ? true : undefined,
+      redirects: redirect === 'follow' ? undefined : redirect,
       keepHeaders: options.keepHeaders,
       integrity: (options.integrity ?? request?.integrity) || undefined,
       pieceLength: pieces?.length,
       pieceDigests: pieces && flatten(pieces.sha256),
-      ignoreServerDigest: oneOf('serverDigest', options.serverDigest, ['verify', 'ignore']) === 'ignore' ? true : undefined,
+      ignoreServerDigest: options.serverDigest === 'ignore' || undefined,
       expectedBytes: options.expectedBytes,
-      strongOnly: oneOf('resume', options.resume, ['any', 'strong-only']) === 'strong-only' ? true : undefined,
+      strongOnly: options.resume === 'strong-only' || undefined,
       group: options.group,
       tag: options.tag,
       description: options.description,
       metadata: metadata === undefined ? undefined : toJson(metadata),
       policy: Object.keys(policy).length > 0 ? policy : undefined,
       destination: options.destination && destinationFields(options.destination, source.url),
-      failsWhenFull: oneOf('whenFull', options.whenFull, ['wait', 'fail']) === 'fail' ? true : undefined,
+      failsWhenFull: options.whenFull === 'fail' || undefined,
       servesUrl: options.serveOriginalUrl ? true : undefined,
     }),
   };
@@ -119,29 +151,19 @@ export function readDownload(target: string | URL | Request, options: DownloadOp
 }
 
 /** Refuses a request that cannot be made again later, or whose answer could not be read. */
-function check(request: Request, origin: string): void {
-  if (request.method !== 'GET') throw badArgument('method: only GET can be downloaded');
+function checkRequest(request: Request, origin: string): void {
+  if (request.method !== 'GET') throw badArgument('method', request.method, 'GET');
   const isReadable = request.mode === 'cors' || (request.mode === 'same-origin' && origin === location.origin);
-  if (!isReadable) throw badArgument(`mode: ${request.mode} cannot be downloaded`);
-  if (request.cache === 'only-if-cached') throw badArgument('cache: only-if-cached cannot be downloaded');
-}
-
-function oneOf<T extends string>(field: string, value: string | undefined, words: T[]): T | undefined {
-  if (value !== undefined && !words.includes(value as T)) throw badArgument(`${field}: is none of ${words.join(', ')}`);
-  return value as T | undefined;
+  if (!isReadable) throw badArgument('mode', request.mode, 'cors');
+  if (request.cache === 'only-if-cached') throw badArgument('cache', request.cache, 'any other');
 }
 
 /** The digests in a buffer of their own: a message takes the whole buffer of a view along. */
 function flatten(digests: ArrayBuffer | Uint8Array | string[]): Uint8Array {
   if (!Array.isArray(digests)) return new Uint8Array(digests).slice();
-  const flat = new Uint8Array(digests.length * DIGEST_BYTES);
-  for (const [at, hex] of digests.entries()) {
-    if (!/^[0-9a-f]{64}$/i.test(hex)) throw badArgument(`pieces: sha256[${at}] is not 64 hex digits`);
-    for (let byte = 0; byte < DIGEST_BYTES; byte++) {
-      flat[at * DIGEST_BYTES + byte] = parseInt(hex.slice(2 * byte, 2 * byte + 2), 16);
-    }
-  }
-  return flat;
+  const bad = digests.findIndex((hex) => !/^[0-9a-f]{64}$/i.test(hex));
+  if (bad >= 0) throw badArgument(`pieces.sha256[${bad}]`, digests[bad], '64 hex digits');
+  return Uint8Array.from(digests.join('').match(/../g) ?? [], (hex) => parseInt(hex, 16));
 }
 
 function toJson(metadata: unknown): string {
@@ -149,7 +171,7 @@ function toJson(metadata: unknown): string {
     const text = JSON.stringify(metadata) as string | undefined;
     if (text !== undefined) return text;
   } catch (error) {
-    throw badArgument(`metadata: ${error}`);
+    throw refusal('metadata', String(error));
   }
-  throw badArgument('metadata: cannot be JSON');
+  throw badArgument('metadata', metadata, 'what JSON can hold');
 }

@@ -1,89 +1,114 @@
-// Errors as pages meet them: the stable code from the worker, a sentence that says what to do, and whether trying
-// again helps.
+// Errors as apps meet them: the stable code, a sentence that says what to do, and whether trying again helps.
+import { given } from './given.js';
 import type { ErrorCode, ErrorData } from './types.js';
 
-const sentences: Record<ErrorCode, string> = {
-  aborted: 'The call was aborted. The task, if it exists, goes on; cancel() ends it.',
-  'authorization-not-durable': 'The worker was restarted, and the headers are not stored. Give them by update(), then resume().',
-  'background-fetch-impossible': 'Background Fetch cannot carry this download: see detail. Use transport: "auto".',
-  'background-fetch-refused': 'The browser would not begin a Background Fetch: see detail. Call resume() after a click, or reload the page.',
-  'bad-argument': 'A value in the call cannot be used: see detail. Names are 1 to 1024 bytes long.',
-  'bad-content-range': 'The server answers with another range than asked. Check its Content-Range.',
-  'body-too-long': 'The server sent more bytes than it announced. Check its Content-Length and Content-Range.',
-  'component-failed': 'The component could not run in the service worker. Call again; see its console if this persists.',
-  'cors-blocked': 'The server does not let this origin read its answers. Have it send Access-Control-Allow-Origin.',
-  crashed: 'The component crashed again and again at this task. Its bytes are kept: try resume() with a newer longhaul.',
-  'csp-blocked': 'The service worker\'s own content security policy forbids the URL. Add it to connect-src.',
-  'destination-failed': 'The file could not be written to its destination: see detail. It is kept here: move it again, or call resume().',
-  'digest-mismatch': 'The file is not what its digest says. Check the digest, and the file on the server.',
-  'file-changed': 'Another version of the file has taken its place while it was read. Read it again from its beginning.',
-  'file-released': 'The file was moved, taken or released: it is not here any more. Call download() with ifExists: "replace".',
-  'http-status': 'The server refused the file with a status that trying again would not change.',
-  'id-in-use': 'The id belongs to a task with another URL. Use another id, or ifExists: "replace".',
-  'length-mismatch': 'The server keeps ending the file before its announced length.',
-  'mixed-content': 'A page of https: cannot load from http:. Use an https: URL.',
-  network: 'The server could not be reached, again and again. Call resume() to go on from the kept bytes.',
-  'newer-store': 'A newer longhaul has written the database. Deploy it again: finished files can be read until then, and nothing else.',
-  'no-service-worker': 'No service worker with longhaul was found. Register one that calls attach(), and pass its registration.',
-  'not-active': 'The service worker is not active yet, or no longer. Open sessions from its activate event on.',
-  'not-controlled': 'The service worker does not answer this page\'s requests. Reload it, call attach() before other fetch listeners, or use blob().',
-  'not-finished': 'This needs a task that has ended: a file needs a completed one.',
-  'outbox-full': 'Nobody has handled the last 10,000 events of this session. Pass onEvent to openSession(), or onEvents to attach().',
+/** What the errors mean that TypeScript raises itself; those of the component bring their own sentence. */
+export const ownSentences = {
+  aborted: 'The call was aborted. Its task goes on; cancel() ends it.',
+  'background-fetch-impossible': 'Background Fetch cannot carry this download. Use transport: "auto".',
+  'bad-argument': 'A value cannot be used.',
+  'component-failed': 'The component could not run. Call again; the worker\'s console may say why.',
+  'destination-failed': 'The file could not be written to its destination. Call moveTo() or resume() again.',
+  'file-damaged': 'Stored bytes cannot be read. They are fetched again: read the file after its next completed event.',
+  'mixed-content': 'An https: page cannot load from http:.',
+  'no-service-worker': 'No service worker was found. Pass the registration of one that calls attach().',
+  'not-attached': 'The active service worker has no longhaul. Call attach() in its script.',
+  'not-controlled': 'The service worker does not answer this page. Reload it, call attach() before other fetch listeners, or use blob().',
+  'not-in-scope': 'The service worker\'s scope does not cover this page. Serve its script from a higher folder.',
   'protocol-mismatch': 'The page and the service worker run different versions of longhaul. Reload the page.',
-  'quota-exceeded': 'The storage quota is used up. Release finished files, then resume() the task.',
-  'resume-data-invalid': 'The resume data is damaged, or of a newer version. Call download() instead.',
-  'resume-data-stale': 'The bytes that the resume data names are gone, or taken up already. Call download() instead.',
-  'session-not-open': 'No session with this identifier was opened. Call openSession() first.',
+  'save-failed': 'The browser did not save the file. It takes a page with a body, and its own origin in frame-src.',
+  'session-detached': 'The session was detached. Call openSession() again.',
   storage: 'The browser\'s storage failed. Call again.',
-  'task-exists': 'A task with this id exists already. Use task(id), or another ifExists.',
-  'task-not-found': 'No task has this id: it was never made, or was released.',
-  'timed-out': 'The transfer took longer than its resourceTimeout. Raise that by update(), then resume().',
-  unauthorized: 'The server refuses the headers or the URL. Give others by update(), then resume().',
   'unsupported-scheme': 'Only http: and https: URLs can be transferred.',
-  'version-too-low': 'A newer version of this session\'s configuration is stored. Load the newer app.',
+  'update-waiting': 'A newer service worker, with longhaul, waits. Call skipWaiting() there, or close all pages.',
+  'version-not-raised': 'Other limits are stored under this version, and stay. Raise the version.',
 };
 
-const retryHelps: ReadonlySet<ErrorCode> = new Set([
-  'background-fetch-refused',
-  'component-failed',
-  'destination-failed',
-  'file-changed',
-  'length-mismatch',
-  'network',
-  'protocol-mismatch',
-  'quota-exceeded',
-  'storage',
-]);
+/** What TypeScript raises itself. */
+export type OwnCode = keyof typeof ownSentences;
+
+/** Those of them after which the same call may succeed. */
+export const ownRetries: readonly OwnCode[] = ['component-failed', 'destination-failed', 'file-damaged', 'protocol-mismatch', 'save-failed', 'storage', 'update-waiting'];
+
+const has = (code: ErrorCode) => (error: unknown): boolean => error instanceof LonghaulError && error.code === code;
 
 /** Whether the task is not there, or no longer. */
-export const isTaskNotFound = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'task-not-found';
+export const isTaskNotFound = has('task-not-found');
 
 /** Whether the session is not there, or no longer. */
-export const isSessionNotOpen = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'session-not-open';
+export const isSessionNotOpen = has('session-not-open');
 
 /** Whether the file that was being read is another now. */
-export const isFileChanged = (error: unknown): boolean => error instanceof LonghaulError && error.code === 'file-changed';
+export const isFileChanged = has('file-changed');
 
-/** A value that cannot be used; `detail` names its field. */
-export const badArgument = (detail: string): LonghaulError => new LonghaulError({ code: 'bad-argument', detail });
+/** Whether the worker that has longhaul is not active yet. */
+export const isUpdateWaiting = has('update-waiting');
+
+/** Whether stored bytes cannot be read. */
+export const isFileDamaged = has('file-damaged');
+
+/** So much of a value is shown. */
+const SHOWN = 60;
+
+/** A value in a few words, for a message. */
+function shown(value: unknown): string {
+  let text = String(value);
+  try {
+    if (typeof value !== 'number') text = JSON.stringify(value) ?? text;
+  } catch {
+    // It goes round in a circle.
+  }
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+/** An argument that cannot be used, and why; `detail` names it. */
+export const refusal = (field: string, why: string): LonghaulError =>
+  new LonghaulError({ code: 'bad-argument', message: `${field}: ${why}`, detail: field });
+
+/** A value that cannot be used; `allowed` says what can. */
+export const badArgument = (field: string, value: unknown, allowed?: string): LonghaulError =>
+  refusal(field, `${shown(value)} cannot be used.${allowed ? ` It is ${allowed}.` : ''}`);
+
+/** The sentence with the HTTP status, and what the browser or the server said. */
+export function withCause(sentence: string, status?: number, detail?: string): string {
+  const cause = [status && `HTTP ${status}`, detail].filter(Boolean).join(': ');
+  return cause ? `${sentence} (${cause})` : sentence;
+}
+
+/** A failure that TypeScript raises itself, whose sentence is known here. */
+interface OwnFailure extends Partial<ErrorData> {
+  code: OwnCode;
+}
+
+/** What an error is made of. */
+export type Failure = ErrorData | OwnFailure;
 
 /** What every promise of longhaul rejects with. */
 export class LonghaulError extends Error {
   override readonly name = 'LonghaulError';
   /** Stable; see `ErrorCode`. */
-  readonly code: ErrorCode;
+  declare readonly code: ErrorCode;
   /** The HTTP status, where one was the cause. */
-  readonly status?: number;
+  declare readonly status?: number;
   /** What the browser or the server said, or which value of the call is meant. */
-  readonly detail?: string;
+  declare readonly detail?: string;
   /** Whether the same call, or `resume()`, may succeed later without anything being changed. */
   readonly retry: boolean;
 
-  constructor(data: ErrorData) {
-    super((sentences[data.code] ?? data.code) + (data.status ? ` (HTTP ${data.status})` : ''));
-    this.code = data.code;
-    if (data.status !== undefined) this.status = data.status;
-    if (data.detail !== undefined) this.detail = data.detail;
-    this.retry = retryHelps.has(data.code);
+  /** Of an error that is plain data, as events and snapshots have it. */
+  constructor({ message, retry, ...data }: Failure) {
+    const code = data.code as OwnCode;
+    super(message ?? withCause(ownSentences[code], data.status, data.detail));
+    Object.assign(this, data);
+    this.retry = retry ?? ownRetries.includes(code);
   }
+}
+
+/** The error as plain data, if it is one of ours. */
+export function dataOf(error: LonghaulError): ErrorData;
+export function dataOf(error: unknown): ErrorData | undefined;
+export function dataOf(error: unknown): ErrorData | undefined {
+  if (!(error instanceof LonghaulError)) return undefined;
+  const { code, message, retry, status, detail } = error;
+  return { code, message, retry, ...given({ status, detail }) };
 }

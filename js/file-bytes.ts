@@ -1,7 +1,8 @@
 // The bytes of one file, from wherever in it, read from the component one stored chunk at a time; all of one version.
-import { LonghaulError } from './errors.js';
+import { isFileDamaged, LonghaulError } from './errors.js';
 import { given } from './given.js';
 import type { Line } from './line.js';
+import type { Call } from './protocol.js';
 
 /** Asks the component. */
 export type Asking = Pick<Line, 'call'>;
@@ -84,12 +85,25 @@ export class FileBytes {
     );
   }
 
-  async #load(offset: number): Promise<void> {
-    const call = { type: 'chunk', session: this.#session, id: this.#id, offset, waits: this.#waits, ...given({ body: this.#body }) } as const;
+  async #load(offset: number, tries = 3): Promise<void> {
+    const of = { session: this.#session, id: this.#id, offset, ...given({ body: this.#body }) };
+    try {
+      await this.#take({ type: 'chunk', waits: this.#waits, ...of }).catch((error) => {
+        if (!isFileDamaged(error)) throw error;
+        // What cannot be read here the worker tries, and has it fetched anew if it cannot either.
+        return this.#take({ type: 'check', ...of });
+      });
+    } catch (error) {
+      if (!this.#waits || !isFileDamaged(error) || tries === 0) throw error;
+      await this.#load(offset, tries - 1);
+    }
+  }
+
+  async #take(call: Call & { type: 'chunk' | 'check' }): Promise<void> {
     const { chunk, start, length, body, contentType } = await this.#line.call(call, this.#left.signal);
-    const buffer = chunk instanceof Blob ? await chunk.arrayBuffer() : (chunk ?? new ArrayBuffer());
+    const buffer = chunk instanceof Blob ? await chunk.arrayBuffer().catch(() => undefined) : (chunk ?? new ArrayBuffer());
     // A stored Blob knows its size even where its content is lost, as was seen in WebKit.
-    if (buffer.byteLength !== length) throw new LonghaulError({ code: 'storage' });
+    if (buffer?.byteLength !== length) throw new LonghaulError({ code: 'file-damaged' });
     this.#body = body;
     this.#contentType = contentType;
     this.#chunk = { body, start, bytes: new Uint8Array(buffer) };

@@ -1,4 +1,5 @@
 // A file's URL: a path in the worker's scope, with the task in its query, where no name needs to be escaped twice.
+import type { Failure } from './errors.js';
 
 /** Where files are, unless `attach` says otherwise. */
 export const FILES = 'longhaul/file';
@@ -8,6 +9,11 @@ export const SERVED = 'Longhaul-Files';
 
 /** Why a page's requests do not go through the worker: it is there for the first time, or was loaded past the worker. */
 export const NO_CONTROLLER = 'no-controller';
+
+/** What the worker says of a file that is to be saved, on the BroadcastChannel of its URL, when it answers. */
+export interface Saving {
+  error?: Failure | undefined;
+}
 
 /** The URL of a task's file; `files` is where files are. */
 export function fileUrl(files: string, session: string, id: string): string {

@@ -1,9 +1,9 @@
 // A task's file: what it is, and its bytes, as a Blob, a stream, a buffer, or behind a URL that the worker answers.
+import { check } from './check.js';
 import { badArgument, isFileChanged, LonghaulError } from './errors.js';
 import { type Destination, destinationFields, isDestination } from './destination.js';
 import { FileBytes } from './file-bytes.js';
 import { fileUrl, NO_CONTROLLER } from './file-url.js';
-import { given } from './given.js';
 import type { Line } from './line.js';
 import type { TaskSnapshot } from './types.js';
 
@@ -62,7 +62,8 @@ export class TaskFile {
    * `url`, once it is sure that the worker answers it. On a page that it does not answer (`not-controlled`) this rejects, or
    * waits until it does, or gives a Blob URL of the finished file, which the app is to revoke: as `otherwise` says.
    */
-  async servedUrl({ otherwise = 'error' }: { otherwise?: 'error' | 'wait' | 'blob' } = {}): Promise<string> {
+  async servedUrl(options: { otherwise?: 'error' | 'wait' | 'blob' } = {}): Promise<string> {
+    const { otherwise = 'error' } = check(options, { otherwise: 'error wait blob' });
     for (;;) {
       try {
         const { url } = this;
@@ -78,7 +79,7 @@ export class TaskFile {
     }
   }
 
-  /** The name that the server suggests, safe to use as a file's name. */
+  /** The name that the server suggests, or else that its URL has, safe to use as a file's name; once that has answered. */
   get name(): string | undefined {
     return this.#task.snapshot.fileName;
   }
@@ -88,7 +89,8 @@ export class TaskFile {
    * browser would run as a page of the app (HTML, SVG, XML), or would guess (none, or several), becomes
    * `application/octet-stream`, unless `type` asks for it.
    */
-  async blob({ type }: { type?: string } = {}): Promise<Blob> {
+  async blob(options: { type?: string } = {}): Promise<Blob> {
+    const { type } = check(options, { type: 0 });
     for (;;) {
       try {
         const file = this.#bytes();
@@ -115,9 +117,10 @@ export class TaskFile {
    * Its bytes, or a part of them, one stored chunk in memory at a time. The stream ends with `file-changed` if another
    * version takes the file's place meanwhile (`ifExists`): bytes of two are never mixed.
    */
-  stream({ start = 0, end = Infinity }: FileRange = {}): ReadableStream<Uint8Array> {
-    if (!Number.isSafeInteger(start) || start < 0) throw badArgument('start');
-    if (!(end >= start)) throw badArgument('end');
+  stream(range: FileRange = {}): ReadableStream<Uint8Array> {
+    const { start = 0, end = Infinity } = check(range, { start: 0, end: 0 });
+    if (!Number.isSafeInteger(start) || start < 0) throw badArgument('start', start, 'a position');
+    if (!(end >= start)) throw badArgument('end', end, 'a position behind start');
     return this.#bytes().stream(start, end);
   }
 
@@ -133,12 +136,13 @@ export class TaskFile {
    * itself: durably, with or without this page, begun again after a kill. Anything else this page has to do; cut short, it
    * leaves the file here, and a picked file as it was.
    */
-  async moveTo(target: Destination | FileSystemFileHandle | WritableStream<Uint8Array>, { signal }: { signal?: AbortSignal } = {}): Promise<void> {
+  async moveTo(target: Destination | FileSystemFileHandle | WritableStream<Uint8Array>, options: { signal?: AbortSignal } = {}): Promise<void> {
+    check(options, { signal: 0 });
     const destination = await durable(target);
     if (destination) return this.#moveAway(destination);
     const sink = target as FileSystemFileHandle | WritableStream<Uint8Array>;
-    const stream = sink instanceof WritableStream ? sink : await sink.createWritable();
-    await this.stream().pipeTo(stream, given({ signal }));
+    const stream = sink instanceof WritableStream ? sink : await sink.createWritable().catch(refuse);
+    await this.stream().pipeTo(stream, options);
     await this.release();
   }
 
@@ -158,12 +162,13 @@ export class TaskFile {
   }
 
   /**
-   * Gives it to the browser's own downloads, as a file with this name (default: the one that its server suggests), also while
+   * Gives it to the browser's own downloads, as a file with this name (default: its own), also while
    * it is still on its way: then what has come is written at once, and the rest as it comes. In Chromium that keeps the
-   * worker at work with every page closed. The worker must answer this page's requests (`not-controlled`).
+   * worker at work with every page closed. Resolves once the browser has begun; the worker must answer this page's requests
+   * (`not-controlled`, `not-in-scope`), and the page be allowed to have frames (`save-failed`).
    */
   async saveAs(name = this.name ?? ''): Promise<void> {
-    this.#line.save(`${await this.servedUrl()}&${new URLSearchParams({ download: name })}`);
+    await this.#line.save(`${await this.servedUrl()}&${new URLSearchParams({ download: name })}`);
   }
 
   #bytes(): FileBytes {
@@ -177,6 +182,11 @@ async function durable(target: object): Promise<Destination | undefined> {
   if (target instanceof WritableStream) return undefined;
   const path = await (await navigator.storage?.getDirectory?.())?.resolve(target as FileSystemFileHandle).catch(() => null);
   return path ? { opfs: path.join('/') } : undefined;
+}
+
+/** The user has not allowed it, or the file is open elsewhere. */
+function refuse(error: unknown): never {
+  throw new LonghaulError({ code: 'destination-failed', detail: String(error) });
 }
 
 function inert(type: string): string {

@@ -1,12 +1,14 @@
 // A group of tasks that are one thing to the user, like the tiles of a map: made in batches, counted together.
+import { check, type NamesOf } from './check.js';
 import type { Line } from './line.js';
-import { readDownload, type TransferOptions } from './download.js';
-import { badArgument, LonghaulError } from './errors.js';
+import { readDownload, TRANSFER, type TransferOptions } from './download.js';
+import { badArgument, LonghaulError, refusal } from './errors.js';
 import type { BulkAction, SpecFields } from './protocol.js';
 import type { GroupCounts } from './types.js';
 
 const BATCH = 256;
 const LONGEST_ID = 1_024;
+const MEMBERS = 'a list of { url, … }';
 
 /** A member of a group. Headers that must not be stored are refused: ask for `persistHeaders`, or use credentials. */
 export interface GroupMember extends TransferOptions {
@@ -21,6 +23,10 @@ export interface DownloadAllOptions {
   /** Ends the call; what was accepted until then goes on, and the group stays open for the rest. */
   signal?: AbortSignal;
 }
+
+const MEMBER: NamesOf<GroupMember> = { ...TRANSFER, url: 0 };
+
+export const GROUP: NamesOf<DownloadAllOptions> = { group: 0, failure: 'continue cancel', signal: 0 };
 
 /** Many tasks with one set of counts, and one `group-ended` event. */
 export class Group {
@@ -85,8 +91,11 @@ export async function downloadAll(
   group: Group,
   session: string,
   members: Iterable<GroupMember> | AsyncIterable<GroupMember>,
-  { failure = 'continue', signal }: DownloadAllOptions,
+  options: DownloadAllOptions,
 ): Promise<void> {
+  const { failure, signal } = options;
+  const isList = typeof members === 'object' && members && (Symbol.iterator in members || Symbol.asyncIterator in members);
+  if (!isList) throw badArgument('members', members, MEMBERS);
   let batch: SpecFields[] = [];
   const send = async (last: boolean) => {
     const token = crypto.randomUUID();
@@ -105,10 +114,12 @@ export async function downloadAll(
   await send(true);
 }
 
-async function readMember({ url, ...options }: GroupMember): Promise<SpecFields> {
+async function readMember(member: GroupMember): Promise<SpecFields> {
+  if (typeof member !== 'object' || !member) throw badArgument('members', member, MEMBERS);
+  const { url, ...options } = check(member, MEMBER);
   const { spec, secrets } = readDownload(url, options, options.id ?? '', false);
   const [secret] = secrets;
-  if (secret) throw badArgument(`headers: ${secret[0]} of a group's member cannot be kept without persistHeaders`);
+  if (secret) throw refusal('headers', `${secret[0]} of a group's member cannot be kept. Use persistHeaders: true, or credentials.`);
   return { ...spec, id: options.id ?? (await stableId(spec.sources[0]!.url)) };
 }
 
@@ -116,5 +127,5 @@ async function readMember({ url, ...options }: GroupMember): Promise<SpecFields>
 async function stableId(url: string): Promise<string> {
   if (url.length <= LONGEST_ID) return url;
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(url));
-  return `sha256:${[...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+  return `sha256:${Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }

@@ -1,7 +1,7 @@
 // The worker's own code as the delegate of sessions whose events no page takes; docs/decisions/013 says what holds. It
 // takes the session's lock for one batch at a time, so that pages get their turn in between.
 import type { TaskEvent } from './types.js';
-import { EVENT_MS } from './wakes.js';
+import { inTime } from './wakes.js';
 
 /** Handles a session's events, in order; they are acknowledged when the promise resolves, and come again if it does not. */
 export type EventsHandler = (session: string, events: TaskEvent[]) => void | Promise<void>;
@@ -60,24 +60,12 @@ export class EventsHook {
     if (!last) return;
     let handled = 0;
     try {
+      // One that never ends would keep all others from their turn.
       await inTime(async () => this.#handle(session, events));
       handled = last.seq;
     } catch (error) {
       reportError(error);
     }
     if (!isOver()) this.#tell.end(session, handled);
-  }
-}
-
-/** A handler that never ends would keep all others from their turn. */
-async function inTime(handle: () => Promise<void>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('longhaul: onEvents took longer than an event of the worker may last')), EVENT_MS);
-  });
-  try {
-    await Promise.race([handle(), late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

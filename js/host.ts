@@ -3,29 +3,33 @@
 import init, { Component } from '../pkg/longhaul.js';
 import { type BackgroundFetchEvent, BackgroundFetches } from './background-fetch.js';
 import { Calls } from './calls.js';
+import { ComponentHost } from './component-host.js';
 import { BlockedOrigins } from './csp.js';
-import { LonghaulError } from './errors.js';
+import { errorData } from './error-data.js';
+import { dataOf, LonghaulError } from './errors.js';
+import { unreadable, withValue } from './refusals.js';
 import { Installation } from './installation.js';
 import { Instances } from './instances.js';
 import { holdsWork } from './marker.js';
 import { isMetered, watchNetwork } from './network.js';
 import { FILES } from './file-url.js';
 import { given } from './given.js';
+import type { Life } from './life.js';
 import type { AttachOptions } from './options.js';
-import { OWN, OwnCode } from './own-code.js';
-import { Pages, PROTOCOL } from './pages.js';
-import type { AuthorizeMessage, Call, PageMessage, Reply, Unversioned, WorkerMessage } from './protocol.js';
+import { OwnCode } from './own-code.js';
+import { Pages } from './pages.js';
+import type { Call, PageMessage, Reply, Taken } from './protocol.js';
 import { Requests } from './requests.js';
 import { FileServer } from './serve.js';
 import { answerFromShelf } from './shelf.js';
-import { requestSync } from './sync.js';
 import type { Session, SessionConfiguration } from './session.js';
-import type { ErrorCode } from './types.js';
+import type { ErrorCode, ErrorData } from './types.js';
 import { browser, Wakes } from './wakes.js';
+import { fits, PROTOCOL, toWorker } from './wire.js';
 
 export class WorkerHost {
-  /** What the browser itself fetches; for the component, too. */
-  readonly fetches: BackgroundFetches;
+  /** What the browser itself fetches. */
+  readonly #fetches: BackgroundFetches;
   readonly #own: OwnCode;
   readonly #installation: Installation;
   readonly #scope: ServiceWorkerGlobalScope;
@@ -46,7 +50,7 @@ export class WorkerHost {
     this.#options = options;
     this.#installation = new Installation(scope, options.wasm);
     this.#blocked = new BlockedOrigins(scope);
-    this.fetches = new BackgroundFetches(scope);
+    this.#fetches = new BackgroundFetches(scope);
     this.#pages = new Pages(scope.clients, (page) => this.#use((component) => component.bye(page)));
     const { files = FILES } = options;
     this.#files = new FileServer(scope.registration.scope, files, browser() === 'firefox');
@@ -64,28 +68,36 @@ export class WorkerHost {
       hold: (work) => this.#wakes.hold(work),
     });
     this.#requests = new Requests(this.#files, this.#own.line, options);
-    this.#instances = new Instances(scope, () => this.#start(), (error) => this.#failed(error));
+    this.#instances = new Instances(
+      scope,
+      () => this.#installation.file.load((file) => init({ module_or_path: file })),
+      (life) => this.#create(life),
+      (error, hasCrashed) => this.#failed(error, hasCrashed),
+    );
     watchNetwork(() => this.#instances.useIfRunning(tellNetwork));
   }
 
   /** Takes in a message, if it is one of ours. */
   receive(event: ExtendableMessageEvent): void {
-    const message = event.data as PageMessage | undefined;
-    if (typeof message?.longhaul !== 'number' || !(event.source instanceof Client)) return;
+    const { data, source, ports: [port] } = event;
+    if (typeof data?.longhaul !== 'number' || !(source instanceof Client)) return;
+    const refuse = (code: ErrorCode) => port?.postMessage({ ok: false, error: errorData(code) } satisfies Reply);
     // A page's first message is a call, so it hears of it; its further messages would not be understood.
-    const port = event.ports[0];
-    if (message.longhaul !== PROTOCOL) return port?.postMessage({ ok: false, error: { code: 'protocol-mismatch' } } satisfies Reply);
+    if (data.longhaul !== PROTOCOL) return refuse('protocol-mismatch');
+    if (!fits(data, toWorker)) return refuse('bad-argument');
+    port?.postMessage('taken' satisfies Taken);
     // Not answered: it is sent again, to the worker that is active then.
     if (!this.#installation.mayDrive) return;
-    this.#pages.heard(event.source);
+    const message = data as PageMessage;
+    this.#pages.heard(source);
     // First what the page wants, then why the worker runs: a wake without work is let go at once.
-    this.#handle(message, event.source, port);
+    this.#handle(message, source, port);
     this.wake(event, message.type === 'wake');
   }
 
   /** Opens a session for the worker's own code. */
   async open(identifier: string, configuration?: SessionConfiguration): Promise<Session> {
-    if (!this.#installation.mayDrive) throw new LonghaulError({ code: 'not-active' });
+    if (!this.#installation.mayDrive) throw new LonghaulError(errorData('not-active'));
     return this.#own.open(identifier, configuration);
   }
 
@@ -93,6 +105,7 @@ export class WorkerHost {
   wake(event: ExtendableEvent, kick: boolean): void {
     const wake = ++this.#lastNumber;
     const { endsAt, isRepeated } = this.#wakes.open(wake, event);
+    this.#pages.look();
     this.#use((component) => component.wake(wake, endsAt, isRepeated, kick));
   }
 
@@ -108,13 +121,13 @@ export class WorkerHost {
     if (this.#installation.mayDrive && this.#requests.answer(event)) this.wake(event, false);
   }
 
-  respond(request: Request): Promise<Response | undefined> {
-    return this.#requests.respond(request);
+  respond(request: Request, session?: string): Promise<Response | undefined> {
+    return this.#requests.respond(request, session);
   }
 
   /** A Background Fetch has ended; what it has brought is there until nobody holds the event. */
   fetched(event: BackgroundFetchEvent): void {
-    const ended = this.fetches.ended(event);
+    const ended = this.#fetches.ended(event);
     if (ended) {
       const { registration: { id }, type } = event;
       this.#wakes.hold(ended);
@@ -148,7 +161,13 @@ export class WorkerHost {
 
   #ask(call: Call, isOwn: boolean, reply: (reply: Reply) => void): number {
     const number = ++this.#lastNumber;
-    this.#calls.add(number, call, isOwn, call.type === 'open' ? this.#withFiles(reply) : reply);
+    const error = unreadable(call);
+    if (error) {
+      queueMicrotask(() => reply({ ok: false, error }));
+      return number;
+    }
+    const tell = (answered: Reply) => reply(answered.ok ? answered : { ok: false, error: withValue(answered.error, call) });
+    this.#calls.add(number, call, isOwn, call.type === 'open' ? this.#withFiles(tell) : tell);
     this.#use((component) => component.call(number, call));
     return number;
   }
@@ -170,19 +189,29 @@ export class WorkerHost {
     this.#instances.use(action);
   }
 
-  async #start(): Promise<Component> {
-    await this.#installation.file.load((file) => init({ module_or_path: file }));
-    const component = new Component(this, this.#scope.registration.scope);
+  #create(life: Life): Component {
+    const host = new ComponentHost(life, {
+      scope: this.#scope,
+      options: this.#options,
+      blocked: this.#blocked,
+      calls: this.#calls,
+      fetches: this.#fetches,
+      own: this.#own,
+      pages: this.#pages,
+      wakes: this.#wakes,
+      takeCrashedAt: () => this.#instances.takeCrashedAt(),
+      stopped: (code, detail) => this.#stopped(code, detail),
+    });
+    const component = new Component(host, this.#scope.registration.scope);
     tellNetwork(component);
     component.hook(this.#own.canAuthorize, this.#own.handlesEvents);
     return component;
   }
 
-  #failed(error: unknown): void {
-    const failure = { code: 'component-failed', detail: String(error) } as const;
-    const hasCrashed = error instanceof WebAssembly.RuntimeError;
+  #failed(error: unknown, hasCrashed: boolean): void {
+    const failure = dataOf(error) ?? errorData('component-failed', undefined, String(error));
     if (!hasCrashed) this.#calls.failAllBut((call) => answerFromShelf(this.#database, call), failure);
-    this.#retire(failure.code, failure.detail);
+    this.#retire(failure);
     this.#own.crashed();
     if (!this.#instances.hasCrashedAtTask) return;
     // The next instance notes that before anything else, and goes on for as long as the event at hand lasts.
@@ -190,90 +219,24 @@ export class WorkerHost {
     this.#use(() => {});
   }
 
+  /** `fenced` and `yielded`: another worker drives now, and the pages turn to it when this one's lock is free. */
+  #stopped(code: string, detail: string): void {
+    if (code === 'fenced' || code === 'yielded') this.#calls.leavePages();
+    if (code === 'yielded') this.#installation.makeWay();
+    this.#retire(errorData(code === 'storage' ? 'storage' : 'component-failed', undefined, detail));
+  }
+
   /**
    * The component is gone. Nothing that waited for it may hang, and its locks are free: pages that know of work see
    * that, and wake the next one.
    */
-  #retire(code: ErrorCode, detail: string): void {
+  #retire(failure: ErrorData): void {
     this.#instances.retire();
     this.#own.ended();
-    this.fetches.forget();
-    this.#calls.failAll({ code, detail });
+    this.#fetches.forget();
+    this.#calls.failAll(failure);
     this.#wakes.settleAll();
     this.#pages.stopped();
-  }
-
-  // What follows is called by the component; see `src/web/host.rs`.
-
-  get crashed(): string[] {
-    return this.#instances.takeCrashedAt();
-  }
-
-  get origin(): string {
-    return this.#scope.location.origin;
-  }
-
-  get maxConnections(): number | undefined {
-    const most = this.#options.maxConnections;
-    return most !== undefined && most >= 1 ? Math.floor(most) : undefined;
-  }
-
-  get headroomBytes(): number {
-    return Math.max(0, this.#options.headroomBytes ?? 0);
-  }
-
-  get signal(): AbortSignal {
-    return this.#instances.life.signal;
-  }
-
-  lock(name: string, ifAvailable: boolean): Promise<boolean> {
-    return this.#instances.life.lock(name, ifAvailable);
-  }
-
-  started(boot: string, lock: string): void {
-    this.#own.started();
-    this.#pages.started(boot, lock);
-  }
-
-  /** `fenced` and `yielded`: another worker drives now, and the pages turn to it when this one's lock is free. */
-  stopped(code: string, detail: string): void {
-    if (code === 'fenced' || code === 'yielded') this.#calls.leavePages();
-    if (code === 'yielded') this.#installation.makeWay();
-    this.#retire(code === 'storage' ? 'storage' : 'component-failed', detail);
-  }
-
-  reply(call: number, ok: boolean, value: unknown): void {
-    this.#calls.answer(call, (ok ? { ok, answer: value } : { ok, error: value }) as Reply);
-  }
-
-  /** The worker's own code is to wait in line for the session's lock. */
-  stand(session: string): void {
-    this.#own.stand(session);
-  }
-
-  post(client: string, message: Unversioned<WorkerMessage>): void {
-    if (client === OWN) this.#own.receive(message);
-    else this.#pages.post(client, message);
-  }
-
-  /** Asks the page, or, without one, the worker's own code. */
-  authorize(client: string | undefined, message: AuthorizeMessage): void {
-    if (client === undefined) this.#own.authorize(message);
-    else this.post(client, message);
-  }
-
-  /** Whether this worker's content security policy has forbidden a fetch from this URL's origin. */
-  cspBlocks(url: string): boolean {
-    return this.#blocked.has(url);
-  }
-
-  settle(wake: number, again: boolean): void {
-    void this.#wakes.settle(wake, again);
-  }
-
-  working(working: boolean): void {
-    this.#pages.working(working);
-    if (working) requestSync(this.#scope.registration);
   }
 }
 

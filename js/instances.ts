@@ -4,17 +4,23 @@ import { atWork, beginInstance, type Component, retireInstance } from '../pkg/lo
 import { Life } from './life.js';
 
 export class Instances {
-  readonly #start: () => Promise<Component>;
-  readonly #failed: (error: unknown) => void;
+  readonly #load: () => Promise<unknown>;
+  readonly #create: (life: Life) => Component;
+  readonly #failed: (error: unknown, hasCrashed: boolean) => void;
   #current: Promise<Component> | undefined;
   #life = new Life();
+  #isLoaded = false;
   #crashedAt: string[] = [];
 
-  /** `start` brings forth an instance; `failed` is called when one could not be started, or has crashed. */
-  constructor(scope: ServiceWorkerGlobalScope, start: () => Promise<Component>, failed: (error: unknown) => void) {
-    this.#start = start;
+  /**
+   * `load` gets the wasm ready, once; `create` makes an instance. `failed` is called when there can be none, or when one has
+   * crashed.
+   */
+  constructor(scope: ServiceWorkerGlobalScope, load: () => Promise<unknown>, create: (life: Life) => Component, failed: (error: unknown, hasCrashed: boolean) => void) {
+    this.#load = load;
+    this.#create = create;
     this.#failed = failed;
-    // A trap reaches nobody's promise: it is thrown out of a timer or a microtask.
+    // A trap reaches no promise of ours: it is thrown out of a timer or a microtask.
     scope.addEventListener('error', ({ error }) => this.#crashedIf(error));
     scope.addEventListener('unhandledrejection', ({ reason }) => this.#crashedIf(reason));
   }
@@ -23,12 +29,7 @@ export class Instances {
     return this.#current !== undefined;
   }
 
-  /** What lives no longer than the instance. */
-  get life(): Life {
-    return this.#life;
-  }
-
-  /** Whether the last instance crashed at a task, of which nobody has heard yet. */
+  /** Whether the last instance crashed at a task that the next one has not been told of. */
   get hasCrashedAtTask(): boolean {
     return this.#crashedAt.length > 0;
   }
@@ -40,11 +41,10 @@ export class Instances {
 
   /** Does something with the component, which is started if need be; in the order of the calls. */
   use(action: (component: Component) => void): void {
-    const component = (this.#current ??= this.#start());
-    component.then(action).catch((error: unknown) => {
-      // An instance that was replaced meanwhile has been answered for already.
-      if (this.#current === component) this.#fail(error);
-    });
+    const current = (this.#current ??= this.#start());
+    // For an instance that has been retired meanwhile, everything was answered then.
+    const isCurrent = () => this.#current === current;
+    current.then((component) => isCurrent() && action(component)).catch((error: unknown) => isCurrent() && this.#fail(error));
   }
 
   /** The same, but starts none. */
@@ -59,19 +59,32 @@ export class Instances {
     this.#life = new Life();
   }
 
-  #crashedIf(error: unknown): void {
-    if (this.#current && error instanceof WebAssembly.RuntimeError) this.#fail(error);
+  async #start(): Promise<Component> {
+    const life = this.#life;
+    if (!this.#isLoaded) await this.#load();
+    this.#isLoaded = true;
+    life.signal.throwIfAborted();
+    return this.#create(life);
   }
 
+  #crashedIf(error: unknown): void {
+    if (this.#current && this.#isLoaded && error instanceof WebAssembly.RuntimeError) this.#fail(error);
+  }
+
+  /**
+   * Whatever comes out of a loaded component is a crash, not only a trap: an exception that has passed through wasm leaves its
+   * state half changed. The module is replaced, so that no timer or callback of the old instance reaches anything any more.
+   */
   #fail(error: unknown): void {
+    const hasCrashed = this.#isLoaded;
     try {
-      if (error instanceof WebAssembly.RuntimeError) {
+      if (hasCrashed) {
         this.#crashedAt = taskAtWork();
         retireInstance();
         beginInstance();
       }
     } finally {
-      this.#failed(error);
+      this.#failed(error, hasCrashed);
     }
   }
 }

@@ -7,8 +7,8 @@ export type Incoming = Unversioned<WorkerMessage>;
 /** What a session does when something happens on the line. */
 export interface Listener {
   readonly identifier: string;
-  /** Attach to the worker. */
-  hello(): void;
+  /** What it can do at this moment. */
+  part(): Part;
   /** A worker has started: attach to it. */
   attach(): void;
   /** The page is put to sleep; `attach` and `wake` follow when it has woken. */
@@ -32,11 +32,11 @@ export interface Line {
   checkFiles(): Promise<void>;
   /** Asks the component. `signal` ends the call, never what the call began. */
   call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]>;
-  /** Gives what is at this URL to the browser's own downloads. */
-  save(url: string): void;
-  /** Attaches to the session, in this part. */
-  hello(session: string, part: Part): void;
+  /** Gives what is at this URL to the browser's own downloads; rejects if they do not get it. */
+  save(url: string): Promise<void>;
+  /** Attaches to the session, in the part that its listeners have. */
+  hello(session: string): void;
   add(listener: Listener): void;
-  /** The listener's session lets go. */
-  remove(listener: Listener): void;
+  /** The listener's session lets go. False if others in the worker have opened it too, and use it on. */
+  remove(listener: Listener): boolean;
 }

@@ -1,5 +1,6 @@
 // Whether storage holds anything to do: a look in TypeScript, before the component is started for it. The look makes no
 // database and migrates none. The names and keys are those of `src/store`.
+import { openAsItIs, resultOf } from './database.js';
 
 /** In the index of due tasks, the lane behind those of active tasks. */
 const ENDED_LANE = 1_000;
@@ -21,44 +22,20 @@ export async function holdsWork(name: string, withEvents: boolean): Promise<bool
   }
 }
 
-/** The database of this name, if there is one. */
-export async function openAsItIs(name: string): Promise<IDBDatabase | undefined> {
-  // WebKit would keep an empty one, although its making was aborted. Older browsers cannot list them.
-  const known = await indexedDB.databases?.().catch(() => undefined);
-  if (known && !known.some((database) => database.name === name)) return undefined;
-  return new Promise((resolve) => {
-    const request = indexedDB.open(name);
-    // It has gone meanwhile, and shall not come back.
-    request.onupgradeneeded = () => request.transaction?.abort();
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = (event) => {
-      event.preventDefault();
-      resolve(undefined);
-    };
-  });
-}
-
 /** Goes from lane to lane: the first of each is the first that is due. */
-function isAnyDue(index: IDBIndex): Promise<boolean> {
-  return new Promise((resolve) => {
-    const request = index.openKeyCursor();
-    request.onerror = () => resolve(false);
-    request.onsuccess = () => {
-      const cursor = request.result;
-      if (!cursor) return resolve(false);
-      const [session, lane, place] = cursor.key as [string, number, number];
-      const isActive = lane < ENDED_LANE;
-      if (isActive && (lane & DISCRETIONARY || place <= Date.now())) return resolve(true);
-      // An empty array lies behind all numbers.
-      cursor.continue(isActive ? [session, lane + 1] : [session, []]);
-    };
-  });
+async function isAnyDue(index: IDBIndex): Promise<boolean> {
+  const request = index.openKeyCursor();
+  for (;;) {
+    const cursor = await resultOf(request);
+    if (!cursor) return false;
+    const [session, lane, place] = cursor.key as [string, number, number];
+    const isActive = lane < ENDED_LANE;
+    if (isActive && (lane & DISCRETIONARY || place <= Date.now())) return true;
+    // An empty array lies behind all numbers.
+    cursor.continue(isActive ? [session, lane + 1] : [session, []]);
+  }
 }
 
-function isAny(table: IDBObjectStore): Promise<boolean> {
-  return new Promise((resolve) => {
-    const request = table.openKeyCursor();
-    request.onerror = () => resolve(false);
-    request.onsuccess = () => resolve(request.result !== null);
-  });
+async function isAny(table: IDBObjectStore): Promise<boolean> {
+  return (await resultOf(table.openKeyCursor())) !== null;
 }

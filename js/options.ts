@@ -1,5 +1,6 @@
 // What the worker's own code tells longhaul.
 import type { Authorize } from './authorization.js';
+import type { NamesOf } from './check.js';
 import type { EventsHandler } from './hook.js';
 import type { Notify } from './notices.js';
 
@@ -32,9 +33,11 @@ export interface AttachOptions {
   files?: string | false;
   /**
    * For which URLs the worker's listener answers with a finished file whose task says `serveOriginalUrl`, and else asks the
-   * network. An app that answers requests itself calls `respond()` instead. Default: none.
+   * network. An app that answers requests itself calls `respond()` instead. A string is the session whose files may be the
+   * answer. Without it files are left out that were fetched with headers, `credentials: 'include'` or what an authorisation
+   * supplied, or made from resume data: the next user of this browser may ask for the same URL. Default: none.
    */
-  serveOriginalUrls?: (url: URL) => boolean;
+  serveOriginalUrls?: (url: URL) => boolean | string;
   /**
    * How many bytes of the storage that the browser allows are to stay free for the app: a download that would not leave them
    * waits for room (`quota`) before its first byte. Default 0.
@@ -43,3 +46,16 @@ export interface AttachOptions {
   /** How many connections there may be at the same time, over all sessions. Default 6. */
   maxConnections?: number;
 }
+
+export const ATTACH: NamesOf<AttachOptions> = {
+  wasm: 0,
+  authorize: Function,
+  onEvents: Function,
+  onAllEventsDelivered: Function,
+  notification: Function,
+  wakeOnFetch: 0,
+  files: 0,
+  serveOriginalUrls: Function,
+  headroomBytes: 0,
+  maxConnections: 0,
+};

@@ -8,6 +8,7 @@ import type { AttachOptions } from './options.js';
 import { OwnLine } from './own-line.js';
 import type { AuthorizeMessage, Call, Reply, Unversioned, WorkerMessage } from './protocol.js';
 import type { Session, SessionConfiguration } from './session.js';
+import { inTime } from './wakes.js';
 
 /** How the component calls the worker's own code, among its clients. */
 export const OWN = '';
@@ -42,7 +43,7 @@ export class OwnCode {
       bye: (session) => host.use((component) => component.bye(OWN, session)),
     }, host.files);
     // Nobody waits for the reply.
-    this.#authorizer = authorize && new Authorizer(authorize, (call) => host.ask(call, () => {}));
+    this.#authorizer = authorize && new Authorizer((request) => inTime(async () => authorize(request)), (call) => host.ask(call, () => {}));
     this.#hook =
       onEvents &&
       new EventsHook(onEvents, scope.registration.scope, {
@@ -98,8 +99,8 @@ export class OwnCode {
 
   async #finishEvents(session: string): Promise<void> {
     try {
-      await this.#onAllEventsDelivered?.(session);
-      await this.#notices?.show(session);
+      await inTime(async () => this.#onAllEventsDelivered?.(session));
+      await inTime(async () => this.#notices?.show(session));
     } catch (error) {
       reportError(error);
     }

@@ -24,7 +24,8 @@ export class OwnLine implements Line {
   readonly #files: string | undefined;
   readonly #ends: Ends;
   readonly #listeners = new Set<Listener>();
-  readonly #sessions = new Map<string, Session>();
+  /** Each with how many have opened it and not let go of it again. */
+  readonly #sessions = new Map<string, { session: Session; users: number }>();
 
   constructor(ends: Ends, files: string | undefined) {
     this.#ends = ends;
@@ -38,10 +39,16 @@ export class OwnLine implements Line {
 
   /** The one session of this identifier: handlers of events open it again and again. */
   async open(identifier: string, configuration: SessionConfiguration = {}): Promise<Session> {
-    const session = this.#sessions.get(identifier) ?? new Session(this, identifier);
-    await session.open(configuration);
-    this.#sessions.set(identifier, session);
-    return session;
+    const held = this.#sessions.get(identifier) ?? { session: new Session(this, identifier), users: 0 };
+    this.#sessions.set(identifier, held);
+    held.users++;
+    try {
+      await held.session.open(configuration);
+    } catch (error) {
+      held.users--;
+      throw error;
+    }
+    return held.session;
   }
 
   call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
@@ -65,8 +72,8 @@ export class OwnLine implements Line {
   async checkFiles(): Promise<void> {}
 
   /** That needs a page. */
-  save(): void {
-    throw new LonghaulError({ code: 'not-controlled' });
+  async save(): Promise<void> {
+    throw new LonghaulError({ code: 'save-failed' });
   }
 
   hello(session: string): void {
@@ -77,10 +84,12 @@ export class OwnLine implements Line {
     this.#listeners.add(listener);
   }
 
-  remove(listener: Listener): void {
-    if (!this.#listeners.delete(listener)) return;
+  remove(listener: Listener): boolean {
+    const held = this.#sessions.get(listener.identifier);
+    if (held && --held.users > 0) return false;
     this.#sessions.delete(listener.identifier);
-    this.#ends.bye(listener.identifier);
+    if (this.#listeners.delete(listener)) this.#ends.bye(listener.identifier);
+    return true;
   }
 
   /** The component says something to the worker's own code. */

@@ -1,6 +1,11 @@
 // The URLs of files, as a page may use them: only where its requests go through the worker, and nobody else answers first.
 import { LonghaulError } from './errors.js';
-import { NO_CONTROLLER, SERVED } from './file-url.js';
+import { NO_CONTROLLER, SERVED, type Saving } from './file-url.js';
+
+/** The browser has taken the download over by then. */
+const LEFT_MS = 30_000;
+/** So long the worker's word is waited for. */
+const LATE_MS = 1_000;
 
 export class PageFiles {
   readonly #registration: ServiceWorkerRegistration;
@@ -16,8 +21,10 @@ export class PageFiles {
     if (this.path === undefined) throw new LonghaulError({ code: 'not-controlled', detail: 'files: false' });
     const { controller } = navigator.serviceWorker;
     const isOurs = controller !== null && controller === this.#registration.active;
-    if (!isOurs) throw new LonghaulError({ code: 'not-controlled', detail: NO_CONTROLLER });
-    return this.path;
+    if (isOurs) return this.path;
+    const { scope } = this.#registration;
+    if (!location.href.startsWith(scope)) throw new LonghaulError({ code: 'not-in-scope', detail: scope });
+    throw new LonghaulError({ code: 'not-controlled', detail: NO_CONTROLLER });
   }
 
   /** Rejects with `not-controlled` if something else answers there. */
@@ -26,8 +33,31 @@ export class PageFiles {
     if (!answer?.headers.has(SERVED)) throw new LonghaulError({ code: 'not-controlled', detail: 'another-listener' });
   }
 
-  /** A link's own download would not go through the worker in every browser; a frame's does. */
-  save(url: string): void {
-    document.body.append(Object.assign(document.createElement('iframe'), { hidden: true, src: url }));
+  /**
+   * Resolves once the worker answers the browser's own download. A link's would not go through the worker in every browser; a
+   * frame's does.
+   */
+  async save(url: string): Promise<void> {
+    const { scope } = this.#registration;
+    // A removed one answers this page's requests on, but no frame.
+    const found = await navigator.serviceWorker.getRegistration(scope);
+    if (found?.scope !== scope) throw new LonghaulError({ code: 'no-service-worker' });
+    const frame = Object.assign(document.createElement('iframe'), { hidden: true, src: url });
+    const channel = new BroadcastChannel(url);
+    const over = new AbortController();
+    const { error } = await new Promise<Saving>((resolve) => {
+      const refuse = () => resolve({ error: { code: 'save-failed' } });
+      const look = ({ blockedURI }: SecurityPolicyViolationEvent) => blockedURI && url.startsWith(blockedURI) && refuse();
+      channel.onmessage = ({ data }) => resolve(data);
+      document.addEventListener('securitypolicyviolation', look, over);
+      // What becomes a download does not load; what is refused does. The worker's word on it may come later.
+      frame.onload = () => setTimeout(refuse, LATE_MS);
+      if (document.body) document.body.append(frame);
+      else refuse();
+    });
+    over.abort();
+    channel.close();
+    setTimeout(() => frame.remove(), error ? 0 : LEFT_MS);
+    if (error) throw new LonghaulError(error);
   }
 }

@@ -25,8 +25,9 @@ export class PageSession extends Session {
     this.#connection = connection;
     this.#authorizer = onAuthorize && new Authorizer(onAuthorize, (call) => connection.call(call));
     this.#delegate = new Delegate(onEvent, {
-      elected: () => {
-        this.hello();
+      elected: (isLate) => {
+        if (isLate) connection.attachAnew(identifier);
+        else this.hello();
         this.emit('delegate', undefined);
       },
       seen: (event) => this.emit('event', event),

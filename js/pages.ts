@@ -1,11 +1,12 @@
 // The pages that have spoken to this worker: who they are, what all of them are told, and the pings that they answer.
+import { given } from './given.js';
 import { Pings } from './pings.js';
 import type { Unversioned, WorkerMessage } from './protocol.js';
-
-/** The version of the messages that this worker speaks. */
-export const PROTOCOL = 1;
+import { PROTOCOL } from './wire.js';
 
 type Message = Unversioned<WorkerMessage>;
+
+const IDLE = { type: 'working', working: false } as const;
 
 export class Pages {
   readonly #clients: Clients;
@@ -13,7 +14,7 @@ export class Pages {
   readonly #known = new Map<string, Client>();
   readonly #pings = new Pings((page) => post(page, { type: 'ping' }), () => this.#find());
   #boot: Message | undefined;
-  #isWorking = false;
+  #work: Message & { type: 'working' } = IDLE;
 
   /** `gone` is called for a page that is found missing. */
   constructor(clients: Clients, gone: (page: string) => void) {
@@ -29,7 +30,7 @@ export class Pages {
   /** Tells a page that attaches how things are. */
   greet(page: Client): void {
     if (this.#boot) post(page, this.#boot);
-    post(page, { type: 'working', working: this.#isWorking });
+    post(page, this.#work);
   }
 
   post(page: string, message: Message): void {
@@ -48,16 +49,20 @@ export class Pages {
   /** The component is gone. Pages that know of work see that its locks are free. */
   stopped(): void {
     this.#boot = undefined;
-    this.#isWorking = false;
+    this.#work = IDLE;
     this.#pings.stop();
   }
 
-  working(working: boolean): void {
-    if (this.#isWorking === working) return;
-    this.#isWorking = working;
-    for (const page of this.#known.values()) post(page, { type: 'working', working });
+  working(working: boolean, next: number | undefined): void {
+    this.#work = { type: 'working', working, ...given({ next }) };
+    for (const page of this.#known.values()) post(page, this.#work);
     if (working) this.#pings.start();
     else this.#pings.stop();
+  }
+
+  /** Who is gone is found missing by the pings, and, while there is no work, by this. */
+  look(): void {
+    if (!this.#work.working && this.#known.size > 0) void this.#find();
   }
 
   async #find(): Promise<Client[]> {

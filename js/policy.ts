@@ -1,4 +1,5 @@
 // What tasks and sessions allow, as apps write it, becomes the numbers and flags that the worker understands.
+import type { NamesOf } from './check.js';
 import { badArgument } from './errors.js';
 import { given } from './given.js';
 import type { LimitFields, PolicyFields } from './protocol.js';
@@ -30,15 +31,24 @@ export interface TaskPolicies {
   maxSegments?: number;
   /** After how many milliseconds without a byte an attempt is given up and made again. At least 1000, default 60,000. */
   stallTimeout?: number;
-  /** How many milliseconds the whole transfer may take, waiting included. At least 1000. Default: no limit. */
+  /**
+   * How many milliseconds the whole transfer may take, waiting included. At least 1000. Default: no limit, but a server
+   * that says that it is busy is given up after 7 days.
+   */
   resourceTimeout?: number;
-  /** Failures in a row after which the task fails. Default 10. */
+  /**
+   * Failures in a row after which the task fails: lost and stalled attempts, bodies that end short, answers of no use.
+   * That the server says that it is busy (429, 503 and the like) is none, nor is being offline. Default 40.
+   */
   maxFailures?: number;
 }
 
 /** How a session may use the network, whatever its tasks allow. */
 export interface SessionLimits {
-  /** How many tasks of this session may be fetched at the same time. Default 3. */
+  /**
+   * How many tasks of this session may be fetched at the same time. Default 3. When it, or the next, falls, what is beyond it ends
+   * with the chunk that it is reading, except what could not be continued.
+   */
   maxConcurrentTasks?: number;
   /**
    * Connections to one host. While a page is visible there are fewer, so that the app's own requests do not starve. With
@@ -59,12 +69,34 @@ export interface SessionLimits {
   retention?: 'until-taken' | { days: number; since?: 'completed' | 'last-use' };
 }
 
+const ALLOWANCES = { metered: 'allow wait', unknownNetwork: 'allow wait' };
+
+export const POLICIES: NamesOf<TaskPolicies> = {
+  ...ALLOWANCES,
+  priority: 'high normal low',
+  discretionary: { deadline: 0 },
+  earliestBegin: 0,
+  maxBytesPerSecond: 0,
+  maxSegments: 0,
+  stallTimeout: 0,
+  resourceTimeout: 0,
+  maxFailures: 0,
+};
+
+export const LIMITS: NamesOf<SessionLimits> = {
+  ...ALLOWANCES,
+  maxConcurrentTasks: 0,
+  maxConnectionsPerHost: { visible: 0, hidden: 0 },
+  maxBytesPerSecond: 0,
+  retention: { days: 0, since: 'completed last-use' },
+};
+
 export function policyFields(policies: TaskPolicies): PolicyFields {
   const { discretionary, earliestBegin } = policies;
   return given({
     priority: policies.priority,
-    metered: allowance(policies.metered, 'metered'),
-    unknownNetwork: allowance(policies.unknownNetwork, 'unknownNetwork'),
+    metered: isAllowed(policies.metered),
+    unknownNetwork: isAllowed(policies.unknownNetwork),
     discretionaryUntil: discretionary === undefined ? undefined : deadline(discretionary),
     beginAt: earliestBegin === undefined ? undefined : time(earliestBegin, 'earliestBegin'),
     maxBytesPerSecond: policies.maxBytesPerSecond,
@@ -75,17 +107,16 @@ export function policyFields(policies: TaskPolicies): PolicyFields {
   });
 }
 
-export function limitFields(limits: SessionLimits): LimitFields {
-  const perHost = limits.maxConnectionsPerHost;
+/** All other names than those below were refused by `LIMITS`, so that what is left goes as it is. */
+export function limitFields({ maxConnectionsPerHost: perHost, metered, unknownNetwork, retention, ...others }: SessionLimits): LimitFields {
   const { visible, hidden } = typeof perHost === 'number' ? { visible: perHost, hidden: perHost } : (perHost ?? {});
   return given({
-    maxConcurrentTasks: limits.maxConcurrentTasks,
+    ...others,
     maxPerHostVisible: visible,
     maxPerHostHidden: hidden,
-    maxBytesPerSecond: limits.maxBytesPerSecond,
-    metered: allowance(limits.metered, 'metered'),
-    unknownNetwork: allowance(limits.unknownNetwork, 'unknownNetwork'),
-    ...retentionFields(limits.retention),
+    metered: isAllowed(metered),
+    unknownNetwork: isAllowed(unknownNetwork),
+    ...retentionFields(retention),
   });
 }
 
@@ -93,15 +124,11 @@ function retentionFields(retention: SessionLimits['retention']): Pick<LimitField
   if (retention === undefined) return {};
   if (retention === 'until-taken') return { keepMs: 0 };
   const { days, since = 'completed' } = retention;
-  if (!(days > 0) || !['completed', 'last-use'].includes(since)) throw badArgument('retention: days is not a number of days');
+  if (!(days > 0)) throw badArgument('retention', retention, 'until-taken, or { days } above 0');
   return { keepMs: Math.ceil(days * DAY_MS), keepFromLastUse: since === 'last-use' };
 }
 
-function allowance(value: Allowance | undefined, field: string): boolean | undefined {
-  if (value === undefined) return undefined;
-  if (value !== 'allow' && value !== 'wait') throw badArgument(`${field}: is neither "allow" nor "wait"`);
-  return value === 'allow';
-}
+const isAllowed = (value: Allowance | undefined): boolean | undefined => value && value === 'allow';
 
 function deadline(discretionary: boolean | { deadline: Date | number }): number {
   if (typeof discretionary === 'object') return time(discretionary.deadline, 'discretionary');
@@ -110,6 +137,6 @@ function deadline(discretionary: boolean | { deadline: Date | number }): number 
 
 function time(value: Date | number, field: string): number {
   const time = Math.ceil(Number(value));
-  if (!(time >= 0)) throw badArgument(`${field}: is not a time`);
+  if (!(time >= 0)) throw badArgument(field, value, 'a Date, or milliseconds since 1970');
   return time;
 }

@@ -48,6 +48,9 @@ export interface LimitFields {
   keepFromLastUse?: boolean;
 }
 
+/** Which redirects are followed; see `TransferOptions.redirect`. */
+export type Redirects = 'follow' | 'error' | 'follow-with-headers';
+
 /** What a task is to fetch, and how. */
 export interface SpecFields {
   id: string;
@@ -57,7 +60,7 @@ export interface SpecFields {
   headers?: HeaderPair[];
   credentials?: RequestCredentials;
   referrerPolicy?: ReferrerPolicy;
-  refuseRedirects?: boolean;
+  redirects?: Redirects;
   keepHeaders?: string[];
   /** Subresource Integrity metadata. */
   integrity?: string;
@@ -105,7 +108,7 @@ interface Making {
 
 /** What a page asks; each is answered through the message's port. Each may be sent twice. */
 export type Call =
-  | { type: 'open'; session: string; version: number; limits: LimitFields }
+  | { type: 'open'; session: string; version: number; limits: LimitFields; canAuthorize: boolean }
   | { type: 'update-session'; session: string; limits: LimitFields }
   /** `secrets` are headers that must not be stored. */
   | (Making & { type: 'download'; spec: SpecFields; secrets: HeaderPair[]; ifExists: IfExists })
@@ -115,8 +118,8 @@ export type Call =
   | { type: 'task' | 'pause' | 'resume' | 'resume-data' | 'release' | 'release-file'; session: string; id: string }
   /** A finished file leaves the store; answered when that is sure to happen, or to be given up. */
   | { type: 'move'; session: string; id: string; destination: DestinationFields }
-  /** The finished file that is found by this URL, of whatever session. */
-  | { type: 'find'; url: string }
+  /** The finished file that is found by this URL: of this session, or one that is not for one user alone. */
+  | { type: 'find'; url: string; session?: string }
   /** `keep`: the bytes stay for a while, named by the resume data in the answer. */
   | { type: 'cancel'; session: string; id: string; keep: boolean }
   | { type: 'update'; session: string; id: string; policy: PolicyFields }
@@ -129,6 +132,8 @@ export type Call =
    * on its way, answered when that has come; else there must be a finished one.
    */
   | { type: 'chunk'; session: string; id: string; offset: number; body?: string; waits?: boolean }
+  /** The same of a chunk that the page could not read: answered with its bytes, or else they are fetched anew. */
+  | { type: 'check'; session: string; id: string; offset: number; body?: string }
   /** A request for a file's URL, with these fields; answered when its length is known. */
   | { type: 'serve'; session: string; id: string; range?: string; ifRange?: string }
   | ({ type: 'select'; session: string; after?: string; limit: number } & FilterFields)
@@ -144,8 +149,8 @@ interface TaskAnswer {
 
 /** What a call is answered with. */
 export interface Answers {
-  /** `files`: where the URLs of files are, if the worker answers them. */
-  open: { version: number; files?: string };
+  /** `files`: where the URLs of files are, if the worker answers them. `differs`: other limits are stored under this version. */
+  open: { version: number; files?: string; differs: boolean };
   'update-session': { version: number };
   download: TaskAnswer & { created: boolean };
   'resume-from': TaskAnswer & { created: boolean };
@@ -165,6 +170,7 @@ export interface Answers {
   find: { session?: string; id?: string };
   /** Without a chunk at the end of the file. `start` is the position of its first byte; `body` names the version of the file. */
   chunk: { chunk?: Blob | ArrayBuffer; start: number; length: number; body: string; contentType?: string };
+  check: Answers['chunk'];
   serve: Service;
   select: { tasks: TaskSnapshot[]; next?: string };
   /** How many tasks were meant. */
@@ -213,7 +219,15 @@ export type PageMessage = { longhaul: Protocol } & (
   | { type: 'pong' }
   /** Sent when expected pings stay away, and when things may be better: online, in sight, another network, after a standstill. */
   | { type: 'wake' }
+  /** It is the time for which the worker wanted to be woken. */
+  | { type: 'due' }
 );
+
+/**
+ * The first message on a call's port: a worker with longhaul has it. Its script alone says so, so that a worker whose wasm
+ * is still being compiled is told from one that never answers.
+ */
+export type Taken = 'taken';
 
 /** The answer on a call's port. */
 export type Reply = { ok: true; answer: unknown } | { ok: false; error: ErrorData };
@@ -223,8 +237,8 @@ export type WorkerMessage = { longhaul: Protocol } & (
   /** A new worker instance is at work; it holds the lock `lock` for as long as it lives. */
   | { type: 'boot'; boot: string; lock: string }
   | { type: 'ping' }
-  /** Whether there is work, so whether pings are to be expected. */
-  | { type: 'working'; working: boolean }
+  /** Whether there is work, so whether pings are to be expected; if not, `next` is when the worker wants to be woken for some. */
+  | { type: 'working'; working: boolean; next?: number }
   | { type: 'events'; session: string; events: TaskEvent[] }
   | { type: 'observed'; session: string; event: TaskEvent }
   | { type: 'task'; session: string; task: TaskSnapshot }

@@ -29,12 +29,13 @@ export class Requests {
   }
 
   /** The answer to any request, if it is for a file. */
-  respond(request: Request): Promise<Response | undefined> {
-    return this.#files.respond(request, this.#line);
+  respond(request: Request, session?: string): Promise<Response | undefined> {
+    return this.#files.respond(request, this.#line, session);
   }
 
   #answerForOrigin(request: Request): Promise<Response> | undefined {
-    if (request.method !== 'GET' || !this.#servesOriginal?.(new URL(request.url))) return undefined;
-    return this.respond(request).catch(() => undefined).then((found) => found ?? fetch(request));
+    const of = request.method === 'GET' && this.#servesOriginal?.(new URL(request.url));
+    if (!of) return undefined;
+    return this.respond(request, of === true ? undefined : of).catch(() => undefined).then((found) => found ?? fetch(request));
   }
 }

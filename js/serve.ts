@@ -1,8 +1,8 @@
 // A file's own URL: requests for it are answered with its bytes, and ranges of them, from storage. Which bytes those are
 // says the component (`src/engine/http/serve.rs`); this makes a Response of them, and lets no file act as the app.
-import { badArgument, LonghaulError } from './errors.js';
+import { badArgument, dataOf, LonghaulError } from './errors.js';
 import { type Asking, type Chunk, FileBytes } from './file-bytes.js';
-import { readFileUrl, SERVED } from './file-url.js';
+import { readFileUrl, SERVED, type Saving } from './file-url.js';
 import { given } from './given.js';
 import { nativeBody, type Piece } from './native-body.js';
 import type { Service } from './protocol.js';
@@ -52,7 +52,7 @@ export class FileServer {
     this.#endsStreams = endsStreams;
     this.files = path === false ? undefined : new URL(path, scope).href;
     // The scope itself is the app's own page.
-    if (path === '') throw badArgument('files: is no path');
+    if (path === '') throw badArgument('files', path, 'a path within the scope, or false');
   }
 
   /** The answer to a request for a file, read over the line; `undefined` if it is for something else. */
@@ -60,16 +60,21 @@ export class FileServer {
     if (this.files === undefined) return undefined;
     if (request.url === this.files) return Promise.resolve(new Response(null, { status: 204, headers: { [SERVED]: '1' } }));
     const file = readFileUrl(this.files, request.url);
-    return file && this.#serve(request, file, line).catch(failure);
+    if (!file) return undefined;
+    const answer = this.#serve(request, file, line);
+    if (file.saveAs !== undefined && SAVING.includes(request.destination)) {
+      answer.then(() => tell(request.url, {}), (error) => tell(request.url, { error: dataOf(error) }));
+    }
+    return answer.catch(failure);
   }
 
   /** The answer to a request for the URL of a file, or for a URL for which a finished file is kept; `undefined` for others. */
-  async respond(request: Request, line: Asking): Promise<Response | undefined> {
+  async respond(request: Request, line: Asking, of?: string): Promise<Response | undefined> {
     const answer = this.answer(request, line);
     if (answer) return answer;
     const isReading = request.method === 'GET' || request.method === 'HEAD';
     if (!isReading || !HARMLESS.includes(request.destination)) return undefined;
-    const { session, id } = await line.call({ type: 'find', url: request.url.replace(/#.*/, '') });
+    const { session, id } = await line.call({ type: 'find', url: request.url.replace(/#.*/, ''), ...given({ session: of }) });
     if (session === undefined || id === undefined) return undefined;
     const response = await this.#serve(request, { session, id, saveAs: undefined }, line).catch(failure);
     // It may have left in between.
@@ -99,6 +104,12 @@ export class FileServer {
     clearTimeout(this.#untilLetGo);
     this.#untilLetGo = setTimeout(() => (this.#kept = undefined), KEPT_MS);
   }
+}
+
+function tell(url: string, saving: Saving): void {
+  const channel = new BroadcastChannel(url);
+  channel.postMessage(saving);
+  channel.close();
 }
 
 /** As much of the only part as is sent at once. */

@@ -1,13 +1,14 @@
 // A session, as a page or the worker's own code holds it: what an app does with it becomes calls, what the component
 // says becomes events. What needs a page is in page-session.ts.
-import { type DownloadOptions, readDownload } from './download.js';
-import { isTaskNotFound } from './errors.js';
+import { check, type NamesOf } from './check.js';
+import { DOWNLOAD, type DownloadOptions, readDownload, RESUMED } from './download.js';
+import { isTaskNotFound, LonghaulError } from './errors.js';
 import { given } from './given.js';
-import { downloadAll, type DownloadAllOptions, type Group, type GroupMember } from './group.js';
+import { downloadAll, type DownloadAllOptions, GROUP, type Group, type GroupMember } from './group.js';
 import type { Incoming, Line, Listener, Part } from './line.js';
-import { limitFields, type SessionLimits } from './policy.js';
+import { limitFields, LIMITS, type SessionLimits } from './policy.js';
 import type { BulkAction, FilterFields } from './protocol.js';
-import { reopening } from './reopening.js';
+import { reopening, type SessionLine } from './reopening.js';
 import type { SessionEventTarget } from './session-events.js';
 import type { Task } from './task.js';
 import type { DurableState, TaskEvent } from './types.js';
@@ -17,7 +18,10 @@ import { type Emit, View } from './view.js';
 const PAGE_OF_TASKS = 200;
 
 export interface SessionConfiguration extends SessionLimits {
-  /** A higher version replaces the stored configuration, a lower one is refused. Default 1. */
+  /**
+   * A higher version replaces the stored configuration, a lower one is refused. Other limits under the same version do not take
+   * effect, which is reported as an error (`version-not-raised`). Default 1.
+   */
   version?: number;
 }
 
@@ -28,24 +32,29 @@ export interface TaskFilter {
   tag?: string;
 }
 
+const CONFIGURATION: NamesOf<SessionConfiguration> = { ...LIMITS, version: 0 };
+
+const FILTER: NamesOf<TaskFilter> = { state: 0, group: 0, tag: 0 };
+
 /** A named group of transfers. Dispatches the CustomEvents of `SessionEventMap`. */
 export class Session extends (EventTarget as new () => SessionEventTarget) {
   readonly identifier: string;
-  readonly #line: Line;
+  readonly #line: SessionLine;
   readonly #view: View;
   readonly #listener: Listener;
   #configuration: SessionConfiguration = {};
   #reopening: Promise<void> | undefined;
+  #isDetached = false;
 
   /** @internal */
   constructor(line: Line, identifier: string) {
     super();
-    this.#line = reopening(line, () => this.#reopen());
+    this.#line = reopening(line, () => this.#reopen(), () => this.#isDetached);
     this.identifier = identifier;
     this.#view = new View(this.#line, identifier, this.emit);
     this.#listener = {
       identifier,
-      hello: () => this.hello(),
+      part: () => this.part,
       attach: () => {
         this.hello();
         this.#view.refresh();
@@ -58,8 +67,12 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
 
   /** @internal */
   async open(configuration: SessionConfiguration, signal?: AbortSignal): Promise<void> {
-    const { version = 1, ...limits } = configuration;
-    await this.#line.call({ type: 'open', session: this.identifier, version, limits: limitFields(limits) }, signal);
+    const { version = 1, ...limits } = check(configuration, CONFIGURATION);
+    const { canAuthorize } = this.part;
+    const call = { type: 'open', session: this.identifier, version, limits: limitFields(limits), canAuthorize } as const;
+    const { differs } = await this.#line.call(call, signal);
+    if (differs) reportError(new LonghaulError({ code: 'version-not-raised', detail: this.identifier }));
+    if (this.#isDetached) return;
     this.#configuration = configuration;
     this.#line.add(this.#listener);
     this.hello();
@@ -67,21 +80,24 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
 
   /** Changes how the session may use the network, durably and for running tasks too; what is missing stays. */
   async update(limits: SessionLimits): Promise<void> {
-    await this.#line.call({ type: 'update-session', session: this.identifier, limits: limitFields(limits) });
+    await this.#line.call({ type: 'update-session', session: this.identifier, limits: limitFields(check(limits, LIMITS)) });
   }
 
   /** Makes a download task, durably, before it resolves. */
   async download(url: string | URL | Request, options: DownloadOptions = {}): Promise<Task> {
-    const { ifExists = 'keep', id = crypto.randomUUID() } = options;
+    const { ifExists = 'keep', id = crypto.randomUUID() } = check(options, DOWNLOAD);
     const { signal, ...asked } = readDownload(url, options, id, this.#line.canBegin);
     const token = crypto.randomUUID();
     const call = { type: 'download', session: this.identifier, token, ifExists, ...asked } as const;
     return this.#view.task((await this.#line.call(call, signal)).task);
   }
 
-  /** Makes a download task that begins with the bytes that another one left, if they fit what its server has now. */
+  /**
+   * Makes a download task that begins with the bytes that another one left, if they fit what its server has now. If they do
+   * not, it fetches all of the file, and the resume data stays good for another URL.
+   */
   async resumeFrom(resumeData: ArrayBuffer | Uint8Array, url: string | URL | Request, options: Omit<DownloadOptions, 'ifExists'> = {}): Promise<Task> {
-    const { signal, ...asked } = readDownload(url, options, options.id ?? crypto.randomUUID(), this.#line.canBegin);
+    const { signal, ...asked } = readDownload(url, check(options, RESUMED), options.id ?? crypto.randomUUID(), this.#line.canBegin);
     const token = crypto.randomUUID();
     const call = { type: 'resume-from', session: this.identifier, token, data: new Uint8Array(resumeData).slice(), ...asked } as const;
     return this.#view.task((await this.#line.call(call, signal)).task);
@@ -92,7 +108,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
    * stay as they are, so the same call again goes on where it was cut.
    */
   async downloadAll(members: Iterable<GroupMember> | AsyncIterable<GroupMember>, options: DownloadAllOptions): Promise<Group> {
-    const group = this.#view.group(options.group);
+    const group = this.#view.group(check(options, GROUP).group);
     await downloadAll(this.#line, group, this.identifier, members, options);
     return group;
   }
@@ -103,10 +119,8 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   }
 
   /** One page of tasks, in the order of their ids. `next`, given as `after`, continues; it is undefined at the end. */
-  async query({ after, limit = PAGE_OF_TASKS, ...filter }: TaskFilter & { after?: string; limit?: number } = {}): Promise<{
-    tasks: Task[];
-    next: string | undefined;
-  }> {
+  async query(query: TaskFilter & { after?: string; limit?: number } = {}): Promise<{ tasks: Task[]; next: string | undefined }> {
+    const { after, limit = PAGE_OF_TASKS, ...filter } = check(query, { ...FILTER, after: 0, limit: 0 });
     const call = { type: 'select', session: this.identifier, limit, ...filterFields(filter), ...given({ after }) } as const;
     const { tasks, next } = await this.#line.call(call);
     return { tasks: tasks.map((task) => this.#view.task(task)), next };
@@ -154,7 +168,8 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   }
 
   /** Past events, newest first. */
-  async history({ before, limit = 100 }: { before?: number; limit?: number } = {}): Promise<TaskEvent[]> {
+  async history(query: { before?: number; limit?: number } = {}): Promise<TaskEvent[]> {
+    const { before, limit = 100 } = check(query, { before: 0, limit: 0 });
     const call = { type: 'history', session: this.identifier, limit, ...given({ before }) } as const;
     return (await this.#line.call(call)).events;
   }
@@ -172,9 +187,14 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
     return this.#bulk('release-file', filter);
   }
 
-  /** Lets go of the session here. It and its tasks go on. */
+  /**
+   * Lets go of the session here. It and its tasks go on. This object, its tasks and groups hear of nothing any more: their
+   * calls, and what waits in `finished()`, reject with `session-detached`. Files can be read on.
+   */
   detach(): void {
-    this.#line.remove(this.#listener);
+    if (!this.#line.remove(this.#listener)) return;
+    this.#isDetached = true;
+    this.#view.end();
   }
 
   /** The browser has thrown away all that was stored while this was open: it goes on with nothing. */
@@ -188,7 +208,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   }
 
   async #bulk(action: BulkAction, filter: TaskFilter = {}): Promise<number> {
-    const call = { type: 'bulk', session: this.identifier, action, ...filterFields(filter) } as const;
+    const call = { type: 'bulk', session: this.identifier, action, ...filterFields(check(filter, FILTER)) } as const;
     return (await this.#line.call(call)).count;
   }
 
@@ -205,7 +225,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
 
   /** @internal */
   protected hello(): void {
-    this.#line.hello(this.identifier, this.part);
+    this.#line.hello(this.identifier);
   }
 
   /** @internal */

@@ -1,5 +1,5 @@
 // URLs and headers, checked: what the browser would refuse or silently drop is refused at the call.
-import { badArgument, LonghaulError } from './errors.js';
+import { badArgument, LonghaulError, refusal } from './errors.js';
 import type { HeaderPair, Source } from './protocol.js';
 
 /** What fetch drops (Fetch, "forbidden request-header"), and what resuming has to set itself. */
@@ -10,19 +10,24 @@ const RESERVED = new RegExp(
 );
 /** Headers that are no secrets. */
 const HARMLESS = /^(accept|accept-language|content-language)$/;
+/** Half of a character, which neither a URL nor a record can keep. */
+export const LONE = /\p{Cs}/u;
 const LOOPBACK = /^(.+\.)?localhost$|^127\.|^\[::1\]$/;
 
 /** The URL as the browser parses it, from this page's or worker's own. */
-export function parseSource(url: string | URL): Source {
+export function parseSource(url: string | URL, field = 'url'): Source {
+  const text = url instanceof URL ? url.href : url;
   let target;
   try {
-    target = new URL(url, location.href);
+    // What is no text would be made one, like `/undefined`, and an empty one is the page itself.
+    if (typeof text === 'string' && text.trim() && !LONE.test(text)) target = new URL(text, location.href);
   } catch {
-    throw badArgument('url: cannot be parsed');
+    // It is said below.
   }
+  if (!target) throw badArgument(field, url, 'the text of a URL, or a URL');
   const { protocol, hostname } = target;
   if (protocol !== 'https:' && protocol !== 'http:') throw new LonghaulError({ code: 'unsupported-scheme', detail: protocol });
-  if (target.username || target.password) throw badArgument('url: contains a user name or password');
+  if (target.username || target.password) throw refusal(field, 'contains a user name or password. Use headers or credentials.');
   if (protocol === 'http:' && location.protocol === 'https:' && !LOOPBACK.test(hostname)) {
     throw new LonghaulError({ code: 'mixed-content', detail: target.origin });
   }
@@ -33,13 +38,13 @@ export function parseSource(url: string | URL): Source {
 /** The headers as pairs; a later list's replace an earlier one's of the same name. */
 export function parseHeaders(...lists: (HeadersInit | undefined)[]): HeaderPair[] {
   const all = new Headers();
-  for (const list of lists) new Headers(list).forEach((value, name) => all.set(name, value));
-  const pairs: HeaderPair[] = [];
-  all.forEach((value, name) => {
-    if (RESERVED.test(name)) throw badArgument(`headers: ${name} is set by the browser or by longhaul`);
-    pairs.push([name, value]);
-  });
-  return pairs;
+  try {
+    for (const list of lists) new Headers(list).forEach((value, name) => all.set(name, value));
+  } catch (error) {
+    throw refusal('headers', `cannot be sent. ${error}`);
+  }
+  for (const name of all.keys()) if (RESERVED.test(name)) throw refusal('headers', `${name} is set by the browser or by longhaul. Leave it out.`);
+  return [...all];
 }
 
 /** Whether a header of this name is no secret. Such headers need no preflight either. */

@@ -1,11 +1,12 @@
 // One task, as a page holds it: a view of the worker's truth, brought up to date by messages.
-import { authorizeCall, type Authorization } from './authorization.js';
-import type { Line } from './line.js';
+import { AUTHORIZATION, authorizeCall, type Authorization } from './authorization.js';
+import { check } from './check.js';
 import { isTaskNotFound, LonghaulError } from './errors.js';
 import { explanation, type Explanation } from './explain.js';
 import { TaskFile } from './file.js';
-import { policyFields, type TaskPolicies } from './policy.js';
-import type { AnswerInfo, ErrorData, Resumability, TaskProgress, TaskSnapshot, TaskState } from './types.js';
+import { POLICIES, policyFields, type TaskPolicies } from './policy.js';
+import type { SessionLine } from './reopening.js';
+import type { AnswerInfo, ErrorCode, Resumability, TaskProgress, TaskSnapshot, TaskState } from './types.js';
 
 const finalStates: readonly TaskState[] = ['completed', 'failed', 'cancelled'];
 
@@ -14,14 +15,14 @@ export interface TaskUpdate extends TaskPolicies, Authorization {}
 
 /** A durable transfer. */
 export class Task {
-  readonly #line: Line;
+  readonly #line: SessionLine;
   readonly #session: string;
   readonly #file: TaskFile;
   readonly #watchers = new Set<() => void>();
   #snapshot: TaskSnapshot;
 
   /** @internal */
-  constructor(line: Line, session: string, snapshot: TaskSnapshot) {
+  constructor(line: SessionLine, session: string, snapshot: TaskSnapshot) {
     this.#line = line;
     this.#session = session;
     this.#file = new TaskFile(line, session, this);
@@ -53,7 +54,7 @@ export class Task {
     return this.#snapshot.contentType;
   }
 
-  /** The name that the server suggests, safe to use as a file's name. */
+  /** The name that the server suggests, or else that its URL has, safe to use as a file's name. */
   get fileName(): string | undefined {
     return this.#snapshot.fileName;
   }
@@ -125,7 +126,8 @@ export class Task {
   /** Ends the task and drops its bytes; or keeps them, for a while, for `session.resumeFrom`, if there are any. */
   cancel(options?: { resumeData?: false }): Promise<this>;
   cancel(options: { resumeData: true }): Promise<ArrayBuffer | undefined>;
-  async cancel({ resumeData: keep = false }: { resumeData?: boolean } = {}): Promise<this | ArrayBuffer | undefined> {
+  async cancel(options: { resumeData?: boolean } = {}): Promise<this | ArrayBuffer | undefined> {
+    const { resumeData: keep = false } = check(options, { resumeData: 0 });
     const { task, resumeData } = await this.#line.call({ type: 'cancel', session: this.#session, id: this.id, keep });
     this.learn(task);
     return keep ? resumeData : this;
@@ -140,7 +142,7 @@ export class Task {
 
   /** Changes what the task allows, and supplies headers or another URL of the same file. */
   async update(changes: TaskUpdate): Promise<this> {
-    const policy = policyFields(changes);
+    const policy = policyFields(check(changes, { ...POLICIES, ...AUTHORIZATION }));
     const isAuthorization = changes.headers !== undefined || changes.url !== undefined;
     const authorization = isAuthorization && authorizeCall(this.#session, this.id, this.url, changes);
     if (Object.keys(policy).length > 0) {
@@ -166,39 +168,26 @@ export class Task {
   }
 
   /** Resolves once the file is there; rejects if the task fails or is cancelled. `signal` ends the waiting only. */
-  finished({ signal }: { signal?: AbortSignal } = {}): Promise<this> {
+  async finished(options: { signal?: AbortSignal } = {}): Promise<this> {
+    await this.until(() => this.hasEnded, check(options, { signal: 0 }).signal);
+    if (this.state === 'completed') return this;
+    throw this.error ?? new LonghaulError({ code: 'aborted', detail: 'the task was cancelled' });
+  }
+
+  /** @internal Resolves once the worker says that the task is so; `signal` ends the waiting, and so does `detach()`. */
+  until(isSo: (snapshot: TaskSnapshot) => boolean, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      const end = () => {
+      const look = () => {
+        const isOver = isSo(this.#snapshot);
+        const refusal: ErrorCode | undefined = signal?.aborted ? 'aborted' : this.#line.isOver && !isOver ? 'session-detached' : undefined;
+        if (!isOver && !refusal) return;
         this.#watchers.delete(look);
         signal?.removeEventListener('abort', look);
-      };
-      const fail = (error: ErrorData) => {
-        end();
-        reject(new LonghaulError(error));
-      };
-      const look = () => {
-        if (signal?.aborted) return fail({ code: 'aborted' });
-        if (this.state === 'completed') {
-          end();
-          resolve(this);
-        } else if (this.state === 'failed') fail(this.#snapshot.error!);
-        else if (this.state === 'cancelled') fail({ code: 'aborted', detail: 'the task was cancelled' });
+        if (refusal) reject(new LonghaulError({ code: refusal }));
+        else resolve();
       };
       this.#watchers.add(look);
       signal?.addEventListener('abort', look);
-      look();
-    });
-  }
-
-  /** @internal Resolves once the worker says that the task is so. */
-  until(isSo: (snapshot: TaskSnapshot) => boolean): Promise<void> {
-    return new Promise((resolve) => {
-      const look = () => {
-        if (!isSo(this.#snapshot)) return;
-        this.#watchers.delete(look);
-        resolve();
-      };
-      this.#watchers.add(look);
       look();
     });
   }

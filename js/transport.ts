@@ -1,9 +1,10 @@
 // Who carries a download: the worker, or, where there is Background Fetch, the browser itself. What that cannot carry is
 // refused at the call.
-import { badArgument, LonghaulError } from './errors.js';
+import type { NamesOf } from './check.js';
+import { LonghaulError } from './errors.js';
 import type { SpecFields } from './protocol.js';
 import { isHarmless } from './source.js';
-import type { DownloadUi } from './types.js';
+import type { DownloadUi, EndUi } from './types.js';
 
 /** What of a download's options is about its transport. */
 export interface TransportOptions {
@@ -17,10 +18,16 @@ export interface TransportOptions {
   downloadUi?: DownloadUi;
 }
 
+const END_UI: NamesOf<EndUi> = { title: 0, icons: 0 };
+
+export const TRANSPORTS: NamesOf<TransportOptions> = {
+  transport: 'auto fetch background-fetch',
+  downloadUi: { ...END_UI, success: END_UI, failure: END_UI },
+};
+
 /** Adds the transport to a spec that `secrets` are for; `isHere`: whether a Background Fetch can be begun here. */
 export function withTransport(spec: SpecFields, secrets: number, { transport = 'fetch', downloadUi }: TransportOptions, isHere: boolean): SpecFields {
   if (transport === 'fetch') return spec;
-  if (transport !== 'auto' && transport !== 'background-fetch') throw badArgument('transport: is none of auto, fetch, background-fetch');
   const detail = isHere ? obstacle(spec, secrets) : 'it can only be begun by a page, in a browser that has it';
   if (detail === undefined) return { ...spec, transport, ...(downloadUi && { ui: JSON.stringify(downloadUi) }) };
   if (transport === 'auto') return spec;
@@ -31,9 +38,11 @@ export function withTransport(spec: SpecFields, secrets: number, { transport = '
 function obstacle({ sources: [source, ...mirrors], headers = [], ...spec }: SpecFields, secrets: number): string | undefined {
   const isForeign = source?.origin !== location.origin;
   if (secrets > 0) return 'headers: the browser would store them; see persistHeaders';
-  if (isForeign && headers.some(([name]) => !isHarmless(name))) return 'headers: they need a preflight';
+  const isPlain = headers.every(([name]) => isHarmless(name));
+  if (isForeign && !isPlain) return 'headers: they need a preflight';
+  if (!isPlain && spec.redirects !== 'follow-with-headers') return 'headers: they follow redirects to other origins; see redirect';
   if (mirrors.length > 0) return 'mirrors';
-  if (spec.refuseRedirects) return 'redirect: error';
+  if (spec.redirects === 'error') return 'redirect: error';
   if (spec.referrerPolicy !== undefined) return 'referrerPolicy: no referrer is sent';
   if (spec.credentials === 'omit') return 'credentials: cookies are sent';
   if (spec.policy?.maxBytesPerSecond) return 'maxBytesPerSecond';

@@ -19,6 +19,7 @@ export type WaitReason =
   | 'retry'
   | 'server-asked'
   | 'session-busy'
+  | 'session-damaged'
   | 'storage'
   | 'unknown-network'
   | 'worker-busy';
@@ -45,6 +46,7 @@ export type ErrorCode =
   | 'destination-failed'
   | 'digest-mismatch'
   | 'file-changed'
+  | 'file-damaged'
   | 'file-released'
   | 'http-status'
   | 'id-in-use'
@@ -54,29 +56,49 @@ export type ErrorCode =
   | 'newer-store'
   | 'no-service-worker'
   | 'not-active'
+  | 'not-attached'
   | 'not-controlled'
   | 'not-finished'
+  | 'not-in-scope'
   | 'outbox-full'
   | 'protocol-mismatch'
   | 'quota-exceeded'
+  | 'record-damaged'
+  | 'redirect-refused'
   | 'resume-data-invalid'
   | 'resume-data-stale'
+  | 'save-failed'
+  | 'session-detached'
   | 'session-not-open'
   | 'storage'
   | 'task-exists'
   | 'task-not-found'
   | 'timed-out'
+  | 'too-many-restarts'
+  | 'too-many-sessions'
   | 'unauthorized'
+  | 'unexpected-content'
   | 'unsupported-scheme'
+  | 'update-waiting'
+  | 'version-not-raised'
   | 'version-too-low';
 
 /** An error as plain data. */
 export interface ErrorData {
   code: ErrorCode;
+  /** What it means, what to do, and the cause: the status, what the browser said, or the value that cannot be used. */
+  message: string;
+  /** Whether the same call, or `resume()`, may succeed later without anything being changed. */
+  retry: boolean;
   /** The HTTP status, where one was the cause. */
   status?: number;
-  /** What the browser or the server said, or which value of a call is meant; for a log. */
+  /** What the browser or the server said, or which field of a call is meant. */
   detail?: string;
+}
+
+/** What went wrong while a task was being fetched, and when. */
+export interface LastError extends ErrorData {
+  at: number;
 }
 
 /** What the first answer said. */
@@ -101,6 +123,11 @@ export interface TaskSnapshot {
   /** Since when, and until when at the latest, if that is known. */
   waitingSince?: number;
   waitUntil?: number;
+  /**
+   * Of a task that waits: what went wrong last, or, if its host is in trouble, what another task met there. The worker keeps
+   * it in memory only, so that it is missing after the worker was restarted, until the next attempt.
+   */
+  lastError?: LastError;
   receivedBytes: number;
   /** The representation's complete length in bytes, once known. */
   completeLength?: number;
@@ -108,7 +135,7 @@ export interface TaskSnapshot {
   /** What that was concluded from: a stable code such as `strong-tag`, `date-and-length`, `ranges-ignored`. */
   resumabilityReason?: string;
   contentType?: string;
-  /** The name that the server suggests (RFC 6266), safe to use as a file's name. */
+  /** The name that the server suggests (RFC 6266), or else that its URL has, safe to use as a file's name. */
   fileName?: string;
   /** What the first answer said. */
   answer?: AnswerInfo;
@@ -167,12 +194,14 @@ export type TaskEvent =
   /** A newer version could not be had; the file that was there stays. */
   | (EventOf<'refresh-failed'> & OfTask & { error: ErrorData })
   | (EventOf<'cancelled'> & OfTask)
-  /** The transfer went back to byte 0: `changed`, `ranges-refused` or `not-resumable`. */
+  /** The transfer went back to byte 0: `changed`, `ranges-refused`, `not-resumable`, `digest-mismatch` or `damaged`. */
   | (EventOf<'restarted'> & OfTask & { reason: string })
   /** `file().moveTo()`: the file is there, and no longer here. */
   | (EventOf<'moved'> & OfTask)
   /** …or could not be moved, and stays. */
   | (EventOf<'move-failed'> & OfTask & { error: ErrorData })
+  /** The event that was stored under this number, or what the session allows, was damaged: tasks() tells how things stand. */
+  | (EventOf<'damaged'> & { taskId?: never; groupId?: never })
   /** Every member of the group has ended. */
   | (EventOf<'group-ended'> & { groupId: string; taskId?: never; counts: GroupCounts });
 

@@ -1,7 +1,8 @@
 // The calls of a page that have no answer yet. Each is posted with a port of its own for the answer, and again to the next
 // worker if that one has died: every call is safe to send twice.
-import { badArgument, LonghaulError } from './errors.js';
-import type { Answers, Call, PageMessage, Reply, Unversioned } from './protocol.js';
+import { LonghaulError, refusal, type OwnCode } from './errors.js';
+import type { Answers, Call, PageMessage, Reply, Taken, Unversioned } from './protocol.js';
+import { isReply } from './wire.js';
 
 /** A message without its version. */
 export type Outgoing = Unversioned<PageMessage>;
@@ -17,6 +18,8 @@ interface Pending {
   call: Call;
   /** The worker that was known to live when it was sent, if one was. */
   boot: string;
+  /** How often it was looked after since a worker took it in, or since the call. */
+  looks: number;
   resolve(answer: unknown): void;
   reject(error: LonghaulError): void;
 }
@@ -43,6 +46,7 @@ export class Unanswered {
       const pending: Pending = {
         call,
         boot: '',
+        looks: 0,
         resolve: (answer) => {
           signal?.removeEventListener('abort', abort);
           resolve(answer as Answers[T]);
@@ -64,13 +68,24 @@ export class Unanswered {
     for (const pending of [...this.#pending]) if (isWanted(pending.boot)) this.#send(pending);
   }
 
+  /** Looks after all calls; refuses those that no worker has taken in for so many looks. */
+  refuseUntaken(looks: number, code: OwnCode): void {
+    for (const pending of this.#pending) {
+      if (++pending.looks < looks) continue;
+      this.#pending.delete(pending);
+      pending.reject(new LonghaulError({ code }));
+    }
+  }
+
   #send(pending: Pending): void {
     pending.boot = this.#line.boot;
     const { port1, port2 } = new MessageChannel();
-    port1.onmessage = ({ data }: MessageEvent<Reply>) => {
+    port1.onmessage = ({ data }: MessageEvent<Reply | Taken>) => {
+      if (data === 'taken') return void (pending.looks = 0);
       port1.close();
       if (!this.#pending.delete(pending)) return;
-      if (data.ok) pending.resolve(data.answer);
+      if (!isReply(data)) pending.reject(new LonghaulError({ code: 'protocol-mismatch' }));
+      else if (data.ok) pending.resolve(data.answer);
       else pending.reject(new LonghaulError(data.error));
     };
     try {
@@ -78,7 +93,7 @@ export class Unanswered {
     } catch (error) {
       // Something in it cannot be cloned.
       this.#pending.delete(pending);
-      pending.reject(badArgument(String(error)));
+      pending.reject(refusal(pending.call.type, `cannot be sent to the worker. ${error}`));
     }
   }
 }

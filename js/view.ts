@@ -1,7 +1,8 @@
 // What a page knows of a session: its tasks and groups, one object for each, brought up to date by the worker.
-import type { Incoming, Line } from './line.js';
+import type { Incoming } from './line.js';
 import { isTaskNotFound } from './errors.js';
 import { Group } from './group.js';
+import type { SessionLine } from './reopening.js';
 import type { SessionEventMap } from './session-events.js';
 import { Task } from './task.js';
 import type { TaskProgress, TaskSnapshot } from './types.js';
@@ -10,13 +11,13 @@ import type { TaskProgress, TaskSnapshot } from './types.js';
 export type Emit = <Type extends keyof SessionEventMap>(type: Type, detail: SessionEventMap[Type]['detail']) => void;
 
 export class View {
-  readonly #line: Line;
+  readonly #line: SessionLine;
   readonly #session: string;
   readonly #emit: Emit;
   readonly #tasks = new Map<string, Task>();
   readonly #groups = new Map<string, Group>();
 
-  constructor(line: Line, session: string, emit: Emit) {
+  constructor(line: SessionLine, session: string, emit: Emit) {
     this.#line = line;
     this.#session = session;
     this.#emit = emit;
@@ -46,6 +47,11 @@ export class View {
     for (const task of this.#tasks.values()) {
       if (!task.hasEnded) task.refresh().then(() => this.#emit('task', task), (error) => this.#lost(task, error));
     }
+  }
+
+  /** Nothing is heard of them any more. */
+  end(): void {
+    for (const task of this.#tasks.values()) task.learn(task.snapshot);
   }
 
   handle(message: Incoming): void {

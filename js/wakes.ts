@@ -26,6 +26,19 @@ export const browser = () => {
   return /AppleWebKit/.test(userAgent) && !/Chrome/.test(userAgent) ? 'webkit' : 'chromium';
 };
 
+/** What the app's code does, which fails if it takes longer than an event may last: nothing waits for it for ever. */
+export async function inTime<T>(work: () => Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('longhaul: a handler took longer than an event of the worker may last')), EVENT_MS);
+  });
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** What the component is told of an event. */
 export interface Wake {
   /** When the browser is going to cut it, if that is known. */

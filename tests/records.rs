@@ -18,12 +18,13 @@ use longhaul::engine::group::{GroupCounts, GroupKey, GroupRecord};
 use longhaul::engine::http::{Representation, RestartReason, Resumability, VerdictReason};
 use longhaul::engine::id::{BodyId, GroupId, SessionId, TaskId, TaskKey};
 use longhaul::engine::policy::{Policy, Priority};
-use longhaul::engine::request::{AnswerInfo, Credentials, RequestFields, Source};
+use longhaul::engine::ranges::Ranges;
+use longhaul::engine::request::{AnswerInfo, Credentials, Redirects, RequestFields, Source};
 use longhaul::engine::resume_data::{self, Detached};
 use longhaul::engine::session::{Configuration, Limits, SessionRecord};
 use longhaul::engine::task::{
-    Destination, EventKind, Kept, Place, Progress, Proof, Subject, TaskEvent, TaskRecord, TaskSpec, TaskState,
-    WaitReason,
+    Adopted, Destination, EventKind, FoundByUrl, Kept, Place, Progress, Proof, Subject, TaskEvent, TaskRecord,
+    TaskSpec, TaskState, WaitReason,
 };
 use longhaul::engine::time::Timestamp;
 use longhaul::engine::transport::{Out, Transport};
@@ -91,7 +92,9 @@ fn session(format: u8) -> SessionRecord {
         keep_from_last_use: is_new,
     };
     let tidied_at = if is_new { Timestamp(1_763_700_000_000) } else { Timestamp(0) };
-    SessionRecord { id: session_id(), configuration: Configuration { version: 300, limits }, tidied_at }
+    let opened_with = is_new.then(|| Limits { metered: true, ..limits.clone() });
+    let configuration = Configuration { version: 300, limits };
+    SessionRecord { id: session_id(), configuration, tidied_at, has_authorizer: is_new, opened_with }
 }
 
 fn task(state: TaskState, format: u8) -> TaskRecord {
@@ -107,7 +110,7 @@ fn task(state: TaskState, format: u8) -> TaskRecord {
             has_secrets: true,
             credentials: Credentials::Include,
             referrer_policy: Some("no-referrer".into()),
-            refuse_redirects: true,
+            redirects: Redirects::Refuse,
             keep_headers: vec!["x-kept".into()],
         },
         policy: Policy {
@@ -149,7 +152,7 @@ fn task(state: TaskState, format: u8) -> TaskRecord {
         place: if is_new { Place::Leaving(destination) } else { Place::Store },
         fails_when_full: is_new,
         used_at: if is_new { since } else { Timestamp(0) },
-        serves_url: is_new,
+        by_url: if is_new { FoundByUrl::Anywhere } else { FoundByUrl::Never },
     }
 }
 
@@ -162,16 +165,21 @@ fn progress(format: u8) -> Progress {
         verified: ranges(&[(0, 1 << 18)]),
         hash: Some(hash()),
         expected: expected(),
-        without_range: true,
+        ranges: Ranges::Useless,
         bad_sources: 2,
         failures: 3,
-        lost: 4,
+        busy: 4,
         restarts: 5,
         repairs: 6,
         previous: Some(kept),
         resume_data: Some(resume_data::write(&detached())),
         crashes: if format == 1 { 0 } else { 2 },
         transport: if format == 1 { Transport::Fetch } else { external() },
+        busy_since: Timestamp(if format < 3 { 0 } else { 1_763_700_000_000 }),
+        restarts_in_row: if format < 3 { 0 } else { 5 },
+        brought: if format < 3 { Vec::new() } else { vec![ranges(&[(1 << 32, 1 << 33)]), ranges(&[])] },
+        told_elsewhere: format >= 3,
+        adopted: (format >= 3).then_some(Adopted { piece_length: Some(1 << 18) }),
         ..Progress::new(BodyId(u128::MAX - 1))
     }
 }
@@ -193,7 +201,11 @@ fn detached() -> Detached {
 }
 
 fn event(seq: u64, kind: EventKind) -> TaskEvent {
-    let subject = if seq == 7 { Subject::Group(GroupId::new("map")) } else { Subject::Task(TaskId::new("episode 1")) };
+    let subject = match seq {
+        7 => Subject::Group(GroupId::new("map")),
+        10 => Subject::Session,
+        _ => Subject::Task(TaskId::new("episode 1")),
+    };
     TaskEvent { seq, session: session_id(), subject, at: Timestamp(1_763_700_000_000), kind }
 }
 
@@ -277,7 +289,7 @@ fn records_of_every_format_are_read() {
             EventKind::Restarted(RestartReason::NotResumable),
             EventKind::GroupEnded(counts),
         ];
-        let since_3 = [EventKind::Moved, EventKind::MoveFailed(error())];
+        let since_3 = [EventKind::Moved, EventKind::MoveFailed(error()), EventKind::Damaged];
         let kinds = kinds.into_iter().chain(since_3.into_iter().filter(|_| format >= 3));
         for (seq, kind) in (1..).zip(kinds) {
             fixtures.hold(&format!("event-{seq}"), &event(seq, kind));

@@ -1,6 +1,6 @@
 //! The dependency rule, held against the sources: `integrity ← engine ← store ← web ← js/worker`; the page's client
-//! knows the messages only, the demo the package only. And the purity of the first two: nothing in them can look at a
-//! clock, roll dice, wait, or touch the browser.
+//! knows the messages only, the demo the package only, the command Node only. And the purity of the first two: nothing
+//! in them can look at a clock, roll dice, wait, or touch the browser.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers: panicking is how they report")]
 
@@ -99,11 +99,13 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 25] = [
+const SHARED: [&str; 27] = [
     "api",
     "types",
     "protocol",
+    "wire",
     "given",
+    "check",
     "errors",
     "network",
     "sync",
@@ -126,11 +128,15 @@ const SHARED: [&str; 25] = [
     "transport",
     "reopening",
 ];
-const WORKER: [&str; 23] = [
+const WORKER: [&str; 27] = [
     "worker",
     "host",
+    "component-host",
+    "database",
+    "error-data",
     "instances",
     "component-file",
+    "refusals",
     "installation",
     "options",
     "hook",
@@ -169,6 +175,19 @@ fn the_protocol_imports_types_only_and_page_and_worker_share_only_what_is_named(
                 _ => own.is_some() && !is_worker,
             };
             assert!(allowed, "js/{name}.ts must not import {module}");
+        }
+    }
+}
+
+#[test]
+fn the_command_uses_node_and_itself() {
+    for (path, text) in sources("cli", "mjs") {
+        for module in imports(&text) {
+            assert!(
+                module.starts_with("./") || module.starts_with("node:"),
+                "{} must not import {module}",
+                path.display()
+            );
         }
     }
 }

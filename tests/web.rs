@@ -4,17 +4,19 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers: panicking is how they report")]
 
 use idb::{DatabaseEvent, Factory, KeyPath, ObjectStoreParams};
-use js_sys::{Array, Object, Reflect, Uint8Array};
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
 use longhaul::engine::codec::decode;
-use longhaul::engine::id::{BodyId, EffectId};
+use longhaul::engine::id::{BodyId, EffectId, SessionId};
 use longhaul::engine::input::CommitOutcome;
 use longhaul::engine::output::Change;
-use longhaul::engine::session::SessionRecord;
-use longhaul::engine::task::{Place, Progress, TaskRecord};
+use longhaul::engine::session::{Configuration, SessionRecord};
+use longhaul::engine::task::{FoundByUrl, Place, Progress, TaskRecord};
+use longhaul::store::boot::boot;
 use longhaul::store::changes::to_writes;
 use longhaul::store::{Index, IndexKeys, Key, KeyRange, Reader, Store, Table, Value, Write, contract};
 use longhaul::web::indexeddb::{ChunkKind, IndexedDb};
-use wasm_bindgen::JsValue;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, future_to_promise};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 use web_sys::Blob;
 
@@ -98,6 +100,52 @@ async fn two_connections_are_fenced_by_the_epoch() {
     assert_eq!(new.commit(new_epoch, change).await, CommitOutcome::Committed);
 }
 
+/// Two callers that open the database at the same time share one connection: a second would block every upgrade.
+#[wasm_bindgen_test]
+async fn callers_that_open_at_the_same_time_leave_no_connection_behind() {
+    let name = format!("longhaul test one {}", js_sys::Math::random());
+    drop(IndexedDb::open(&name).await.expect("the database can be made"));
+    let store = IndexedDb::as_it_is(&name);
+    let readers = [store.clone(), store.clone()].map(|store| {
+        future_to_promise(async move { store.reader().await.map(|_| JsValue::NULL).map_err(|_| JsValue::NULL) })
+    });
+    let readers = Promise::all(&Array::of2(&readers[0], &readers[1]));
+    JsFuture::from(readers).await.expect("both read");
+    let mut request = Factory::new().and_then(|factory| factory.open(&name, Some(99))).expect("it can be asked for");
+    let blocked = Promise::new(&mut |_, reject| request.on_blocked(move |_| drop(reject.call0(&JsValue::NULL))));
+    let opened = future_to_promise(async move { request.await.map(|_| JsValue::NULL).map_err(|_| JsValue::NULL) });
+    let first = JsFuture::from(Promise::race(&Array::of2(&opened, &blocked))).await;
+    assert!(first.is_ok(), "a connection was left open, and blocks the upgrade");
+}
+
+/// A row of which the browser has lost a part fails the request for all of them. The others are read all the same, and it
+/// becomes one that cannot be read.
+#[wasm_bindgen_test]
+async fn a_row_that_the_browser_itself_cannot_read_hides_no_other() {
+    let store = open("lost").await;
+    let epoch = store.advance_epoch().await.expect("the epoch advances");
+    let put = |id: &str| {
+        let (id, configuration) = (SessionId::new(id), Configuration::default());
+        Change::PutSession(SessionRecord::new(id, configuration, false))
+    };
+    let writes = to_writes(&["a", "lost", "z"].map(put), |_| None);
+    assert_eq!(store.commit(epoch, writes).await, CommitOutcome::Committed);
+    let break_reads = "const { get, getAll } = IDBObjectStore.prototype;
+        const lost = () => new DOMException('Failed to read large IndexedDB value', 'DataError');
+        IDBObjectStore.prototype.getAll = function () { this.transaction.abort(); throw lost(); };
+        IDBObjectStore.prototype.get = function (key) {
+            if (key[0] === 'lost') { this.transaction.abort(); throw lost(); }
+            return get.call(this, key);
+        };
+        return () => Object.assign(IDBObjectStore.prototype, { get, getAll });";
+    let mend = Function::new_no_args(break_reads).call0(&JsValue::NULL).expect("it runs");
+    let snapshot = boot(&store.reader().await.expect("the store opens")).await;
+    mend.unchecked_into::<Function>().call0(&JsValue::NULL).expect("it runs");
+    let sessions = snapshot.expect("the store boots").sessions;
+    let found = sessions.iter().map(|session| (session.record.id.as_str(), session.record.is_unreadable()));
+    assert_eq!(found.collect::<Vec<_>>(), [("a", false), ("lost", true), ("z", false)]);
+}
+
 /// A database of version 1, which was never published, is emptied and made anew.
 #[wasm_bindgen_test]
 async fn a_database_of_the_first_version_is_made_anew() {
@@ -145,9 +193,9 @@ async fn databases_of_older_versions_keep_their_rows() {
         let crashes = if version == 2 { 0 } else { 2 };
         assert_eq!((session.id.as_str(), progress.restarts, progress.crashes), ("podcasts", 5, crashes));
         let mut record: TaskRecord = decode(&bytes(Table::Tasks).await).expect("it is read");
-        assert_eq!((record.place.clone(), record.serves_url), (Place::Store, false));
+        assert_eq!((record.place.clone(), record.by_url), (Place::Store, FoundByUrl::Never));
 
-        record.serves_url = true;
+        record.by_url = FoundByUrl::Anywhere;
         let epoch = store.advance_epoch().await.expect("the lease is taken");
         let writes = to_writes(&[Change::PutTask(record.clone())], |_| None);
         assert_eq!(store.commit(epoch, writes).await, CommitOutcome::Committed);

@@ -1,4 +1,4 @@
-// Builds the package into dist/: the wasm (wasm-pack, wasm-opt), the client and the worker (tsc for the types, esbuild
+// Builds the package into dist/: the wasm (cargo, wasm-bindgen, wasm-opt), the client and the worker (tsc for the types, esbuild
 // for the code), and holds each part against its budget. The recipe is wasm-pack.toml.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -6,6 +6,8 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import zlib from 'node:zlib';
+import { cutGlue } from './cut-glue.mjs';
+import { cutPanics } from './cut-panics.mjs';
 import { main, root, setup } from './setup.mjs';
 
 const dist = path.join(root, 'dist');
@@ -14,15 +16,20 @@ const at = (...parts) => path.join(root, ...parts);
 function run(command, args, env = process.env) {
   const result = spawnSync(command, args, { cwd: root, env, encoding: 'utf8' });
   if (result.status !== 0) throw new Error(`${path.basename(command)} failed:\n${result.stdout ?? ''}${result.stderr ?? result.error}`);
+  return result.stdout;
 }
 
 async function buildWasm(recipe, env) {
   const { target, profile, 'out-dir': outDir, 'out-name': outName } = recipe.build;
-  run('wasm-pack', ['build', '--mode', 'no-install', `--${profile}`, '--target', target, '--out-dir', outDir, '--out-name', outName, '--no-pack'], env);
-  // wasm-pack hides its folder from git and, with that, from npm.
-  fs.rmSync(at(outDir, '.gitignore'), { force: true });
+  run('cargo', ['build', '--lib', `--${profile}`, '--target', 'wasm32-unknown-unknown'], env);
+  const compiled = path.join(env.CARGO_TARGET_DIR ?? at('target'), 'wasm32-unknown-unknown', profile, `${outName}.wasm`);
+  run('wasm-bindgen', [compiled, '--out-dir', outDir, '--out-name', outName, '--target', target, ...recipe['wasm-bindgen'].flags], env);
   const built = at(outDir, `${outName}_bg.wasm`);
-  run(process.execPath, [at('node_modules/binaryen/bin/wasm-opt'), ...recipe['wasm-opt'].flags, built, '-o', path.join(dist, 'longhaul.wasm')]);
+  await cutPanics(built);
+  const optimize = [at('node_modules/binaryen/bin/wasm-opt'), ...recipe['wasm-opt'].flags];
+  const names = run(process.execPath, [...optimize, built, '-o', path.join(dist, 'longhaul.wasm')]);
+  const glue = at(outDir, `${outName}.js`);
+  fs.writeFileSync(glue, cutGlue(fs.readFileSync(glue, 'utf8'), JSON.parse(names)));
 }
 
 async function buildJs() {
@@ -32,7 +39,7 @@ async function buildJs() {
   const options = { bundle: true, minify: true, target: 'es2022', legalComments: 'none', absWorkingDir: root };
   // A worker starts only the component that it was built with.
   const integrity = 'sha256-' + createHash('sha256').update(fs.readFileSync(path.join(dist, 'longhaul.wasm'))).digest('base64');
-  const worker = { ...options, entryPoints: ['js/worker.ts'], define: { WASM_INTEGRITY: JSON.stringify(integrity) } };
+  const worker = { ...options, entryPoints: ['js/worker.ts'], inject: ['js/error-data.ts'], define: { WASM_INTEGRITY: JSON.stringify(integrity) } };
   await Promise.all([
     build({ ...options, entryPoints: ['js/client.ts'], format: 'esm', outfile: 'dist/client.js', sourcemap: true }),
     build({ ...worker, format: 'esm', outfile: 'dist/service-worker.js', sourcemap: true }),
@@ -76,7 +83,7 @@ function isStale() {
     const stat = fs.statSync(file);
     return stat.isDirectory() ? Math.max(0, ...fs.readdirSync(file).map((name) => newest(path.join(file, name)))) : stat.mtimeMs;
   };
-  return ['src', 'js', 'Cargo.toml', 'Cargo.lock', 'wasm-pack.toml', 'tsconfig.json', 'package-lock.json', 'tools/build.mjs'].some((name) => newest(at(name)) > built);
+  return ['src', 'js', 'Cargo.toml', 'Cargo.lock', 'wasm-pack.toml', 'tsconfig.json', 'package-lock.json', 'tools/build.mjs', 'tools/cut-panics.mjs', 'tools/cut-glue.mjs'].some((name) => newest(at(name)) > built);
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

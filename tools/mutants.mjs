@@ -1,6 +1,7 @@
 // `npm run mutants [-- WORD …]`: makes one deliberate mistake after the other (tools/mistakes.mjs) in a copy of the sources,
-// runs the engine's own tests on it, and, if those are content, the simulator. A mistake that survives both is a hole.
-import { spawn } from 'node:child_process';
+// runs the engine's own tests on it, and, if those are content, the simulator. A mistake that survives both is a hole. Those in
+// js/ are for the tests in tests/client alone.
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -15,7 +16,8 @@ const LONGEST_MS = 10 * 60_000;
 const MOST_CHARACTERS = 1 << 24;
 
 function copySources(to) {
-  for (const name of ['Cargo.toml', 'Cargo.lock', 'src', 'tests', 'benches']) fs.cpSync(path.join(root, name), path.join(to, name), { recursive: true });
+  for (const name of ['Cargo.toml', 'Cargo.lock', 'src', 'tests', 'benches', 'js', 'tools', 'package.json', 'tsconfig.json']) fs.cpSync(path.join(root, name), path.join(to, name), { recursive: true });
+  fs.symlinkSync(path.join(root, 'node_modules'), path.join(to, 'node_modules'));
 }
 
 /** The end of what a stream says: some mistakes make a test say the same for minutes. */
@@ -53,6 +55,17 @@ async function runTests(cwd, target) {
   return failed.length ? `${failed.length} tests, the first: \`${failed[0]}\`` : 'the run itself';
 }
 
+/** Runs the client's tests; returns what failed, or nothing. */
+function runClientTests(cwd) {
+  const tests = fs.readdirSync(path.join(cwd, 'tests/client')).filter((name) => name.endsWith('.test.mjs')).map((name) => `tests/client/${name}`);
+  const args = ['--test', '--test-reporter=tap', '--test-timeout=20000', ...tests];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd, encoding: 'utf8', maxBuffer: MOST_CHARACTERS });
+  if (status === 0) return undefined;
+  const failed = [...stdout.matchAll(/^not ok \d+ - (.*)$/gm)].map(([, name]) => name);
+  if (!failed.length) throw new Error(`the client's tests did not run:\n${stderr.slice(-2000)}`);
+  return `${failed.length} tests, the first: \`${failed[0]}\``;
+}
+
 /** Runs the simulator; returns how much of it failed, or nothing. */
 async function simulate(cwd, target) {
   const { status, stdout, stderr, isEndless } = await cargo(cwd, target, ['--profile', 'sim', '--test', 'sim', '--', '--seeds', String(SEEDS)]);
@@ -68,6 +81,7 @@ async function tryMistake(copy, target, { what, file, find, replace }) {
   if (original.split(find).length !== 2) throw new Error(`${file} has changed: the place for "${what}" is not there exactly once`);
   fs.writeFileSync(at, original.replace(find, () => replace));
   try {
+    if (file.startsWith('js/')) return runClientTests(copy);
     return (await runTests(copy, target)) ?? (await simulate(copy, target));
   } finally {
     fs.writeFileSync(at, original);
@@ -82,7 +96,7 @@ await main(async () => {
   let caught = 0;
   try {
     copySources(copy);
-    const broken = (await runTests(copy, target)) ?? (await simulate(copy, target));
+    const broken = runClientTests(copy) ?? (await runTests(copy, target)) ?? (await simulate(copy, target));
     if (broken) throw new Error(`something fails without any mistake: ${broken}`);
     console.log('| mistake | caught by |\n| --- | --- |');
     for (const mistake of wanted) {

@@ -6,7 +6,7 @@ import { root } from './setup.mjs';
 /** All `*.test.mjs` files below a folder of tests/ whose path contains `part`. */
 function testFiles(folder, part) {
   const entries = fs.readdirSync(path.join(root, 'tests', folder), { recursive: true });
-  return entries.filter((name) => name.endsWith('.test.mjs') && name.includes(part)).sort().map((name) => path.join('tests', folder, name));
+  return entries.filter((name) => name.endsWith('.test.mjs') && !name.includes('node_modules') && name.includes(part)).sort().map((name) => path.join('tests', folder, name));
 }
 
 /** The arguments for Node: these folders' tests, one file at a time, since browsers share two cores. */

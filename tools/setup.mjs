@@ -15,21 +15,21 @@ export const cacheDir = path.join(process.env.XDG_CACHE_HOME || path.join(os.hom
 /** A set-up step that cannot go on; its message is the one sentence that says what to do. */
 class SetupError extends Error {}
 
-const say = (text) => console.log(`set-up: ${text}`);
+export const say = (text) => console.log(`set-up: ${text}`);
 
 function look(command, args = [], env = process.env) {
   const result = spawnSync(command, args, { env, encoding: 'utf8' });
   return result.status === 0 ? result.stdout.trim() : undefined;
 }
 
-function onPath(name, searchPath = process.env.PATH) {
+export function onPath(name, searchPath = process.env.PATH) {
   return searchPath
     .split(path.delimiter)
     .map((dir) => path.join(dir, name))
     .find((file) => fs.existsSync(file));
 }
 
-function run(command, args, options = {}) {
+export function run(command, args, options = {}) {
   return new Promise((resolve) => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
     let log = '';
@@ -40,7 +40,7 @@ function run(command, args, options = {}) {
 }
 
 /** Says what a long step does, runs it, and says how long it took. */
-async function step(what, about, action) {
+export async function step(what, about, action) {
   say(`${what} (about ${about}) …`);
   const started = Date.now();
   const value = await action();
@@ -59,24 +59,33 @@ function tail(log) {
 const isDebian = () => fs.existsSync('/etc/debian_version') && onPath('apt-get');
 const asRoot = () => (process.getuid?.() === 0 ? [] : look('sudo', ['-n', 'true']) !== undefined ? ['sudo', '-n'] : undefined);
 
-async function aptInstall(packages, why) {
+function apt(prefix, args) {
+  const [command, ...rest] = [...prefix, 'apt-get', ...args];
+  return run(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+}
+
+/** The package lists of a machine may be months old, and name old browsers: they are fetched before the first install. */
+let listsAreFresh;
+/** Only one apt-get can run at a time. */
+let aptQueue = Promise.resolve();
+
+export async function aptInstall(packages, why) {
   const prefix = asRoot();
   if (!isDebian() || !prefix) {
     throw new SetupError(`${why} Install the equivalent of Debian's ${packages.join(', ')} and run the same command again.`);
   }
-  const apt = (args) => {
-    const [command, ...rest] = [...prefix, 'apt-get', ...args];
-    return run(command, rest, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } });
+  const install = async () => {
+    listsAreFresh ??= step('fetching the package lists', '5 s', () => apt(prefix, ['update']));
+    const { ok } = await listsAreFresh;
+    if (!ok) say('the package lists could not be fetched; taking what the present ones name');
+    await step(`installing ${packages.join(', ')} with apt-get`, '1 min', async () => {
+      const result = await apt(prefix, ['install', '-y', '--no-install-recommends', ...packages]);
+      if (!result.ok) throw new SetupError(`apt-get could not install ${packages.join(', ')}:\n${tail(result.log)}`);
+    });
   };
-  await step(`installing ${packages.join(', ')} with apt-get`, '1 min', async () => {
-    const install = ['install', '-y', '--no-install-recommends', ...packages];
-    let result = await apt(install);
-    if (!result.ok) {
-      await apt(['update']);
-      result = await apt(install);
-    }
-    if (!result.ok) throw new SetupError(`apt-get could not install ${packages.join(', ')}:\n${tail(result.log)}`);
-  });
+  const installed = aptQueue.then(install);
+  aptQueue = installed.catch(() => {});
+  return installed;
 }
 
 // ---------------------------------------------------------------- Rust and its wasm target
@@ -250,13 +259,19 @@ export const findChromedriver = () => onPath('chromedriver');
 /** Makes the film that the end-to-end tests play. */
 export const findFfmpeg = () => onPath('ffmpeg');
 
-async function debianTools(wanted) {
+async function debianTools({ tests, browser }) {
   const missing = [];
-  if (!findChromium()) missing.push('chromium');
-  if (wanted.tests && !findChromedriver()) missing.push('chromium-driver');
-  if (wanted.tests && !findNginx()) missing.push('nginx-light');
-  if (wanted.tests && !findFfmpeg()) missing.push('ffmpeg');
-  if (missing.length) await aptInstall(missing, 'The tests drive a real browser against a real server.');
+  if (browser && !findChromium()) missing.push('chromium');
+  if (tests && !findChromedriver()) missing.push('chromium-driver');
+  if (tests && !findNginx()) missing.push('nginx-light');
+  if (tests && !findFfmpeg()) missing.push('ffmpeg');
+  if (!missing.length) return;
+  try {
+    await aptInstall(missing, 'The tests drive a real browser against a real server.');
+  } catch (error) {
+    if (tests) throw error;
+    say(`no browser here, so the tour is left out. ${error.message}`);
+  }
 }
 
 /** The browsers that the tests want. They go on without one that cannot be had, and say so. */
@@ -271,32 +286,27 @@ async function otherBrowsers(wanted) {
 }
 
 /**
- * Sets up all that a build needs; with `tests: true` also what the tests need, with `browser: true` a browser, and
- * those that `browsers` names.
- * Returns the environment for builds.
+ * Sets up what a build needs; with `tests: true` also what the tests need, with `browser: true` a browser, and
+ * those that `browsers` names. Returns the environment for builds.
  */
 export async function setup({ tests = false, browser = tests, browsers = [] } = {}) {
   if (Number(process.versions.node.split('.')[0]) < 20) throw new SetupError('Node 20 or newer is needed.');
-  // On a bare machine these three take minutes, and do not touch one another.
-  const npm = npmPackages();
-  npm.catch(() => {});
-  const rust = await wasmRust();
-  const dirs = [
-    await cargoTool('wasm-bindgen-cli', 'wasm-bindgen', lockedVersion('wasm-bindgen'), '3 min'),
-    await cargoTool('wasm-pack', 'wasm-pack', '0.15.1', '3 min'),
+  const tools = [
+    ['wasm-bindgen-cli', 'wasm-bindgen', lockedVersion('wasm-bindgen')],
+    // Only the tests in the browser's own runtime need it: the build calls cargo and wasm-bindgen itself.
+    ...(tests ? [['wasm-pack', 'wasm-pack', '0.15.1']] : []),
   ];
-  await npm;
-  if (browser) {
-    try {
-      await debianTools({ tests });
-    } catch (error) {
-      if (tests) throw error;
-      say(`no browser here, so the tour is left out. ${error.message}`);
-    }
-  }
-  await otherBrowsers(browsers);
-  const base = rust.PATH ?? process.env.PATH;
-  return { ...process.env, ...rust, PATH: [...dirs, base].join(path.delimiter) };
+  // On a bare machine each of these takes minutes. They do not depend on one another; the tools need only cargo.
+  const steps = await Promise.allSettled([
+    wasmRust(),
+    Promise.all(tools.map((tool) => cargoTool(...tool, '4 min'))),
+    npmPackages(),
+    debianTools({ tests, browser }).then(() => otherBrowsers(browsers)),
+  ]);
+  const failed = steps.find(({ status }) => status === 'rejected');
+  if (failed) throw failed.reason;
+  const [{ value: rust }, { value: dirs }] = steps;
+  return { ...process.env, ...rust, PATH: [...dirs, rust.PATH ?? process.env.PATH].join(path.delimiter) };
 }
 
 /** Runs a tool's main function; a set-up error ends it with its one sentence instead of a stack. */

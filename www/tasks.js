@@ -11,7 +11,7 @@ const ACTIONS = {
   failed: ['resume', 'remove'],
   cancelled: ['again', 'remove'],
 };
-/** Why a task is not moving, for people. */
+/** Why a task is not moving, and what went wrong last, for people. */
 async function explain(task) {
   if (task.state === 'failed') return task.error.message;
   const { sentence = '', until } = (await task.explain()) ?? {};
@@ -68,9 +68,10 @@ class Row {
   async #showNote() {
     const { note } = this.parts;
     if (!['failed', 'pending', 'waiting'].includes(this.task.state)) return (note.textContent = '');
-    // A task that is gone meanwhile needs no words; and the answer may be late.
+    const { state } = this.task;
+    // The answer may be late: then the task has moved on, and there is nothing to explain, or it is gone.
     const text = await explain(this.task).catch(() => '');
-    if (this.element.dataset.state === this.task.state) note.textContent = text;
+    if (text && state === this.element.dataset.state) note.textContent = text;
   }
 
   #showActions(name) {

@@ -193,6 +193,10 @@ pub struct Attempt {
     pub hash_before: Option<HashState>,
     /// Whether it ends because others come first: however it ends, that is no failure.
     pub gives_way: bool,
+    /// Whether it was begun for a reader, and so may be more than the limits allow.
+    pub is_extra: bool,
+    /// Whether it asks where the source has redirected to, and not the source itself.
+    pub is_at_target: bool,
     /// Whether it reads what the browser itself has fetched: however it ends, that says nothing of the server.
     pub is_record: bool,
     request: Request,
@@ -212,6 +216,8 @@ impl Attempt {
             reading: None,
             hash_before: None,
             gives_way: false,
+            is_extra: false,
+            is_at_target: false,
             is_record: false,
             request,
             start,
@@ -297,6 +303,29 @@ impl Attempt {
         };
         let bytes_per_second = self.reading.as_ref().map_or(0, |reading| reading.bytes_per_second(now));
         Running { start: self.start, free_from: free_from.min(end), end, bytes_per_second }
+    }
+
+    /// The bytes that the server's answer has, if that is fewer than it was asked for in a file of `length` bytes. How
+    /// much of them is read does not matter: an attempt that gives way reads little of a long answer.
+    pub fn offered_too_little(&self, length: Option<u64>) -> Option<u64> {
+        let asked = self.request.range.and_then(|range| range.end.or(length))?;
+        let answered = self.reading.as_ref().and_then(|reading| reading.body_end)?;
+        (answered < asked).then(|| answered.saturating_sub(self.start))
+    }
+
+    /// Its first byte, and where it ends, if that is known.
+    pub fn segment(&self) -> (u64, Option<u64>) {
+        (self.start, self.end)
+    }
+
+    /// The segment behind it has failed: its bytes are read here, if this answer has them.
+    pub fn take_back(&mut self, (start, end): (u64, Option<u64>)) {
+        let Some(reading) = self.reading.as_mut().filter(|reading| reading.ended.is_none()) else { return };
+        let goes_on = reading.body_end.is_some_and(|body| body > start) && !self.gives_way;
+        if goes_on && reading.end == Some(start) {
+            self.end = end;
+            reading.end = reading.body_end.min(end.or(reading.body_end));
+        }
     }
 
     /// The bytes from `end` on belong to another segment.

@@ -7,13 +7,14 @@ use super::error::{ErrorCode, TaskError};
 use super::id::{ClientId, SessionId, TaskKey};
 use super::input::TaskCall;
 use super::output::{AuthorizationNeed, Change, Output};
+use super::ranges::Ranges;
 use super::request::{Header, without_query};
 use super::slot::{Asker, Queued, Staged};
-use super::task::{Task, TaskRecord, TaskSpec, TaskState, WaitReason};
+use super::task::{FoundByUrl, Task, TaskRecord, TaskSpec, TaskState, WaitReason};
 
 /// After how long a task tries by itself: the user may have signed in again, which changes a cookie.
 const RECHECK_MS: u64 = 60 * 60_000;
-/// How many times in a row what was supplied may be refused.
+/// How many times in a row what was supplied may be refused; what is tried while nothing was supplied does not count.
 const MAX_REFUSALS: u32 = 5;
 
 /// Headers that are never stored, and the task and the origin that they were given for.
@@ -43,23 +44,31 @@ impl Engine {
         given.map_or(&[], |given| &given.headers)
     }
 
-    /// Whether anybody could be asked on behalf of this session.
+    /// Whether the worker's own code or an open page could be asked on behalf of this session.
     pub(super) fn can_ask(&self, session: &SessionId) -> bool {
         self.hook_can_authorize || self.sessions.get(session).is_some_and(|session| session.authorizer().is_some())
     }
 
-    /// The server wants to know who asks, or does not like the answer.
+    /// The server wants to know who asks, or does not like the answer. The task waits if a page that could be asked has ever
+    /// opened the session, whether one is open now or not; else waiting would be of no use.
     pub(super) fn refused(&mut self, key: &TaskKey, mut task: Task, error: TaskError) {
         let had_secrets = self.secrets.remove(key).is_some();
-        let could_be_asked = had_secrets || task.record.spec.request.has_secrets || self.can_ask(&key.session);
-        task.progress.failures += 1;
+        let may_come = self.sessions.get(&key.session).is_some_and(|session| session.record.has_authorizer);
+        let needs_secrets = had_secrets || task.record.spec.request.has_secrets;
+        let could_be_asked = needs_secrets || may_come || self.can_ask(&key.session);
+        // What it tries by itself while it waits is no answer that was refused.
+        let reason = Some(WaitReason::Authorization);
+        let has_waited = matches!(task.record.state, TaskState::Active { reason: waits, .. } if waits == reason);
+        task.progress.failures += u32::from(!has_waited);
         if !could_be_asked {
             self.fail(key, task, Vec::new(), error);
         } else if task.progress.failures > MAX_REFUSALS {
             let error = TaskError { code: ErrorCode::Unauthorized, ..error };
             self.fail(key, task, Vec::new(), error);
         } else {
-            self.wait_for_authorization(key, task, error.status);
+            let status = error.status;
+            self.note_error(key, error);
+            self.wait_for_authorization(key, task, status);
         }
     }
 
@@ -74,8 +83,8 @@ impl Engine {
         self.commit_transfer(key, task, None, changes);
     }
 
-    /// Asks whoever can supply what the task's server wants.
-    pub(super) fn ask_authorization(&mut self, key: &TaskKey) {
+    /// Asks for what the task's server wants: this page, or else any that can, or the worker's own code.
+    pub(super) fn ask_authorization(&mut self, key: &TaskKey, page: Option<&ClientId>) {
         let Some(slot) = self.slots.get(key) else { return };
         let Some(task) = &slot.task else { return };
         let waits = TaskState::Active {
@@ -86,16 +95,17 @@ impl Engine {
             return;
         }
         let need = AuthorizationNeed { url: without_query(task.record.spec.url()).into(), status: slot.refused_with };
-        let page = self.sessions.get(&key.session).and_then(Session::authorizer).cloned();
+        let page = page.or_else(|| self.sessions.get(&key.session)?.authorizer()).cloned();
         if page.is_some() || self.hook_can_authorize {
             self.outputs.push_back(Output::AskAuthorization(page, key.clone(), need));
         }
     }
 
-    /// Asks again for all tasks of a session, since somebody new may know.
-    pub(super) fn ask_authorization_again(&mut self, session: &SessionId) {
+    /// Asks again for all tasks of a session: a page that has just come, since those that are known may have gone, or another
+    /// than the one that has gone.
+    pub(super) fn ask_authorization_again(&mut self, session: &SessionId, page: Option<&ClientId>) {
         let keys: Vec<TaskKey> = self.slots.keys().filter(|key| key.session == *session).cloned().collect();
-        keys.iter().for_each(|key| self.ask_authorization(key));
+        keys.iter().for_each(|key| self.ask_authorization(key, page));
     }
 
     /// Takes what was supplied: headers, for the origin of the task's URL, or another URL.
@@ -130,11 +140,22 @@ impl Engine {
             None if self.secrets_of(&task.record).is_empty() => task.record.spec.request.has_secrets = false,
             None => {}
         }
+        if task.record.by_url == FoundByUrl::Anywhere {
+            // Whatever was supplied was supplied for one user.
+            task.record.by_url = FoundByUrl::InSession;
+        }
         let mut changes = Vec::new();
         if moves {
             changes = self.take_checkpoint(key, &mut task);
             self.drop_attempts(key);
+            if let Some(slot) = self.slots.get_mut(key) {
+                slot.target = None;
+            }
             task.progress.bad_sources &= !1;
+            // Nor is it to blame for what that brought.
+            task.progress.brought.truncate(0);
+            task.progress.told_elsewhere = true;
+            task.progress.ranges = Ranges::Open;
         }
         if task.record.state.is_active() {
             task.record.enter(TaskState::READY, self.now);

@@ -15,9 +15,6 @@ use super::{CROWD, Engine, Purpose, RESIDENT_PER_LANE, STORE_PAUSE_MS};
 /// Below this many tasks of a lane that could run, more are loaded.
 const REFILL_BELOW: usize = 8;
 
-/// What is due in this time is worth to be waited for.
-const SOON_MS: u64 = 60_000;
-
 /// What a session has in storage only.
 #[derive(Debug, Default)]
 pub struct Backlog {
@@ -32,10 +29,9 @@ pub struct Backlog {
 }
 
 impl Backlog {
-    /// Whether there is something to be loaded that may run now or soon, or something is being loaded.
-    pub fn may_load(&self, blocked: u8, now: Timestamp) -> bool {
-        let soon = now.after(SOON_MS);
-        self.left_since.is_some() || self.more.iter().any(|(lane, due)| *due <= soon && !lane.is_blocked(blocked))
+    /// Whether tasks of this lane are in storage only that are due before.
+    pub fn has_more(&self, lane: Lane, before: Timestamp) -> bool {
+        self.more.iter().any(|(other, due)| *other == lane && *due < before)
     }
 
     /// Tasks of this lane are in storage only, the first of them in order due then.
@@ -64,36 +60,28 @@ impl Backlog {
 impl Session {
     /// When something is to be done about it, if nothing happens before.
     pub(super) fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
-        [self.retry_at, self.backlog.next_time(now), self.hook_time(now)].into_iter().flatten().min()
+        let backlog = self.backlog.next_time(now).filter(|_| !self.record.is_unreadable());
+        [self.retry_at, backlog, self.hook_time(now)].into_iter().flatten().min()
     }
 }
 
 impl Engine {
     /// Loads active tasks from storage where few are left in memory.
     pub(super) fn refill(&mut self) {
-        let blocked = self.surroundings.blocked_ranks();
         let now = self.now;
         let mut wanting = Vec::new();
         for (id, session) in self.sessions.iter() {
             let backlog = &session.backlog;
-            if backlog.left_since.is_some() || backlog.not_before > now {
+            // Until it is opened nothing of it may run.
+            if backlog.left_since.is_some() || backlog.not_before > now || session.record.is_unreadable() {
                 continue;
             }
-            let is_due = |slot: &Slot| slot.out().is_none() && slot.due().is_some_and(|due| due <= now);
-            let can_run = |slot: &&Slot| slot.is_running() || is_due(slot);
-            let held = |lane: &Lane| {
-                let of_session = self.slots.iter().filter(|(key, _)| key.session == *id).map(|(_, slot)| slot);
-                let of_lane =
-                    of_session.filter(|slot| slot.task.as_ref().is_some_and(|task| task.record.lane() == *lane));
-                of_lane.filter(can_run).count()
-            };
-            let is_wanted =
-                |(lane, due): &(Lane, Timestamp)| *due <= now && !lane.is_blocked(blocked) && held(lane) < REFILL_BELOW;
-            if backlog.more.iter().any(is_wanted) || backlog.moment.is_some_and(|moment| moment <= now) {
-                wanting.push(id.clone());
+            if self.wants_more(id, session, now) || backlog.moment.is_some_and(|moment| moment <= now) {
+                let blocked = self.surroundings.blocked_ranks_under(&session.record.configuration.limits);
+                wanting.push((id.clone(), blocked));
             }
         }
-        for session in wanting {
+        for (session, blocked) in wanting {
             if let Some(session) = self.sessions.get_mut(&session) {
                 session.backlog.left_since = Some(Vec::new());
                 session.backlog.moment = None;
@@ -103,6 +91,22 @@ impl Engine {
             let query = Query::Due { session: session.clone(), now, blocked, limit: RESIDENT_PER_LANE };
             self.load(Purpose::Refill(session), query);
         }
+    }
+
+    /// Whether a lane of the session holds something that is due by then, and there is little of it in memory. Where there
+    /// is enough, that decides whether anything can be done: all of it may wait for room.
+    pub(super) fn wants_more(&self, id: &SessionId, session: &Session, by: Timestamp) -> bool {
+        let blocked = self.surroundings.blocked_ranks_under(&session.record.configuration.limits);
+        let is_due = |slot: &Slot| slot.out().is_none() && slot.due().is_some_and(|due| due <= self.now);
+        let can_run = |slot: &&Slot| slot.is_running() || is_due(slot);
+        let held = |lane: &Lane| {
+            let of_session = self.slots.iter().filter(|(key, _)| key.session == *id).map(|(_, slot)| slot);
+            let of_lane = of_session.filter(|slot| slot.task.as_ref().is_some_and(|task| task.record.lane() == *lane));
+            of_lane.filter(can_run).count()
+        };
+        let is_wanted =
+            |(lane, due): &(Lane, Timestamp)| *due <= by && !lane.is_blocked(blocked) && held(lane) < REFILL_BELOW;
+        session.backlog.more.iter().any(is_wanted)
     }
 
     pub(super) fn handle_refill(&mut self, id: &SessionId, loaded: Result<Loaded, StoreFailure>) {
@@ -146,6 +150,9 @@ impl Engine {
         {
             // A clock that was set back must not make it wait for ever.
             *not_before = (*not_before).min(latest);
+            if *reason == Some(WaitReason::Quota) {
+                self.room.doubt();
+            }
         }
         self.slots.get_or_insert_with(task.record.key.clone(), || Slot::resident(task));
     }

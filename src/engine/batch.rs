@@ -213,7 +213,11 @@ impl Engine {
         match result {
             Ok(counts) => batch.count += u64::from(counts),
             // A task that has gone meanwhile, or has ended, is nothing that a call about many should fail for.
-            Err(error) if matches!(error.code, ErrorCode::TaskNotFound | ErrorCode::NotFinished) => {}
+            Err(error)
+                if matches!(
+                    error.code,
+                    ErrorCode::TaskNotFound | ErrorCode::NotFinished | ErrorCode::RecordDamaged
+                ) => {}
             Err(error) => batch.error = batch.error.take().or(Some(error)),
         }
         if batch.open > 0 {

@@ -70,7 +70,7 @@ impl Engine {
         // While nothing of the version is durable yet, it is not known without an attempt at it.
         let kept = slot.task.as_ref().map(|task| &task.progress).filter(|kept| !kept.received.is_empty());
         let kept = kept.and_then(|kept| kept.representation.as_ref());
-        let may_go_on = kept.is_some_and(Representation::is_resumable) && !task.progress.without_range;
+        let may_go_on = kept.is_some_and(Representation::is_resumable) && !task.progress.ranges.go_without();
         let is_wanted = slot.queue.is_empty() && !self.is_leaving(task) && !self.is_to_go_out(slot);
         let Some(length) = task.progress.complete_length() else { return };
         if !may_go_on || !is_wanted || self.outer_reason(task).is_some() {
@@ -82,6 +82,10 @@ impl Engine {
         }
         for Finished { end, source, hash } in finished {
             let Some(slot) = self.slots.get(key) else { return };
+            if task.usable_sources() & (1 << source) == 0 {
+                // What this one brought agreed; another of its answers did not, and so it is asked no more.
+                continue;
+            }
             // There may be fewer tasks, connections or segments by now than there were.
             let Some(candidate) = self.candidate(&task.record, *source) else { return };
             let candidate = Candidate { is_running: slot.is_running(), ..candidate };

@@ -5,14 +5,27 @@ use super::delivery::Session;
 use super::error::{ErrorCode, TaskError};
 use super::id::{CallId, SessionId, TaskKey};
 use super::input::{Call, CommitOutcome, Loaded, StoreFailure, TaskCall};
-use super::output::{Answer, Change, Output, Query};
+use super::output::{Answer, Change, Query};
 use super::resume_data;
-use super::session::{Configuration, LimitsPatch, SessionRecord};
+use super::session::{LimitsPatch, MAX_SESSIONS, SessionRecord};
 use super::slot::{Asker, Queued, Slot};
+use super::task::{EventKind, Subject, TaskEvent};
 use super::{Engine, Purpose, STORE_PAUSE_MS};
 
 /// The most rows that one reply brings.
 const MAX_PAGE: u32 = 500;
+
+/// A session on its way to storage.
+#[derive(Debug)]
+pub(super) struct StagedSession {
+    call: CallId,
+    record: SessionRecord,
+    /// Whether the call meant other limits by its version.
+    differs: bool,
+    event: Option<TaskEvent>,
+    /// Whether it is not known of a commit before this one that it failed.
+    may_be_stored: bool,
+}
 
 impl Engine {
     pub(super) fn handle_call(&mut self, id: CallId, call: Call) {
@@ -21,12 +34,14 @@ impl Engine {
         }
         match call {
             Call::Open(record) => self.open_session(id, record),
-            Call::Find(url) => self.load(Purpose::FindByUrl(id), Query::ByUrl(url)),
+            Call::Find(url, session) => self.load(Purpose::FindByUrl(id), Query::ByUrl(url, session)),
             Call::UpdateSession(session, patch) => self.update_session(id, session, patch),
             Call::Download { key, secrets, .. } | Call::ResumeFrom { key, secrets, .. }
                 if !secrets.is_empty() && !self.can_ask(&key.session) =>
             {
-                self.reply(id, Err(TaskError::new(ErrorCode::AuthorizationNotDurable)));
+                let names: Vec<&str> = secrets.iter().map(|(name, _)| name.as_str()).collect();
+                let error = TaskError::new(ErrorCode::AuthorizationNotDurable);
+                self.reply(id, Err(TaskError { detail: Some(names.join(", ")), ..error }));
             }
             Call::Download { key, spec, secrets, if_exists } => {
                 self.enqueue(&key, Asker::Call(id), Queued::Download(spec, secrets, if_exists));
@@ -60,19 +75,36 @@ impl Engine {
             return waiting.push((call, Call::Open(record)));
         }
         let version = record.configuration.version;
-        match self.sessions.get(&record.id).map(|session| session.record.configuration.version) {
-            Some(stored) if version < stored => {
+        match self.sessions.get(&record.id).map(|session| &session.record) {
+            Some(stored) if version < stored.configuration.version => {
                 self.reply(call, Err(TaskError::new(ErrorCode::VersionTooLow)));
             }
-            Some(stored) if version == stored => self.reply(call, Ok(Answer::Opened(version))),
-            _ => self.put_session(call, record),
+            Some(stored) if version == stored.configuration.version => {
+                let differs = stored.differs(&record);
+                if record.has_authorizer && !stored.has_authorizer {
+                    let stored = SessionRecord { has_authorizer: true, ..stored.clone() };
+                    self.put_session(call, stored, differs);
+                } else {
+                    self.reply(call, Ok(Answer::Opened { version, differs }));
+                }
+            }
+            None if self.has_all_sessions() => self.reply(call, Err(TaskError::new(ErrorCode::TooManySessions))),
+            _ => self.put_session(call, record, false),
         }
     }
 
-    fn put_session(&mut self, call: CallId, record: SessionRecord) {
+    /// Whether there are as many sessions, with those on their way to storage, as there may be.
+    fn has_all_sessions(&self) -> bool {
+        let new = self.opening.keys().filter(|id| !self.sessions.contains_key(id));
+        self.sessions.len() + new.count() >= MAX_SESSIONS
+    }
+
+    fn put_session(&mut self, call: CallId, record: SessionRecord, differs: bool) {
         self.opening.insert(record.id.clone(), Vec::new());
-        let change = Change::PutSession(record.clone());
-        self.commit(Purpose::CommitSession(call, record), vec![change]);
+        let was_unreadable = self.sessions.get(&record.id).is_some_and(|session| session.record.is_unreadable());
+        let is_mended = was_unreadable && !record.is_unreadable();
+        let event = is_mended.then(|| self.new_event(&record.id, Subject::Session, EventKind::Damaged)).flatten();
+        self.commit_session(StagedSession { call, record, differs, event, may_be_stored: false });
     }
 
     fn update_session(&mut self, call: CallId, id: SessionId, patch: LimitsPatch) {
@@ -80,33 +112,61 @@ impl Engine {
             return waiting.push((call, Call::UpdateSession(id, patch)));
         }
         let Some(session) = self.sessions.get(&id) else { return };
-        let Configuration { version, limits } = &session.record.configuration;
-        let configuration = Configuration { version: *version, limits: limits.patched(&patch) };
-        let tidied_at = session.record.tidied_at;
-        self.put_session(call, SessionRecord { id, configuration, tidied_at });
+        let record = session.record.patched(&patch);
+        self.put_session(call, record, false);
     }
 
-    pub(super) fn handle_session_committed(&mut self, call: CallId, record: SessionRecord, outcome: CommitOutcome) {
-        if outcome == CommitOutcome::Unknown {
-            // The next change would be made to what may not be stored. Storing it once more does no harm.
-            let change = Change::PutSession(record.clone());
-            return self.commit(Purpose::CommitSession(call, record), vec![change]);
+    fn commit_session(&mut self, staged: StagedSession) {
+        let mut changes = vec![Change::PutSession(staged.record.clone())];
+        changes.extend(staged.event.clone().map(Change::PutEvent));
+        self.commit(Purpose::CommitSession(Box::new(staged)), changes);
+    }
+
+    pub(super) fn handle_session_committed(&mut self, mut staged: StagedSession, outcome: CommitOutcome) {
+        staged.may_be_stored |= outcome == CommitOutcome::Unknown;
+        if staged.may_be_stored && !matches!(outcome, CommitOutcome::Committed | CommitOutcome::Fenced) {
+            // The next change would be made to what may not be stored, and that this commit failed says nothing of the one
+            // before it. Storing it once more does no harm.
+            return self.unknown_sessions.push((self.now.after(STORE_PAUSE_MS), staged));
         }
+        let StagedSession { call, record, differs, event, .. } = staged;
         let waiting = self.opening.remove(&record.id).unwrap_or_default();
         let version = record.configuration.version;
         let result = match outcome {
-            CommitOutcome::Committed => Ok(Answer::Opened(version)),
+            CommitOutcome::Committed => Ok(Answer::Opened { version, differs }),
             _ => Err(storage_error(outcome)),
         };
         if result.is_ok() {
             match self.sessions.get_mut(&record.id) {
-                Some(session) => session.record = record,
+                Some(session) => {
+                    if session.record.is_unreadable() && !record.is_unreadable() {
+                        session.backlog.load_all_after(self.now);
+                    }
+                    session.record = record;
+                }
                 None => self.sessions.insert(record.id.clone(), Session::new(record, self.now)),
             }
+        }
+        match event {
+            Some(event) if result.is_ok() => self.publish_event(event),
+            Some(event) => {
+                if let Some(session) = self.sessions.get_mut(&event.session) {
+                    session.outbox.failed(event.seq);
+                }
+            }
+            None => {}
         }
         self.reply(call, result);
         for (call, waited) in waiting {
             self.handle_call(call, waited);
+        }
+    }
+
+    /// Stores once more the sessions of which it is not known whether they are stored.
+    pub(super) fn store_unknown_sessions(&mut self) {
+        let now = self.now;
+        for (_, staged) in self.unknown_sessions.extract_if(.., |(at, _)| *at <= now).collect::<Vec<_>>() {
+            self.commit_session(staged);
         }
     }
 
@@ -183,30 +243,10 @@ impl Engine {
                 if token(&known) != token(&slot.task) {
                     self.begin_anew(key);
                 }
+                self.wait_for_storage(key);
                 self.serve_queue(key);
             }
-            // Nothing is known of it now: let it go and find it again among the tasks that are due.
-            _ => {
-                let Some(mut slot) = self.let_go(key) else { return };
-                if slot.external.has_given_all() {
-                    self.outputs.extend(slot.out().map(|out| Output::LetGo(out.registration.clone())));
-                }
-                slot.queue.extend(slot.external.take_calls());
-                for demand in slot.demands {
-                    self.answer(demand.asker, Err(TaskError::new(ErrorCode::Storage)));
-                }
-                for (asker, queued) in slot.queue {
-                    if let Queued::Task(TaskCall::ExternalEnded { registration, .. }) = queued {
-                        // The event that told of it must not wait for storage.
-                        self.outputs.push_back(Output::LetGo(registration));
-                    }
-                    self.answer(asker, Err(TaskError::new(ErrorCode::Storage)));
-                }
-                let retry_at = self.now.after(STORE_PAUSE_MS);
-                if let Some(session) = self.sessions.get_mut(&key.session) {
-                    session.backlog.load_all_after(retry_at);
-                }
-            }
+            _ => self.lose(key),
         }
     }
 
@@ -214,6 +254,9 @@ impl Engine {
     pub(super) fn serve_queue(&mut self, key: &TaskKey) {
         let _turn = self.at_work.turn(key);
         while let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.busy) {
+            if slot.is_to_be_mended() {
+                return self.mend(key);
+            }
             let Some((asker, queued)) = slot.queue.pop_front() else { return };
             if self.must_come_back_first(key, &queued) {
                 self.wait_for_external(key, asker, queued);
@@ -237,7 +280,7 @@ impl Call {
     /// The session that must be open for the call.
     fn session(&self) -> Option<&SessionId> {
         Some(match self {
-            Self::Open(_) | Self::Find(_) => return None,
+            Self::Open(_) | Self::Find(..) => return None,
             Self::Download { key, .. } | Self::ResumeFrom { key, .. } | Self::Task(key, _) => &key.session,
             Self::DownloadAll { group, .. } | Self::Group(group) => &group.session,
             Self::UpdateSession(session, _)

@@ -2,14 +2,15 @@
 
 use super::attempt::Ended;
 use super::bounded::Finished;
-use super::ending::Wait;
+use super::ending::{MORE_AFTER_MS, Wait};
 use super::error::{ErrorCode, TaskError};
+use super::http::RestartReason;
 use super::id::{EffectId, TaskKey};
 use super::input::ReadEnd;
 use super::output::{Change, Effect, Output};
 use super::pace::read_bytes;
 use super::slot::Staged;
-use super::task::{EventKind, Task};
+use super::task::{EventKind, Task, TaskState, WaitReason};
 use super::{Engine, Purpose};
 use crate::integrity::HashState;
 
@@ -22,6 +23,10 @@ const CHUNK_BYTES_OF_MANY: u64 = 4 << 20;
 /// On a slow link a commit comes after this time with what is there, so that a worker that lives ten seconds still
 /// makes progress.
 const CHUNK_MS: u64 = 2_000;
+/// An attempt that brings less has brought nothing: else a server that sends a byte at a time is followed for ever.
+const LEAST_BYTES: u64 = 512;
+/// A server that sends less than it was asked for, and less than this, is not asked again without a pause.
+const SMALL_BYTES: u64 = 16 << 10;
 
 impl Engine {
     pub(super) fn handle_read(
@@ -78,7 +83,12 @@ impl Engine {
         let Some(slot) = self.slots.get(key) else { return };
         let is_running = !slot.attempts.is_empty();
         match trouble {
-            Some(Trouble::TooLong) => {
+            Some(Trouble::TooLong { from_start: true }) if self.may_be_coded(&task) => {
+                self.discard(&changes);
+                let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else { return };
+                self.ask_again(key, task, true, Some(RestartReason::RangesRefused));
+            }
+            Some(Trouble::TooLong { .. }) => {
                 self.drop_attempts(key);
                 self.fail(key, task, changes, TaskError::new(ErrorCode::BodyTooLong));
             }
@@ -91,6 +101,12 @@ impl Engine {
                 self.commit_transfer(key, task, None, changes);
             }
         }
+    }
+
+    /// Lets go of buffers that are not stored after all.
+    fn discard(&mut self, changes: &[Change]) {
+        let buffer = |change: &Change| if let Change::Append { buffer, .. } = change { Some(*buffer) } else { None };
+        self.outputs.extend(changes.iter().filter_map(buffer).map(Output::Discard));
     }
 
     /// Takes the attempts that are over out of the slot. Returns what was wrong with one of them, if anything was.
@@ -107,13 +123,20 @@ impl Engine {
                 taken.push(attempt.start());
                 continue;
             }
+            let brought = reading.next_offset - attempt.start();
+            let wait_after = |bytes| if bytes < LEAST_BYTES { Wait::Backoff } else { Wait::Soon };
             if reading.is_whole() {
                 // Nobody said how long it would be, so its end is the file's.
                 let known = task.progress.representation.as_mut().filter(|_| ended == Ended::Eof);
                 if let Some(known) = known.filter(|known| known.complete_length.is_none()) {
                     known.complete_length = Some(reading.next_offset);
                 }
-                if !attempt.gives_way {
+                let length = task.progress.complete_length();
+                if let Some(offered) = attempt.offered_too_little(length).filter(|offered| *offered < SMALL_BYTES) {
+                    // Nor is it for a reader, side by side with the next.
+                    slot.more_after = self.now.after(MORE_AFTER_MS).max(slot.more_after);
+                    trouble = Some(Trouble::Cut(ErrorCode::BadContentRange, wait_after(offered)));
+                } else if !attempt.gives_way {
                     let (end, hash) = (reading.next_offset, reading.hash.clone());
                     finished.push(Finished { end, source: attempt.source, hash });
                 }
@@ -125,9 +148,10 @@ impl Engine {
             slot.failed_sources |= 1 << attempt.source;
             slot.was_cut |= matches!(ended, Ended::Cut { .. });
             trouble = Some(match ended {
-                Ended::TooLong => Trouble::TooLong,
-                Ended::Cut { online } => Trouble::Cut(ErrorCode::Network, Wait::after_network(online)),
-                Ended::Eof | Ended::Full => Trouble::Cut(ErrorCode::LengthMismatch, Wait::Backoff),
+                Ended::TooLong => Trouble::TooLong { from_start: attempt.start() == 0 },
+                Ended::Cut { online: false } => Trouble::Cut(ErrorCode::Network, Wait::Offline),
+                Ended::Cut { online: true } => Trouble::Cut(ErrorCode::Network, wait_after(brought)),
+                Ended::Eof | Ended::Full => Trouble::Cut(ErrorCode::LengthMismatch, wait_after(brought)),
             });
         }
         taken.into_iter().for_each(|start| slot.external.taken(start));
@@ -151,10 +175,20 @@ impl Engine {
             progress.hash = Some(hashed);
             slot.stages_checks = true;
         }
-        let readings = slot.attempts.iter_mut().filter_map(|attempt| attempt.reading.as_mut());
-        for buffer in readings.filter_map(super::attempt::Reading::take_ready) {
+        let spec = &task.record.spec;
+        let (mut is_progress, mut is_own) = (false, false);
+        let sources = if spec.proof.pieces.is_some() { spec.sources.len() } else { 1 };
+        for attempt in &mut slot.attempts {
+            let Some(reading) = &mut attempt.reading else { continue };
+            let Some(buffer) = reading.take_ready() else { continue };
+            is_progress |= reading.next_offset - attempt.start() >= LEAST_BYTES;
             let range = buffer.offset..buffer.offset + buffer.len;
+            if sources > 1 {
+                progress.brought.resize_with(sources, Default::default);
+                progress.brought[attempt.source].insert(range.clone());
+            }
             slot.staged.insert(range.clone());
+            is_own |= attempt.source == 0;
             progress.received.insert(range);
             progress.hash = buffer.hash.or(progress.hash.take());
             let (body, offset, len) = (progress.body, buffer.offset, buffer.len);
@@ -165,15 +199,25 @@ impl Engine {
             progress.representation = Some(current.representation.clone());
             progress.answer = current.answer.clone();
             progress.expected = current.expected.clone();
+            progress.told_elsewhere = current.told_elsewhere;
         }
+        // The task's own URL has told the same.
+        progress.told_elsewhere &= !is_own;
         if !changes.is_empty() {
+            if matches!(task.record.state, TaskState::Active { reason: Some(WaitReason::Quota), .. }) {
+                task.record.enter(TaskState::READY, self.now);
+                changes.push(Change::PutTask(task.record.clone()));
+            }
+            progress.adopted = None;
+        }
+        if is_progress {
             slot.failed_sources = 0;
-            slot.cors_suspicions = 0;
+            slot.suspicions = 0;
             let most = task.record.spec.policy.max_segments;
             slot.bearable_segments = (slot.bearable_segments + 1).min(most);
+            progress.busy = 0;
             if progress.representation.as_ref().is_some_and(super::http::Representation::is_resumable) {
                 progress.failures = 0;
-                progress.lost = 0;
                 progress.crashes = 0;
             }
         }
@@ -257,6 +301,9 @@ fn has_ended(slot: &super::slot::Slot) -> bool {
 /// What was wrong with an attempt that is over.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
-    TooLong,
+    TooLong {
+        /// Whether it began at the file's first byte.
+        from_start: bool,
+    },
     Cut(ErrorCode, Wait),
 }

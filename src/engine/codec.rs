@@ -10,9 +10,10 @@ pub const FORMAT_VERSION: u8 = 3;
 /// What a newer longhaul may have written that this one can still read.
 const NEXT_VERSION: u8 = FORMAT_VERSION + 1;
 /// What older records lack at their end. All of it reads as nothing: how often a task crashed, and that it comes by plain
-/// fetch, is in a checkpoint since format 2; where a task's bytes are and how long a session keeps them, in theirs since
-/// format 3. What lies behind a record's end is not looked at.
-const NOTHING: [u8; 4] = [0; 4];
+/// fetch, is in a checkpoint since format 2; where a task's bytes are, how long a session keeps them, since when a server
+/// has been busy, who brought what, whether it was adopted, and who told of it, in theirs since format 3. What lies behind a record's end is
+/// not looked at.
+const NOTHING: [u8; 7] = [0; 7];
 
 /// The stored bytes of `record`.
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -34,7 +35,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 mod tests {
     use super::super::id::{BodyId, SessionId, TaskId, TaskKey};
     use super::super::request::Source;
-    use super::super::task::{Place, Progress, TaskRecord, TaskSpec, TaskState};
+    use super::super::task::{FoundByUrl, Place, Progress, TaskRecord, TaskSpec, TaskState};
     use super::super::time::Timestamp;
     use super::*;
 
@@ -58,7 +59,7 @@ mod tests {
             place: Place::Store,
             fails_when_full: false,
             used_at: Timestamp(0),
-            serves_url: false,
+            by_url: FoundByUrl::Never,
         }
     }
 
@@ -76,13 +77,17 @@ mod tests {
         progress.received.insert(0..5);
         progress.resume_data = Some(vec![1, 2]);
         let mut bytes = encode(&progress);
+        let end = bytes.split_off(bytes.len() - 4);
+        assert_eq!(end, NOTHING[..4], "when it was busy, restarts in a row, and who brought what, came with version 3");
+        bytes[0] = 2;
+        assert_eq!(decode::<Progress>(&bytes), Some(progress.clone()));
         let end = bytes.split_off(bytes.len() - 2);
         assert_eq!(end, NOTHING[..2], "crashes and the transport came with version 2");
         bytes[0] = 1;
         assert_eq!(decode::<Progress>(&bytes), Some(progress));
         let mut bytes = encode(&record());
-        let end = bytes.split_off(bytes.len() - NOTHING.len());
-        assert_eq!(end, NOTHING, "the place and what is done without room came with version 3");
+        let end = bytes.split_off(bytes.len() - 4);
+        assert_eq!(end, NOTHING[..4], "the place and what is done without room came with version 3");
         for version in [1, 2] {
             bytes[0] = version;
             assert_eq!(decode::<TaskRecord>(&bytes), Some(record()));

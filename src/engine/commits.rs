@@ -8,7 +8,11 @@ use super::input::{CommitOutcome, StoreFailure, TaskCall};
 use super::output::{Answer, Change, Output};
 use super::slot::{Asker, Queued, Slot, Staged};
 use super::task::{EventKind, Subject, Task, TaskEvent, TaskRecord, TaskState};
+use super::time::Timestamp;
 use super::{Engine, Purpose};
+
+/// How often in a row a call's commit is tried again of which it is not known whether it happened.
+const MOST_UNKNOWN: u32 = 3;
 
 impl Engine {
     /// Gives an event its number. It exists once the commit that carries it has succeeded.
@@ -35,7 +39,7 @@ impl Engine {
         self.commit(Purpose::CommitTask(key.clone(), Box::new(staged)), changes);
     }
 
-    pub(super) fn handle_task_committed(&mut self, key: &TaskKey, staged: Staged, outcome: CommitOutcome) {
+    pub(super) fn handle_task_committed(&mut self, key: &TaskKey, mut staged: Staged, outcome: CommitOutcome) {
         let _turn = self.at_work.turn(key);
         if let Some(task) = &staged.task {
             self.taken_up.retain(|body| *body != task.progress.body);
@@ -43,20 +47,33 @@ impl Engine {
         match outcome {
             CommitOutcome::Committed => self.task_is_durable(key, staged),
             CommitOutcome::Failed(failure) => {
-                self.abandon_event(key, &staged);
+                if let (Some(event), Some(session)) = (&staged.event, self.sessions.get_mut(&key.session)) {
+                    session.outbox.failed(event.seq);
+                }
                 if let Some((asker, _)) = staged.call {
                     self.answer(asker, Err(storage_error(outcome)));
                 }
+                let refused_bytes = self.slots.get(key).map_or(0, |slot| slot.staged.len());
                 if let Some(slot) = self.slots.get_mut(key) {
                     slot.nothing_is_staged();
                 }
-                self.handle_refused_commit(key, failure);
+                if self.slots.get(key).and_then(|slot| slot.task.as_ref()).is_some_and(Task::is_damaged) {
+                    return self.lose(key);
+                }
+                let is_failing =
+                    staged.task.as_ref().is_some_and(|task| matches!(task.record.state, TaskState::Failed(_)));
+                self.handle_refused_commit(key, failure, (refused_bytes, is_failing));
                 self.serve_queue(key);
             }
             // Whether it happened, only storage knows: ask, and then do what is still to be done.
             CommitOutcome::Unknown | CommitOutcome::Fenced => {
+                self.hold(key);
+                let is_lost = self.slots.get(key).is_some_and(|slot| slot.refusals > MOST_UNKNOWN);
+                if let Some((asker, _)) = staged.call.take_if(|_| is_lost) {
+                    self.answer(asker, Err(storage_error(outcome)));
+                }
                 let is_asked = staged.call.is_some();
-                if let Some(session) = self.abandon_event(key, &staged) {
+                if let Some(session) = self.abandon_staged_event(&staged) {
                     session.outbox.forget_resident();
                 }
                 if staged.leaves_dead_body {
@@ -79,9 +96,9 @@ impl Engine {
     }
 
     /// The staged event did not happen, or may not have. Returns its session if there was one.
-    fn abandon_event(&mut self, key: &TaskKey, staged: &Staged) -> Option<&mut Session> {
+    fn abandon_staged_event(&mut self, staged: &Staged) -> Option<&mut Session> {
         let event = staged.event.as_ref()?;
-        let session = self.sessions.get_mut(&key.session)?;
+        let session = self.sessions.get_mut(&event.session)?;
         session.outbox.abandoned(event.seq);
         Some(session)
     }
@@ -89,6 +106,8 @@ impl Engine {
     fn task_is_durable(&mut self, key: &TaskKey, staged: Staged) {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.busy = false;
+        slot.refusals = 0;
+        slot.hold_until = Timestamp(0);
         slot.nothing_is_staged();
         let body = |task: &Option<Task>| task.as_ref().map(|task| task.progress.body);
         if body(&slot.task) != body(&staged.task) {
@@ -101,6 +120,7 @@ impl Engine {
         }
         let Some(slot) = self.slots.get_mut(key) else { return };
         let before = std::mem::replace(&mut slot.task, staged.task);
+        let was_damaged = before.as_ref().is_some_and(Task::is_damaged);
         let after = slot.task.clone();
         self.let_go_of_external(before.as_ref(), after.as_ref());
         let (before, after) = (before.map(|task| task.record), after.map(|task| task.record));
@@ -110,7 +130,14 @@ impl Engine {
         if staged.leaves_dead_body {
             self.sweep_at = Some(self.now);
         }
+        if after.as_ref().is_some_and(|after| after.state == TaskState::Completed) {
+            self.room.is_used();
+        }
         self.count_member(before.as_ref(), after.as_ref());
+        if let Some(before) = before.as_ref().filter(|_| was_damaged) {
+            // What its row had said of its state is counted, and not known.
+            self.recount_group_of(before);
+        }
         if after.as_ref().is_none_or(|after| !after.state.is_active()) {
             // It may have been begun while that was on its way to storage.
             self.stop_hashing(key);
@@ -123,7 +150,7 @@ impl Engine {
         }
         if after.is_some() && before != after {
             self.publish_task(key);
-            self.ask_authorization(key);
+            self.ask_authorization(key, None);
         }
         let ended_badly = |record: &TaskRecord| matches!(record.state, TaskState::Failed(_) | TaskState::Cancelled);
         if after.as_ref().is_some_and(ended_badly) && !before.as_ref().is_some_and(ended_badly) {
@@ -171,7 +198,7 @@ impl Engine {
                 let counts = result.map(|answer| !matches!(answer, Answer::Download(_, false)));
                 self.batch_advanced(batch, counts);
             }
-            Asker::Nobody => {}
+            Asker::Engine => {}
         }
     }
 

@@ -63,7 +63,7 @@ impl Engine {
     /// The engine before this one crashed when it was this task's turn. To be called before the first input: the task is
     /// not tried again before that is noted durably.
     pub fn blame(&mut self, key: &TaskKey) {
-        self.enqueue(key, Asker::Nobody, Queued::Task(TaskCall::CountCrash));
+        self.enqueue(key, Asker::Engine, Queued::Task(TaskCall::CountCrash));
     }
 
     pub(super) fn count_crash(&mut self, key: &TaskKey, asker: Asker, mut task: Task) {

@@ -96,21 +96,21 @@ impl Session {
 }
 
 impl Engine {
-    pub(super) fn handle_hello(&mut self, client: ClientId, id: &SessionId, delegate: bool, can_authorize: bool) {
+    pub(super) fn handle_hello(&mut self, client: &ClientId, id: &SessionId, delegate: bool, can_authorize: bool) {
         if delegate && client.is_hook() {
             return self.begin_hook_turn(id);
         }
         let Some(session) = self.sessions.get_mut(id) else { return };
         // The same page says hello again after a boot; what it was sent it still has.
-        if delegate && session.delegate.as_ref().is_none_or(|delegate| delegate.client != client) {
+        if delegate && session.delegate.as_ref().is_none_or(|delegate| delegate.client != *client) {
             let backlog = Some(session.outbox.last_seq());
             session.delegate = Some(Delegate { client: client.clone(), sent: 0, backlog });
             session.take_over_from_hook();
         }
-        let is_new = session.clients.get(&client) != Some(&can_authorize);
-        session.clients.insert(client, can_authorize);
+        let is_new = session.clients.get(client) != Some(&can_authorize);
+        session.clients.insert(client.clone(), can_authorize);
         if can_authorize && is_new {
-            self.ask_authorization_again(id);
+            self.ask_authorization_again(id, Some(client));
         }
     }
 
@@ -118,12 +118,16 @@ impl Engine {
         if id.is_none() {
             self.surroundings.forget(client);
         }
-        for (_, session) in self.sessions.iter_mut().filter(|(session, _)| id.is_none_or(|id| id == *session)) {
-            session.clients.remove(client);
+        let mut was_asked = Vec::new();
+        for (key, session) in self.sessions.iter_mut().filter(|(session, _)| id.is_none_or(|id| id == *session)) {
+            if session.clients.remove(client) == Some(true) {
+                was_asked.push(key.clone());
+            }
             if session.delegate.as_ref().is_some_and(|delegate| delegate.client == *client) {
                 session.delegate = None;
             }
         }
+        was_asked.iter().for_each(|session| self.ask_authorization_again(session, None));
     }
 
     pub(super) fn handle_ack(&mut self, client: &ClientId, id: &SessionId, seq: u64) {

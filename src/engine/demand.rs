@@ -1,6 +1,6 @@
 //! Demands: who reads a file that is still on its way waits for the bytes at one place, and those are fetched first.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::Engine;
 use super::attempt::{Attempt, Reading};
@@ -38,7 +38,7 @@ pub enum Wish {
     Bytes {
         /// The position of the first byte that is wanted.
         offset: u64,
-        /// The body that is being read, as [`super::id::BodyId::to_text`]; `None` for one who has just begun.
+        /// What is being read, as [`FileLocation::name`]; `None` for one who has just begun.
         body: Option<String>,
     },
     /// With what a request for the file's URL is answered.
@@ -103,7 +103,7 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key).filter(|slot| !slot.demands.is_empty() && !slot.busy) else { return };
         let Some(task) = slot.task.clone().filter(|task| task.record.state.is_active()) else { return };
         let is_due = slot.is_running() || slot.due().is_some_and(|due| due <= now);
-        let may_split = slot.known().is_some_and(Representation::is_resumable) && !task.progress.without_range;
+        let may_split = slot.known().is_some_and(Representation::is_resumable) && !task.progress.ranges.go_without();
         if !is_due || !may_split || self.outer_reason(&task).is_some() || self.wakes.are_ending(now) {
             return;
         }
@@ -194,10 +194,12 @@ impl Slot {
 
     /// The youngest of the attempts for whose bytes nobody waits.
     fn last_not_demanded(&self, now: Timestamp) -> Option<EffectId> {
+        let task = self.task.as_ref()?;
         let length = self.known()?.complete_length?;
-        let offsets: Vec<u64> = self.demands.iter().filter_map(Demand::offset).collect();
-        let is_demanded =
-            |attempt: &&Attempt| offsets.iter().any(|offset| will_bring(attempt, *offset, length, now) == Some(true));
+        let is_demanded = |attempt: &&Attempt| {
+            let mut needs = self.demands.iter().filter_map(Demand::offset).map(|offset| needs(offset, task));
+            needs.any(|needs| is_among(attempt, &needs) || will_bring(attempt, &needs, length, now) == Some(true))
+        };
         self.attempts.iter().rev().find(|attempt| !is_demanded(attempt)).map(|attempt| attempt.id)
     }
 
@@ -223,11 +225,11 @@ impl Slot {
         let task = self.task.as_ref().ok_or(TaskError::new(ErrorCode::TaskNotFound))?;
         match wish {
             Wish::Service { range, if_range } => {
-                let service = service_to_come(task, self.known(), range.as_deref(), if_range.as_deref())?;
+                let service = service_to_come(task, self.readable(task), range.as_deref(), if_range.as_deref())?;
                 Ok(service.map(|service| Answer::Serve(Box::new(service))))
             }
             Wish::Bytes { offset, body } => {
-                let file = file_to_come(task, self.known(), body.as_deref())?;
+                let file = file_to_come(task, self.readable(task), body.as_deref())?;
                 let is_there = |file: &FileLocation| {
                     let is_of_this = file.body == task.progress.body;
                     !is_of_this || *offset >= file.length || task.progress.received.contains(&(*offset..*offset + 1))
@@ -235,6 +237,12 @@ impl Slot {
                 Ok(file.filter(is_there).map(|file| Answer::Chunk(file, *offset)))
             }
         }
+    }
+
+    /// What readers get bytes of: once some are kept, what those are bytes of, whatever the newest answer said.
+    pub(super) fn readable<'a>(&'a self, task: &'a Task) -> Option<&'a Representation> {
+        let kept = task.progress.representation.as_ref().filter(|_| !task.progress.received.is_empty());
+        kept.or_else(|| self.known())
     }
 
     /// What is to be done for those who wait, in the order of the file.
@@ -249,17 +257,15 @@ impl Slot {
     }
 
     fn wanted_at(&self, offset: u64, task: &Task, taken: &RangeSet, length: u64, now: Timestamp) -> Option<Wanted> {
-        let pieces = task.record.spec.proof.pieces.as_ref();
-        let aligned = offset - offset % pieces.map_or(ALIGNMENT, |pieces| pieces.piece_length());
+        let needs = needs(offset, task);
         let mut next_start = length;
         for attempt in &self.attempts {
             let segment = attempt.running(length, now);
             if offset < segment.start {
                 next_start = next_start.min(segment.start);
             } else if offset < segment.end {
-                let start = aligned.max(segment.free_from);
-                // One that has read nothing yet is at the very place already.
-                if will_bring(attempt, offset, length, now) == Some(false) && start > segment.start {
+                let start = (*needs.start()).max(segment.free_from);
+                if will_bring(attempt, &needs, length, now) == Some(false) {
                     return Some(Wanted::Segment(start..segment.end));
                 }
                 let is_reading = |reading: &&Reading| offset < segment.free_from && reading.read_in_flight().is_some();
@@ -268,19 +274,32 @@ impl Slot {
         }
         let gap = taken.gap_around(offset, length)?;
         let behind = self.attempts.iter().map(|attempt| attempt.running(length, now).end).filter(|end| *end <= offset);
-        let start = aligned.max(gap.start).max(behind.max().unwrap_or(0));
+        let start = (*needs.start()).max(gap.start).max(behind.max().unwrap_or(0));
         Some(Wanted::Segment(start..gap.end.min(next_start)))
     }
 }
 
-/// Whether the attempt is about to bring the byte at `offset`; `None` if that is none of its bytes. One that has not begun
-/// to read may be.
-fn will_bring(attempt: &Attempt, offset: u64, length: u64, now: Timestamp) -> Option<bool> {
+/// The bytes that a reader of the one at `offset` needs, up to that one: a piece is of use as a whole.
+fn needs(offset: u64, task: &Task) -> RangeInclusive<u64> {
+    let pieces = task.record.spec.proof.pieces.as_ref();
+    offset - offset % pieces.map_or(ALIGNMENT, |pieces| pieces.piece_length())..=offset
+}
+
+/// Whether the attempt is bringing some of those bytes. Another would have to begin behind it, and were it to give way for
+/// that, the other would begin just where it was, and so on.
+fn is_among(attempt: &Attempt, needs: &RangeInclusive<u64>) -> bool {
+    needs.contains(&attempt.reading.as_ref().map_or(attempt.start(), |reading| reading.next_offset))
+}
+
+/// Whether the attempt is about to bring the last of the bytes that are needed; `None` if that is none of its own. One that
+/// has not begun to read may be.
+fn will_bring(attempt: &Attempt, needs: &RangeInclusive<u64>, length: u64, now: Timestamp) -> Option<bool> {
+    let offset = *needs.end();
     let segment = attempt.running(length, now);
     if !(segment.start..segment.end).contains(&offset) {
         return None;
     }
     let Some(reading) = &attempt.reading else { return Some(true) };
     let soon = reading.reliable_speed(now).saturating_mul(SOON_MS) / 1_000;
-    Some(offset < segment.free_from || offset - reading.next_offset <= soon)
+    Some(offset < segment.free_from || is_among(attempt, needs) || offset - reading.next_offset <= soon)
 }

@@ -1,6 +1,5 @@
 //! Endings: of an attempt, of the hope for it, and of a task.
 
-use super::Engine;
 use super::attempt::Reading;
 use super::error::{ErrorCode, TaskError};
 use super::filing::leave;
@@ -8,21 +7,28 @@ use super::http::{Representation, RestartReason};
 use super::id::{BodyId, EffectId, TaskKey};
 use super::input::{FetchFailure, StoreFailure};
 use super::output::{Change, Output};
-use super::retry::{LOST_PER_FAILURE, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms};
-use super::task::{EventKind, Place, Progress, Task, TaskState, WaitReason};
+use super::policy::Policy;
+use super::probe::SUSPICIONS;
+use super::request::Redirects;
+use super::retry::{GIVE_UP_MS, MAX_RESTARTS, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms, busy_ms};
+use super::task::{EventKind, Place, Task, TaskState, WaitReason};
 use super::transport::Transport;
+use super::{Engine, STORE_PAUSE_MS};
 
-/// How long to wait for room before looking again. What the task itself frees ends the wait at once.
-const FULL_MS: u64 = 60_000;
 /// How long to be content with fewer segments after one of several was refused or cut.
-const MORE_AFTER_MS: u64 = 30_000;
+pub(super) const MORE_AFTER_MS: u64 = 30_000;
+/// How soon after the first of its host a task that has failed there follows, at most.
+const TURN_MS: u64 = 1_000;
 
 /// What the next attempt waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
     Backoff,
+    /// The attempt got on before it ended.
+    Soon,
     Offline,
-    Asked(u64),
+    /// The server says that it is busy, and perhaps for how many milliseconds.
+    Busy(Option<u64>),
 }
 
 impl Wait {
@@ -34,11 +40,29 @@ impl Wait {
 impl Engine {
     /// A fetch brought no head at all.
     pub(super) fn handle_no_answer(&mut self, key: &TaskKey, id: EffectId, failure: FetchFailure) {
+        if let Some(slot) = self.slots.get_mut(key)
+            && slot.attempt(id).is_some_and(|attempt| attempt.is_at_target)
+        {
+            slot.target = None;
+        }
         if self.drop_one_of_many(key, id) {
             return;
         }
         let Some(slot) = self.slots.get_mut(key) else { return };
         let Some(task) = slot.task.clone() else { return };
+        let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
+        let is_own = task.record.spec.sources.get(source).is_some_and(|source| source.origin == self.origin);
+        // Within the own origin redirects are followed: one that leads elsewhere looks like one whose target was cut.
+        let may_be_cut = is_own && task.record.spec.request.redirects == Redirects::Follow;
+        if failure.error.code == ErrorCode::RedirectRefused {
+            slot.suspicions = if slot.probed_source == source { slot.suspicions + 1 } else { 1 };
+            slot.probed_source = source;
+            let is_sure = !may_be_cut || slot.suspicions >= SUSPICIONS;
+            // It has answered, whatever it was.
+            self.note_fine(&task, source);
+            let wait = (!is_sure).then_some(Wait::Backoff);
+            return self.fail_source(key, id, task, failure.error, wait);
+        }
         if failure.error.code != ErrorCode::Network {
             // The browser itself forbids it, and will go on doing so.
             return self.fail_source(key, id, task, failure.error, None);
@@ -68,7 +92,7 @@ impl Engine {
         &mut self,
         key: &TaskKey,
         source: usize,
-        task: Task,
+        mut task: Task,
         error: TaskError,
         wait: Option<Wait>,
     ) {
@@ -79,16 +103,25 @@ impl Engine {
         let is_left = tried & all != all && wait != Some(Wait::Offline);
         if !is_left {
             slot.failed_sources = 0;
+            // That it has brought bad bytes counts for less than that no other brings any.
+            task.progress.bad_sources &= !1;
         }
         self.drop_attempts(key);
         match wait {
+            Some(Wait::Busy(asked_ms)) => self.note_trouble(&task, source, asked_ms),
+            Some(Wait::Backoff) => self.note_trouble(&task, source, None),
+            _ => {}
+        }
+        match wait {
             _ if is_left => {}
+            Some(wait) if self.doubt_range(key, &mut task, wait) => {}
             Some(wait) => self.try_again(key, task, Vec::new(), error, wait),
             None => self.fail(key, task, Vec::new(), error),
         }
     }
 
-    /// If others are at work, an attempt that fails is let go without any ado; fewer are tried for a while.
+    /// If others are at work, an attempt that fails is let go without any ado; fewer are tried for a while. What it was to
+    /// bring is read by the one before it, if its answer goes on there.
     pub(super) fn drop_one_of_many(&mut self, key: &TaskKey, id: EffectId) -> bool {
         let Some(slot) = self.slots.get_mut(key) else { return false };
         let others = slot.attempts.iter().filter(|attempt| attempt.id != id);
@@ -97,8 +130,13 @@ impl Engine {
             return false;
         }
         slot.bearable_segments = at_work;
-        slot.more_after = self.now.after(MORE_AFTER_MS);
+        slot.more_after = self.now.after(MORE_AFTER_MS).max(slot.more_after);
+        let left = slot.attempt(id).map(|attempt| attempt.segment());
         self.drop_attempt(key, id);
+        let is_bounded = self.is_bounded(key);
+        if let Some((slot, left)) = self.slots.get_mut(key).zip(left).filter(|_| !is_bounded) {
+            slot.attempts.iter_mut().for_each(|attempt| attempt.take_back(left));
+        }
         true
     }
 
@@ -110,20 +148,38 @@ impl Engine {
         reason: RestartReason,
         next: Option<Representation>,
     ) {
-        self.stop_hashing(key);
-        if let Some(slot) = self.slots.get_mut(key) {
-            slot.current = slot.current.take().filter(|_| next.is_some());
+        let times = task.progress.restarts_in_row;
+        // What was cut and cannot go on has had its pause, and counts as a failure.
+        let has_waited = reason == RestartReason::NotResumable;
+        if times >= MAX_RESTARTS && !has_waited {
+            self.drop_attempts(key);
+            return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::TooManyRestarts));
         }
-        let changes = self.new_body(key, &mut task.progress);
+        // The first goes on with the answer at hand.
+        let next = next.filter(|_| times == 0);
+        if next.is_none() {
+            self.drop_attempts(key);
+        }
+        self.stop_hashing(key);
+        self.restarted.push(task.progress.body);
+        let mut changes = self.new_body(&mut task);
+        task.progress.restarts_in_row = times + u32::from(!has_waited || task.progress.failures > 0);
         task.progress.representation = next;
+        if times > 0 && !has_waited {
+            let not_before = self.now.after(backoff_ms(times, &mut self.random));
+            task.record.enter(TaskState::Active { not_before, reason: Some(WaitReason::Retry) }, self.now);
+            changes.push(Change::PutTask(task.record.clone()));
+        }
+        changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
         self.commit_transfer(key, task, Some(EventKind::Restarted(reason)), changes);
     }
 
     /// Drops all bytes.
-    fn new_body(&mut self, key: &TaskKey, progress: &mut Progress) -> Vec<Change> {
-        let old = progress.body;
+    pub(super) fn new_body(&mut self, task: &mut Task) -> Vec<Change> {
+        let old = self.give_up(task);
+        let progress = &mut task.progress;
         *progress = progress.restarted(BodyId(self.random.next_wide()));
-        vec![Change::KillBody(old), Change::PutBody(progress.body), Change::PutProgress(key.clone(), progress.clone())]
+        vec![old, Change::PutBody(progress.body)]
     }
 
     /// All bytes are there, and right.
@@ -143,10 +199,9 @@ impl Engine {
         // The swap: the old file goes in the very commit that makes the new one visible.
         changes.extend(task.progress.previous.take().map(|previous| Change::KillBody(previous.body)));
         task.record.enter(TaskState::Completed, self.now);
+        task.progress.adopted = None;
         task.progress.transport = Transport::Fetch;
-        task.progress.failures = 0;
-        task.progress.lost = 0;
-        task.progress.crashes = 0;
+        task.progress.begin_to_count();
         self.secrets.remove(key);
         if matches!(task.record.place, Place::Leaving(_)) {
             changes.extend(leave(key, &mut task));
@@ -181,7 +236,7 @@ impl Engine {
     /// Gives up bytes that no digest agrees with: they are of no use to anybody.
     pub(super) fn fail_for_digest(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>, code: ErrorCode) {
         self.drop_attempts(key);
-        changes.extend(self.new_body(key, &mut task.progress));
+        changes.extend(self.new_body(&mut task));
         self.fail(key, task, changes, TaskError::new(code));
     }
 
@@ -196,106 +251,102 @@ impl Engine {
         wait: Wait,
     ) {
         let resumable = task.progress.representation.as_ref().is_none_or(Representation::is_resumable);
-        let brought_bytes = !changes.is_empty();
-        let progress = &mut task.progress;
-        match wait {
-            Wait::Offline => {}
+        let Policy { max_failures, resource_timeout_ms, .. } = task.record.spec.policy;
+        let (now, progress) = (self.now, &mut task.progress);
+        let is_over = match wait {
+            Wait::Offline => false,
+            Wait::Busy(_) => {
+                progress.note_busy(now);
+                resource_timeout_ms.is_none() && now.since(progress.busy_since) >= GIVE_UP_MS
+            }
             // Bytes that can be continued are worth any number of attempts; those that cannot are not.
-            _ if brought_bytes && resumable => {}
-            _ if error.code == ErrorCode::Network && resumable => progress.lost += 1,
-            _ => progress.failures += 1,
-        }
-        let most = task.record.spec.policy.max_failures;
-        if progress.failures >= most || progress.lost >= most.saturating_mul(LOST_PER_FAILURE) {
+            Wait::Soon if resumable => false,
+            Wait::Soon | Wait::Backoff => {
+                progress.failures += 1;
+                let is_costly = !resumable && !progress.received.is_empty();
+                progress.failures >= max_failures || (is_costly && progress.restarts_in_row >= MAX_RESTARTS)
+            }
+        };
+        if is_over {
             return self.fail(key, task, changes, error);
         }
-        let failures = progress.failures + progress.lost;
         let (delay_ms, reason) = match wait {
             Wait::Offline => (OFFLINE_RECHECK_MS, WaitReason::Offline),
-            Wait::Asked(delay_ms) => (delay_ms.min(MAX_WAIT_MS), WaitReason::ServerAsked),
-            Wait::Backoff => (backoff_ms(failures, &mut self.random), WaitReason::Retry),
+            Wait::Busy(asked_ms) => {
+                let reason = if asked_ms.is_some() { WaitReason::ServerAsked } else { WaitReason::Retry };
+                (busy_ms(progress.busy, asked_ms.unwrap_or(0).min(MAX_WAIT_MS), &mut self.random), reason)
+            }
+            Wait::Soon | Wait::Backoff => (backoff_ms(progress.failures, &mut self.random), WaitReason::Retry),
         };
-        let state = TaskState::Active { not_before: self.now.after(delay_ms), reason: Some(reason) };
+        // Others of its host come first: the trouble may be this task's own.
+        let turn = self.sources_closed_until(&task).after(1 + self.random.below(TURN_MS));
+        let not_before = now.after(delay_ms).max(turn);
+        self.note_error(key, error);
+        let state = TaskState::Active { not_before, reason: Some(reason) };
         task.record.enter(state, self.now);
         changes.push(Change::PutTask(task.record.clone()));
         changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
         self.commit_transfer(key, task, None, changes);
     }
 
-    /// Storage refused a commit of the task: nothing was written. The attempts end, and the task waits or fails.
-    pub(super) fn handle_refused_commit(&mut self, key: &TaskKey, failure: StoreFailure) {
+    /// Storage refused a commit of the task, with so many bytes of the file in it: nothing was written. The attempts end,
+    /// and the task waits or fails; if that was refused, it waits first.
+    pub(super) fn handle_refused_commit(
+        &mut self,
+        key: &TaskKey,
+        failure: StoreFailure,
+        (refused_bytes, is_failing): (u64, bool),
+    ) {
         self.drop_attempts(key);
-        let now = self.now;
+        self.hold(key);
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.busy = false;
-        self.put_off_filing(key);
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let Some(task) = slot.task.as_mut().filter(|task| task.record.state.is_active()) else { return };
-        if failure == StoreFailure::Quota && !task.record.fails_when_full {
-            // No other would be better off.
-            task.record.enter(TaskState::READY, now);
-            self.full_until = Some(now.after(FULL_MS));
-            return self.publish_task(key);
+        if failure == StoreFailure::Quota {
+            return self.handle_refused_bytes(key, refused_bytes, is_failing);
         }
+        let Some(task) = slot.task.as_mut().filter(|task| task.record.state.is_active()) else { return };
         task.progress.failures += 1;
-        let max_failures = task.record.spec.policy.max_failures;
-        let delay_ms = backoff_ms(task.progress.failures, &mut self.random);
-        let state = TaskState::Active { not_before: now.after(delay_ms), reason: Some(WaitReason::Storage) };
-        task.record.enter(state, now);
-        if task.progress.failures.is_multiple_of(max_failures) {
-            let code = if failure == StoreFailure::Quota { ErrorCode::QuotaExceeded } else { ErrorCode::Storage };
+        if !is_failing && task.progress.failures.is_multiple_of(task.record.spec.policy.max_failures) {
             let task = task.clone();
-            self.fail(key, task, Vec::new(), TaskError::new(code));
+            self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::Storage));
         } else {
+            self.wait_for_storage(key);
+        }
+    }
+
+    /// Storage did not do, or may not have done, what it was asked for: what the engine itself wants of it is left for a
+    /// while, which grows each time.
+    pub(super) fn hold(&mut self, key: &TaskKey) {
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        slot.refusals += 1;
+        let pause_ms = backoff_ms(slot.refusals, &mut self.random).max(STORE_PAUSE_MS);
+        slot.hold_until = self.now.after(pause_ms);
+    }
+
+    /// The task is tried again when storage has been left alone long enough.
+    pub(super) fn wait_for_storage(&mut self, key: &TaskKey) {
+        let now = self.now;
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let not_before = slot.hold_until;
+        if let Some(task) = slot.task.as_mut().filter(|task| task.record.due().is_some_and(|due| due < not_before)) {
+            if task.record.state.is_active() {
+                task.record.enter(TaskState::Active { not_before, reason: Some(WaitReason::Storage) }, now);
+            }
             self.publish_task(key);
         }
     }
 
-    /// The room that other tasks will take that are being fetched.
-    pub(super) fn promised_bytes(&self, but_for: &TaskKey) -> u64 {
-        let others = self.slots.iter().filter(|(key, slot)| *key != but_for && !slot.attempts.is_empty());
-        let missing = others.filter_map(|(_, slot)| {
-            let (length, task) = (slot.known()?.complete_length?, slot.task.as_ref()?);
-            Some(length.saturating_sub(task.progress.received.len()))
-        });
-        missing.sum()
-    }
-
-    /// There will be no room for all of it: what is not read now need not be thrown away.
-    pub(super) fn handle_no_room(&mut self, key: &TaskKey, mut task: Task) {
-        self.drop_attempts(key);
-        if task.record.fails_when_full {
-            return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
-        }
-        // Others may be smaller.
-        let state = TaskState::Active { not_before: self.now.after(FULL_MS), reason: Some(WaitReason::Quota) };
-        task.record.enter(state, self.now);
-        let changes = vec![Change::PutTask(task.record.clone())];
-        self.commit_transfer(key, task, None, changes);
-    }
-
-    /// Bytes were deleted: whoever waits for room may find some.
-    pub(super) fn look_for_room(&mut self) {
-        self.full_until = None;
+    /// Fails the tasks whose time is over.
+    pub(super) fn expire(&mut self) {
         let now = self.now;
-        for (_, slot) in self.slots.iter_mut() {
-            let state = slot.task.as_mut().map(|task| &mut task.record.state);
-            if let Some(TaskState::Active { not_before, reason: Some(WaitReason::Quota) }) = state {
-                *not_before = now;
-            }
-        }
-    }
-
-    /// Fails a task whose time is over.
-    pub(super) fn expire(&mut self, key: &TaskKey) {
-        let _turn = self.at_work.turn(key);
-        let Some(slot) = self.slots.get(key).filter(|slot| !slot.busy) else { return };
-        let Some(mut task) = slot.task.clone().filter(|task| task.record.state.is_active()) else { return };
-        let limit_ms = task.record.spec.policy.resource_timeout_ms;
-        if limit_ms.is_some_and(|limit_ms| task.record.created_at.after(limit_ms) <= self.now) {
-            let changes = self.take_checkpoint(key, &mut task);
-            self.drop_attempts(key);
-            self.fail(key, task, changes, TaskError::new(ErrorCode::TimedOut));
+        let over = self.slots.iter().filter(|(_, slot)| slot.ends_at().is_some_and(|at| at <= now));
+        let keys: Vec<TaskKey> = over.map(|(key, _)| key.clone()).collect();
+        for key in keys {
+            let _turn = self.at_work.turn(&key);
+            let Some(mut task) = self.slots.get(&key).and_then(|slot| slot.task.clone()) else { continue };
+            let changes = self.take_checkpoint(&key, &mut task);
+            self.drop_attempts(&key);
+            self.fail(&key, task, changes, TaskError::new(ErrorCode::TimedOut));
         }
     }
 

@@ -23,7 +23,7 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The task needs headers that are not stored, and nobody could supply them after a restart of the worker.
+    /// The call gives headers that must not be stored, and neither a page nor the worker could supply them again.
     AuthorizationNotDurable = "authorization-not-durable",
     /// A value in the call cannot be used.
     BadArgument = "bad-argument",
@@ -85,6 +85,18 @@ codes! {
     FileReleased = "file-released",
     /// The file could not be written to where it was to be moved.
     DestinationFailed = "destination-failed",
+    /// The server redirects the request, and the app forbids that, or its headers would go along to another origin.
+    RedirectRefused = "redirect-refused",
+    /// The transfer began anew from byte 0, again and again.
+    TooManyRestarts = "too-many-restarts",
+    /// Stored bytes of the file cannot be read back.
+    FileDamaged = "file-damaged",
+    /// There are as many sessions as a worker can start with.
+    TooManySessions = "too-many-sessions",
+    /// What was stored of the task, or of its file, cannot be read any more.
+    RecordDamaged = "record-damaged",
+    /// Something else came in place of the rest of the file, such as a page to log in.
+    UnexpectedContent = "unexpected-content",
 }
 
 /// An error that can be stored with a task and sent to a page.

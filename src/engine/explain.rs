@@ -2,8 +2,9 @@
 
 use super::Engine;
 use super::attempt::Attempt;
+use super::error::TaskError;
 use super::id::TaskKey;
-use super::output::{Activity, TaskSnapshot, Waiting};
+use super::output::{Activity, LastError, TaskSnapshot, Waiting};
 use super::task::{Task, TaskState, WaitReason};
 
 impl WaitReason {
@@ -17,7 +18,18 @@ impl WaitReason {
                 | Self::Metered
                 | Self::UnknownNetwork
                 | Self::Discretionary
+                | Self::SessionDamaged
         )
+    }
+
+    /// Whether news end the wait, however often it is looked.
+    pub(super) fn waits_for_news(self) -> bool {
+        matches!(self, Self::Offline | Self::Quota | Self::BackgroundFetch)
+    }
+
+    /// Whether the worker is kept alive until the wait is over, which is soon or not.
+    pub(super) fn is_worth_waiting(self, is_soon: bool) -> bool {
+        is_soon && !self.needs_no_worker() && !self.waits_for_news()
     }
 }
 
@@ -32,14 +44,18 @@ impl Engine {
         if task.progress.transport.out().is_some() {
             return Some(WaitReason::BackgroundFetch);
         }
-        let limits = self.sessions.get(&record.key.session).map(|session| &session.record.configuration.limits)?;
+        let session = &self.sessions.get(&record.key.session)?.record;
+        if session.is_unreadable() {
+            return Some(WaitReason::SessionDamaged);
+        }
+        let limits = &session.configuration.limits;
         let mut policy = record.spec.policy.clone();
         // The stricter of the two counts.
         policy.metered &= limits.metered;
         policy.unknown_network &= limits.unknown_network;
         policy.discretionary_until = policy.discretionary_until.filter(|until| *until > self.now);
         // Last, since what runs goes on without room for others, but not against its policy.
-        let is_full = self.full_until.is_some_and(|until| until > self.now) && !record.fails_when_full;
+        let is_full = self.room.is_missing() && !record.fails_when_full;
         self.surroundings.blocks(policy.needs()).or(is_full.then_some(WaitReason::Quota))
     }
 
@@ -55,10 +71,27 @@ impl Engine {
         let reason = reason.unwrap_or(WaitReason::WorkerBusy);
         let until = match reason {
             WaitReason::Discretionary => policy.discretionary_until,
-            WaitReason::Quota if not_before <= self.now => self.full_until,
+            WaitReason::Quota if not_before <= self.now => self.room.next_time(),
             _ => Some(not_before).filter(|until| *until > self.now),
         };
         Some(Waiting { reason, since: record.since, until })
+    }
+
+    /// An attempt at the task has met this.
+    pub(super) fn note_error(&mut self, key: &TaskKey, error: TaskError) {
+        let now = self.now;
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.last_error = Some((error, now));
+        }
+    }
+
+    /// What went wrong last, if that says why the task waits: it has not got on since, or its host is in trouble.
+    fn last_error(&self, task: &Task, reason: WaitReason) -> Option<&LastError> {
+        let of = |key: &TaskKey| self.slots.get(key).and_then(|slot| slot.last_error.as_ref());
+        let Task { record, progress } = task;
+        let has_not_got_on = progress.failures + progress.busy > 0;
+        let own = of(&record.key).filter(|(_, at)| has_not_got_on || *at >= record.since);
+        own.or_else(|| of(self.met_trouble(task).filter(|_| reason == WaitReason::HostBusy)?))
     }
 
     /// How many of a running task's bytes have been read, durable or not.
@@ -88,6 +121,7 @@ impl Engine {
             None => Activity::Idle,
         };
         let segments = slot.map_or(0, |slot| slot.attempts.len() as u32);
-        TaskSnapshot { record: task.record.clone(), progress, activity, waiting, segments, at: self.now }
+        let last_error = waiting.and_then(|waiting| self.last_error(task, waiting.reason)).cloned();
+        TaskSnapshot { record: task.record.clone(), progress, activity, waiting, last_error, segments, at: self.now }
     }
 }

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::attempt::{Attempt, Request};
 use super::error::{ErrorCode, TaskError};
-use super::http::{AskedRange, Head, Verdict};
+use super::http::{AskedRange, Head, Verdict, name_of};
 use super::id::{ClientId, EffectId, TaskKey};
 use super::input::{Arrived, FetchFailure, Look, TaskCall};
 use super::output::{BeginRequest, Change, Effect, Output, RecordRequest};
@@ -99,7 +99,7 @@ impl Engine {
         match key_of(&registration).filter(|key| self.sessions.contains_key(&key.session)) {
             Some(key) => {
                 let call = TaskCall::ExternalEnded { registration, by_user };
-                self.enqueue(&key, Asker::Nobody, Queued::Task(call));
+                self.enqueue(&key, Asker::Engine, Queued::Task(call));
             }
             None => self.outputs.push_back(Output::LetGo(registration)),
         }
@@ -114,7 +114,7 @@ impl Engine {
         slot.external.look_again();
         slot.external.is_over = true;
         if by_user {
-            return slot.external.after.push((Asker::Nobody, Queued::Task(TaskCall::Pause)));
+            return slot.external.after.push((Asker::Engine, Queued::Task(TaskCall::Pause)));
         }
         let transport = slot.task.as_ref().map(|task| &task.progress.transport);
         if let Some(Transport::External { ui: Some(ui), .. }) = transport {
@@ -178,7 +178,7 @@ impl Engine {
     pub(super) fn is_to_go_out(&self, slot: &Slot) -> bool {
         let Some(task) = &slot.task else { return false };
         let known = task.progress.representation.as_ref().filter(|known| known.is_resumable());
-        let has_begun = known.is_some() && !task.progress.received.is_empty() && !task.progress.without_range;
+        let has_begun = known.is_some() && !task.progress.received.is_empty() && !task.progress.ranges.go_without();
         let is_missing = task.progress.complete_length().is_some() && !task.progress.has_every_byte();
         self.is_leaving(task)
             && has_begun
@@ -191,6 +191,7 @@ impl Engine {
     /// Whether the browser is going to fetch the rest, once anything is durable.
     pub(super) fn is_leaving(&self, task: &Task) -> bool {
         task.progress.transport.is_wished()
+            && task.record.spec.request.may_go_out()
             && self.surroundings.beginner().is_some()
             && self.slots.values().filter(|slot| slot.out().is_some()).count() < MOST_OUT
     }
@@ -362,7 +363,7 @@ fn is_wanted(verdict: &Verdict, asked: Option<u64>, head: &Head) -> bool {
 fn begin_request(task: &Task) -> Option<BeginRequest> {
     let spec = &task.record.spec;
     let Transport::External { ui, out: Some(out), .. } = &task.progress.transport else { return None };
-    let file_name = task.progress.representation.as_ref().and_then(|known| known.file_name.clone());
+    let file_name = task.progress.representation.as_ref().and_then(|known| name_of(known, spec.url()));
     Some(BeginRequest {
         registration: out.registration.clone(),
         url: spec.url().into(),

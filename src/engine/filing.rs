@@ -8,8 +8,7 @@ use super::input::TaskCall;
 use super::output::{Change, Effect, Output};
 use super::slot::{Asker, Slot};
 use super::task::{Destination, EventKind, Place, Progress, Task, TaskState};
-use super::time::Timestamp;
-use super::{Engine, Purpose, STORE_DEADLINE_MS, STORE_PAUSE_MS};
+use super::{Engine, Purpose, STORE_DEADLINE_MS};
 
 /// How many files are written at the same time.
 const AT_A_TIME: usize = 2;
@@ -24,16 +23,9 @@ pub struct Filing {
     effect: Option<EffectId>,
     /// How it ended, until that can be committed.
     ended: Option<Result<(), TaskError>>,
-    /// Storage failed: not to be begun before.
-    not_before: Timestamp,
 }
 
 impl Filing {
-    /// When it may be begun, if that is yet to come.
-    pub fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
-        Some(self.not_before).filter(|at| *at > now)
-    }
-
     /// Whether nothing is left to do but to file it, or that is being done.
     pub fn is_at_work(&self) -> bool {
         self.is_proved || self.effect.is_some() || self.ended.is_some()
@@ -72,7 +64,7 @@ impl Engine {
         }
         let begun = self.slots.values().filter(|slot| slot.filing.effect.is_some()).count();
         let now = self.now;
-        let is_free = |slot: &Slot| slot.filing.effect.is_none() && slot.filing.not_before <= now;
+        let is_free = |slot: &Slot| slot.filing.effect.is_none() && slot.hold_until <= now;
         let may_begin = |slot: &Slot| is_free(slot) && slot.destination().is_some();
         let waiting = self.slots.iter().filter(|(_, slot)| may_begin(slot)).map(|(key, _)| key.clone());
         let next: Vec<TaskKey> = waiting.take(AT_A_TIME.saturating_sub(begun)).collect();
@@ -138,14 +130,6 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.filing.effect = None;
         slot.filing.ended = Some(result);
-    }
-
-    /// Storage would not note that it is there.
-    pub(super) fn put_off_filing(&mut self, key: &TaskKey) {
-        let not_before = self.now.after(STORE_PAUSE_MS);
-        if let Some(slot) = self.slots.get_mut(key) {
-            slot.filing.not_before = not_before;
-        }
     }
 
     /// It is not to be filed any more, or not there.

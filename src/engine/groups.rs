@@ -7,7 +7,7 @@ use super::group::{GroupCounts, GroupKey, GroupRecord};
 use super::id::{CallId, TaskKey};
 use super::input::{BulkAction, CommitOutcome, Loaded, StoreFailure};
 use super::output::{Answer, Change, Output, Query};
-use super::task::{EventKind, Subject, TaskEvent, TaskRecord, TaskSpec};
+use super::task::{EventKind, Subject, Task, TaskEvent, TaskRecord, TaskSpec};
 use super::time::Timestamp;
 use super::{Engine, Purpose, STORE_PAUSE_MS};
 
@@ -175,9 +175,11 @@ impl Engine {
         if let Some(session) = self.sessions.get_mut(&key.session)
             && let Some(event) = &staged.event
         {
-            session.outbox.abandoned(event.seq);
             if outcome == CommitOutcome::Unknown {
+                session.outbox.abandoned(event.seq);
                 session.outbox.forget_resident();
+            } else {
+                session.outbox.failed(event.seq);
             }
         }
     }
@@ -303,13 +305,16 @@ impl Engine {
     fn is_changing(&self, group: &GroupKey) -> bool {
         self.effects.any(|purpose| {
             let Purpose::CommitTask(key, staged) = purpose else { return false };
-            let before = self.slots.get(key).and_then(|slot| slot.task.as_ref()).map(|task| &task.record);
+            let before = self.slots.get(key).and_then(|slot| slot.task.as_ref());
+            // Of one that is being mended it is not known as what it is counted.
+            let is_mended = before.is_some_and(Task::is_damaged);
+            let before = before.map(|task| &task.record);
             let after = staged.task.as_ref().map(|task| &task.record);
             let place = |record: &TaskRecord| (record.spec.group.clone(), record.state.rank());
             let is_member = |record: &&TaskRecord| record.spec.group.as_ref() == Some(&group.group);
             key.session == group.session
                 && before.iter().chain(&after).any(is_member)
-                && before.map(place) != after.map(place)
+                && (is_mended || before.map(place) != after.map(place))
         })
     }
 

@@ -8,10 +8,15 @@ use super::http::{self, Head, Representation, RestartReason, Verdict};
 use super::id::{EffectId, TaskKey};
 use super::input::{Arrived, FetchFailure};
 use super::output::Change;
+use super::ranges::Ranges;
 use super::request::{AnswerInfo, without_query};
 use super::slot::Current;
 use super::task::{EventKind, Task, TaskState};
+use super::time::Timestamp;
 use crate::integrity::Expected;
+
+/// How often in a row a server is asked again before it is believed that it has changed the file once more.
+const MOST_DOUBTS: u32 = 3;
 
 /// What a fetch counts as that brings no head in time.
 pub(super) fn no_head() -> FetchFailure {
@@ -19,7 +24,10 @@ pub(super) fn no_head() -> FetchFailure {
 }
 
 impl Engine {
-    pub(super) fn handle_head(&mut self, key: &TaskKey, attempt: EffectId, head: Result<Arrived, FetchFailure>) {
+    pub(super) fn handle_head(&mut self, key: &TaskKey, attempt: EffectId, mut head: Result<Arrived, FetchFailure>) {
+        if let Ok(arrived) = &mut head {
+            http::drop_constants(&mut arrived.head);
+        }
         if let Some(attempt) = self.slots.get_mut(key).and_then(|slot| slot.attempt(attempt)) {
             attempt.arrived = Some(head);
         }
@@ -40,7 +48,10 @@ impl Engine {
                 Some(arrived) if attempt.is_record => self.record_arrived(key, id, arrived),
                 Some(Ok(arrived)) => {
                     let verdict = self.judge(key, id, &arrived.head);
-                    let begins = matches!(verdict, Some(Verdict::Body { restart: None, .. }));
+                    // While a range is in question, the answer may lead to a commit as well.
+                    let task = self.slots.get(key).and_then(|slot| slot.task.as_ref());
+                    let is_settled = task.is_none_or(|task| !task.progress.ranges.is_in_question());
+                    let begins = is_settled && matches!(verdict, Some(Verdict::Body { restart: None, .. }));
                     match verdict {
                         Some(verdict) if begins || !busy => self.follow(key, id, &arrived, verdict),
                         _ => self.put_back(key, id, Ok(arrived)),
@@ -99,14 +110,48 @@ impl Engine {
         if needs_tag && kept.is_some_and(|kept| !has_tag(kept)) {
             return Some(Verdict::NotTheSame);
         }
-        // With nothing to compare with, a mirror is as good as the origin.
-        Some(attempt.judge(kept, if kept.is_some() { source } else { http::Source::Origin }, head))
+        // With nothing to compare with, a mirror is as good as the origin, unless the app's own pieces disagree. But what it wants
+        // to know the app is not asked.
+        let verdict = attempt.judge(kept, if kept.is_some() { source } else { http::Source::Origin }, head);
+        let fits = |length| task.record.spec.proof.pieces.as_ref().is_none_or(|pieces| pieces.fit(length));
+        match &verdict {
+            Verdict::Body { representation, .. } if !representation.complete_length.is_none_or(fits) => {
+                Some(Verdict::NotTheSame)
+            }
+            Verdict::Unauthorized(_) => Some(Verdict::NotTheSame),
+            _ => Some(verdict),
+        }
     }
 
     pub(super) fn follow(&mut self, key: &TaskKey, id: EffectId, arrived: &Arrived, verdict: Verdict) {
         self.note_readable(key, id);
-        let Some(mut task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else { return };
+        let Some(slot) = self.slots.get_mut(key) else { return };
+        let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
+        let Some(mut task) = slot.task.clone() else { return };
+        if !matches!(verdict, Verdict::Retry(..)) {
+            self.note_fine(&task, source);
+        }
+        if disagrees(&verdict) && self.drop_one_of_many(key, id) {
+            // The others go on with what they have; nodes of one site may differ, so that no more are asked.
+            if let Some(slot) = self.slots.get_mut(key) {
+                slot.more_after = Timestamp(u64::MAX);
+            }
+            return;
+        }
+        if is_doubtful(&verdict, &task) {
+            // Before all bytes go once more, it is asked again: nodes of one site may differ.
+            self.drop_attempts(key);
+            return self.try_again(key, task, Vec::new(), TaskError::new(ErrorCode::TooManyRestarts), Wait::Backoff);
+        }
+        if self.leave_target(key, id, &verdict) {
+            return;
+        }
+        if is_interposed(&verdict, &task, &arrived.head) {
+            return self.wait_for_the_file(key, id, task, &arrived.head);
+        }
         match verdict {
+            Verdict::Body { .. } if source == 0 && self.settle_range(key, &mut task, http::is_coded(&arrived.head)) => {
+            }
             Verdict::Body { representation, start, end, restart } => {
                 self.begin_body(key, id, task, arrived, (representation, start, end, restart));
             }
@@ -114,28 +159,25 @@ impl Engine {
                 self.drop_attempts(key);
                 task.progress.answer = Some(answer_info(&task, &arrived.head));
                 task.progress.representation = Some(representation);
+                task.progress.expected = expected_of(&task, source, &arrived.head);
                 self.finish(key, task, Vec::new());
             }
             Verdict::NotModified => self.keep_previous(key, task),
             Verdict::AskAgain { without_range, restart } => self.ask_again(key, task, without_range, restart),
-            Verdict::Unauthorized(error) if self.drop_one_of_many(key, id) => {
-                let _ = error;
-            }
+            Verdict::Unauthorized(_) | Verdict::Fail(_) if self.drop_one_of_many(key, id) => {}
+            Verdict::Unauthorized(error) | Verdict::Fail(error)
+                if self.ask_without_range(key, source, &mut task, &error) => {}
             Verdict::Unauthorized(error) => {
                 self.drop_attempts(key);
                 self.refused(key, task, error);
             }
             Verdict::Retry(error, after) => {
                 if !self.drop_one_of_many(key, id) {
-                    let wait = after.map_or(Wait::Backoff, |after| Wait::Asked(after.delay_ms(self.now)));
-                    self.fail_source(key, id, task, error, Some(wait));
+                    let asked_ms = after.map(|after| after.delay_ms(self.now));
+                    self.fail_source(key, id, task, error, Some(Wait::Busy(asked_ms)));
                 }
             }
-            Verdict::Fail(error) => {
-                if !self.drop_one_of_many(key, id) {
-                    self.fail_source(key, id, task, error, None);
-                }
-            }
+            Verdict::Fail(error) => self.fail_source(key, id, task, error, None),
             Verdict::NotTheSame => {
                 if let Some(slot) = self.slots.get_mut(key) {
                     let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
@@ -148,6 +190,34 @@ impl Engine {
                 self.commit_transfer(key, task, None, changes);
             }
         }
+    }
+
+    /// Where the server has redirected to does not give more of the version, or not now: the server is asked itself, at once
+    /// if it was no trouble that passes, and its answer counts. Whether it is.
+    fn leave_target(&mut self, key: &TaskKey, id: EffectId, verdict: &Verdict) -> bool {
+        let Some(slot) = self.slots.get_mut(key) else { return false };
+        let is_at_target = slot.attempt(id).is_some_and(|attempt| attempt.is_at_target);
+        if !is_at_target || matches!(verdict, Verdict::Body { restart: None, .. }) {
+            return false;
+        }
+        slot.target = None;
+        let passes = matches!(verdict, Verdict::Retry(..));
+        if !passes && !self.drop_one_of_many(key, id) {
+            self.drop_attempts(key);
+        }
+        !passes
+    }
+
+    /// Something else came in place of the rest of the file. Nothing is lost: the task waits until the app has said who asks,
+    /// or for a while.
+    fn wait_for_the_file(&mut self, key: &TaskKey, id: EffectId, task: Task, head: &Head) {
+        let detail = head.content_type.clone();
+        let error = TaskError { code: ErrorCode::UnexpectedContent, status: Some(head.status), detail };
+        if self.can_ask(&key.session) {
+            self.drop_attempts(key);
+            return self.refused(key, task, error);
+        }
+        self.fail_source(key, id, task, error, Some(Wait::Backoff));
     }
 
     fn begin_body(
@@ -181,9 +251,17 @@ impl Engine {
         }
         let Some(slot) = self.slots.get_mut(key) else { return };
         if slot.current.is_none() {
-            let expected = (!task.record.spec.proof.ignore_server_digest).then(|| server_digest(head)).flatten();
+            let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
+            let expected = expected_of(&task, source, head);
             let answer = Some(answer_info(&task, head));
-            slot.current = Some(Current { representation: representation.clone(), answer, expected });
+            let replaces = restart.filter(|_| !kept_nothing).map(|_| task.progress.body);
+            let told_elsewhere = source > 0 && (kept_nothing || task.progress.told_elsewhere);
+            let representation = representation.clone();
+            slot.current = Some(Current { representation, answer, expected, replaces, told_elsewhere });
+        }
+        let attempt = slot.attempts.iter().find(|attempt| attempt.id == id);
+        if attempt.is_some_and(|attempt| attempt.source == 0 && (!attempt.is_at_target || head.final_url.is_some())) {
+            slot.target.clone_from(&head.final_url);
         }
         let hash = slot.hash_at(start, restart.is_some());
         if let Some(attempt) = slot.attempt(id) {
@@ -214,25 +292,54 @@ impl Engine {
         self.commit_transfer(key, task, Some(EventKind::NotModified), changes);
     }
 
-    fn ask_again(&mut self, key: &TaskKey, mut task: Task, without_range: bool, restart: Option<RestartReason>) {
+    /// Asks once more, perhaps from now on without a range, and perhaps without what is kept.
+    pub(super) fn ask_again(
+        &mut self,
+        key: &TaskKey,
+        mut task: Task,
+        without_range: bool,
+        restart: Option<RestartReason>,
+    ) {
         self.drop_attempts(key);
-        // That ranges are of no use is learnt once. All else could go on for ever.
-        let is_news = without_range && !task.progress.without_range;
-        task.progress.failures += u32::from(!is_news);
-        task.progress.without_range |= without_range;
-        let spent = !is_news && task.progress.failures >= task.record.spec.policy.max_failures;
-        match restart {
-            _ if spent => self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::BadContentRange)),
-            Some(reason) if !task.progress.received.is_empty() => self.restart(key, task, reason, None),
-            _ => {
-                if task.progress.received.is_empty() {
-                    task.progress.representation = None;
-                }
-                let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];
-                self.commit_transfer(key, task, None, changes);
-            }
+        let is_news = without_range && task.progress.ranges != Ranges::Useless;
+        if without_range {
+            task.progress.ranges = Ranges::Useless;
         }
+        let keeps_nothing = task.progress.received.is_empty();
+        if let Some(reason) = restart.filter(|_| !keeps_nothing) {
+            return self.restart(key, task, reason, None);
+        }
+        if keeps_nothing {
+            task.progress.representation = None;
+        }
+        if is_news {
+            let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];
+            return self.commit_transfer(key, task, None, changes);
+        }
+        // That ranges are of no use is learnt once. All else could go on for ever.
+        self.try_again(key, task, Vec::new(), TaskError::new(ErrorCode::BadContentRange), Wait::Backoff);
     }
+}
+
+/// Whether the answer is of no use to those that are being read, or for a request like theirs.
+fn disagrees(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Body { restart: Some(_), .. } | Verdict::AskAgain { .. })
+}
+
+/// Whether what came in place of the rest of a file is hardly that.
+fn is_interposed(verdict: &Verdict, task: &Task, head: &Head) -> bool {
+    let Verdict::Body { representation, restart: Some(_), .. } = verdict else { return false };
+    let kept = task.progress.representation.as_ref().filter(|_| !task.progress.received.is_empty());
+    kept.is_some_and(|kept| http::is_interposed(kept, head, representation.complete_length))
+}
+
+/// Whether the server seems to have another version once more.
+fn is_doubtful(verdict: &Verdict, task: &Task) -> bool {
+    let (Verdict::Body { restart, .. } | Verdict::AskAgain { restart, .. }) = verdict else { return false };
+    let progress = &task.progress;
+    let most = MOST_DOUBTS.min(task.record.spec.policy.max_failures.saturating_sub(1));
+    let has_changed = *restart == Some(RestartReason::Changed) && !progress.received.is_empty();
+    has_changed && progress.restarts_in_row > 0 && progress.failures < most
 }
 
 /// What the app may read of an answer afterwards.
@@ -245,10 +352,18 @@ fn answer_info(task: &Task, head: &Head) -> AnswerInfo {
     }
 }
 
+/// What the digest of the version must be that a source serves, if it says so, and if its word counts: what a mirror says of
+/// its own bytes counts for nothing where the app says what they are.
+fn expected_of(task: &Task, source: usize, head: &Head) -> Option<Expected> {
+    let proof = &task.record.spec.proof;
+    let is_told = !(proof.ignore_server_digest || source > 0 && proof.is_of_the_app());
+    is_told.then(|| server_digest(head)).flatten()
+}
+
 /// The digest that the server promises (RFC 9530): of the representation, in any answer; of the content, only where
 /// the content is the representation. A digest of coded bytes says nothing about those that the browser hands out.
 fn server_digest(head: &Head) -> Option<Expected> {
-    let is_coded = head.content_encoding.as_deref().is_some_and(|coding| !coding.eq_ignore_ascii_case("identity"));
+    let is_coded = http::is_coded(head);
     let of_content = head.content_digest.as_deref().filter(|_| head.status == 200);
     let field = head.repr_digest.as_deref().or(of_content).filter(|_| !is_coded);
     field.and_then(Expected::parse_digest_field)

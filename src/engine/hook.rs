@@ -8,11 +8,12 @@ use super::id::{ClientId, SessionId};
 use super::outbox::WINDOW;
 use super::output::Output;
 use super::time::Timestamp;
+use super::wake::SOON_MS;
 
 /// The first pause after a failure; each further one is twice as long…
 const FIRST_PAUSE_MS: u64 = 1_000;
-/// …up to this.
-const LONGEST_PAUSE_MS: u64 = 60_000;
+/// …up to this. The worker is not held for the longer ones.
+const LONGEST_PAUSE_MS: u64 = 60 * 60_000;
 /// How long the worker is held for a hook that waits in line: who holds the lock for longer is a page, which is going
 /// to say hello.
 const IN_LINE_MS: u64 = 10_000;
@@ -43,11 +44,13 @@ impl Session {
     /// Whether the worker should be held for the hook's sake.
     pub(super) fn hook_is_at_work(&self, now: Timestamp) -> bool {
         let takes_its_turn = match self.hook.turn {
-            Turn::Away => false,
+            // It is told its end, or stands in line again, once what it has handled is deleted.
+            Turn::Away => self.hook.is_owed_the_end,
             Turn::InLine(since) => now < since.after(IN_LINE_MS),
-            Turn::Handling(_) | Turn::Resting(_) => true,
+            Turn::Handling(_) => true,
+            Turn::Resting(until) => until <= now.after(SOON_MS),
         };
-        self.hook.is_owed_the_end || (takes_its_turn && self.delegate.is_none())
+        takes_its_turn && self.delegate.is_none()
     }
 
     /// When the hook is to be looked at again.
@@ -91,7 +94,7 @@ impl Engine {
             session.outbox.ack(seq);
             session.hook = Hook { is_owed_the_end: true, ..Hook::default() };
         } else {
-            let pause_ms = (FIRST_PAUSE_MS << session.hook.failures.min(6)).min(LONGEST_PAUSE_MS);
+            let pause_ms = (FIRST_PAUSE_MS << session.hook.failures.min(12)).min(LONGEST_PAUSE_MS);
             session.hook.failures += 1;
             session.hook.turn = Turn::Resting(now.after(pause_ms));
         }
@@ -158,11 +161,7 @@ mod tests {
             kind: EventKind::Cancelled,
         };
         let session = SessionSnapshot {
-            record: SessionRecord {
-                id: SessionId::new("s"),
-                configuration: Configuration::default(),
-                tidied_at: Timestamp(0),
-            },
+            record: SessionRecord::new(SessionId::new("s"), Configuration::default(), false),
             outbox: (1..=WINDOW as u64).map(event).collect(),
             more_events: false,
             last_seq: WINDOW as u64,

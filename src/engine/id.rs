@@ -87,6 +87,15 @@ pub struct TaskKey {
 pub struct BodyId(pub u128);
 
 impl BodyId {
+    /// Stands for a body of which nothing is known any more, not even its name. When it dies the sweep looks for the bodies
+    /// that no task has.
+    pub const UNKNOWN: Self = Self(0);
+
+    /// Reads what [`BodyId::to_text`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        u128::from_str_radix(text, 16).ok().map(Self)
+    }
+
     /// 32 hexadecimal digits.
     pub fn to_text(self) -> String {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";

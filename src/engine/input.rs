@@ -1,10 +1,12 @@
 //! All that can happen to the engine.
 
+use std::ops::Range;
+
 use super::error::TaskError;
 use super::filter::Filter;
 use super::group::{GroupCounts, GroupKey, GroupRecord};
 use super::http::Head;
-use super::id::{CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
+use super::id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
 use super::policy::{Conditions, PolicyPatch};
 use super::request::{Header, Source};
 use super::resume_data::Detached;
@@ -82,6 +84,15 @@ pub enum Input {
         /// Whether the user has ended it.
         by_user: bool,
     },
+    /// Stored chunks that the task claims cannot be read back, though this was tried twice.
+    Unreadable {
+        /// The task.
+        key: TaskKey,
+        /// The body.
+        body: BodyId,
+        /// Which bytes: those of a chunk, or those that no chunk holds.
+        range: Range<u64>,
+    },
     /// An effect is done.
     Completed(EffectId, Completion),
     /// Time has passed; see [`super::Engine::poll_timeout`].
@@ -94,7 +105,7 @@ pub enum Call {
     /// Make the session, or attach to it.
     Open(SessionRecord),
     /// Find the finished file that is kept for this URL, of whatever session.
-    Find(String),
+    Find(String, Option<SessionId>),
     /// Change how the session may use the network.
     UpdateSession(SessionId, LimitsPatch),
     /// Make a download task.
@@ -208,10 +219,24 @@ pub enum TaskCall {
     Chunk {
         /// From this offset on.
         offset: u64,
-        /// The body that the bytes before were of, as [`super::id::BodyId::to_text`]: bytes of another are of no use.
+        /// What the bytes before were of, as [`super::file::FileLocation::name`]: bytes of another are of no use.
         body: Option<String>,
         /// Whether it is waited for if the file is still on its way. Else there must be one.
         waits: bool,
+    },
+    /// A page could not read the chunk that it was given: the worker is to try.
+    Check {
+        /// Where the chunk lies.
+        offset: u64,
+        /// See [`TaskCall::Chunk`].
+        body: Option<String>,
+    },
+    /// See [`Input::Unreadable`].
+    Unreadable {
+        /// The body.
+        body: BodyId,
+        /// Which bytes.
+        range: Range<u64>,
     },
     /// With what a request for the file's URL is answered, as soon as its length is known.
     Serve {
@@ -288,6 +313,8 @@ pub enum Completion {
     Filed(Result<(), TaskError>),
     /// A [`super::output::Effect::Probe`] is done: whether the server can be reached at all.
     Probed(bool),
+    /// A [`super::output::Effect::TryRoom`] is done: whether there was room.
+    Room(bool),
     /// A [`super::output::Effect::Look`] is done.
     Looked(Look),
 }
@@ -336,6 +363,15 @@ pub enum Loaded {
     Events(Vec<TaskEvent>),
     /// Dead bodies, each with the last of its chunks that may be deleted in one commit; or when the next will be dead.
     DeadBodies(Vec<DeadBody>, Option<Timestamp>),
+    /// Something of a body could not be read, so that all were compared with the checkpoints.
+    Orphans {
+        /// Those that no task has.
+        dead: Vec<BodyId>,
+        /// Those that are a task's, and must say so anew.
+        live: Vec<BodyId>,
+        /// The tasks whose checkpoints could not be read: as long as there are any, no body is known to be an orphan.
+        damaged: Vec<TaskKey>,
+    },
     /// What a detached body holds, if it is one.
     Detached(Option<Detached>),
     /// A group's row, and how many of its members are in which state.
@@ -346,7 +382,7 @@ pub enum Loaded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeadBody {
     /// The body.
-    pub body: super::id::BodyId,
+    pub body: BodyId,
     /// The offset of the last chunk of this bunch; `None` if no chunk is left.
     pub through: Option<u64>,
     /// Whether there are chunks behind it.

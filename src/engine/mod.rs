@@ -14,8 +14,10 @@ mod checkpoint;
 pub mod codec;
 mod commits;
 pub mod crash;
+mod damage;
 mod delivery;
 mod demand;
+mod due;
 mod effects;
 mod ending;
 pub mod error;
@@ -29,9 +31,11 @@ mod groups;
 mod hashing;
 mod heads;
 mod hook;
+mod hosts;
 pub mod http;
 pub mod id;
 pub mod input;
+mod mend;
 mod outbox;
 pub mod output;
 mod pace;
@@ -39,13 +43,17 @@ pub mod place;
 pub mod plan;
 pub mod policy;
 mod probe;
+mod progress;
 mod purpose;
 mod random;
 mod range_set;
+pub mod ranges;
+mod repair;
 pub mod request;
 pub mod resume_data;
 mod retention;
-mod retry;
+pub mod retry;
+mod room;
 pub mod schedule;
 pub mod session;
 mod shed;
@@ -64,26 +72,29 @@ use std::collections::VecDeque;
 
 use authorize::Secrets;
 use batch::Batch;
+use calls::StagedSession;
 use crash::AtWork;
 use delivery::Session;
 use effects::Effects;
 use error::{ErrorCode, TaskError};
 use group::{GroupKey, GroupRecord};
 use groups::Group;
+use hosts::Host;
 use id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskKey};
 use input::{Call, CommitOutcome, Completion, Input, Loaded, StoreFailure};
 pub use outbox::WINDOW as OUTBOX_WINDOW;
-use output::{Effect, Output, Query};
+use output::{Effect, Output, Query, Work};
 use policy::Surroundings;
 use purpose::Purpose;
 use random::Random;
 pub use range_set::RangeSet;
+use room::Room;
 use session::SessionRecord;
 use slot::Slot;
 use sorted_map::SortedMap;
 use task::TaskEvent;
 use time::Timestamp;
-use wake::Wakes;
+use wake::{NEWS_MS, Wakes};
 
 /// How many active tasks of one lane are loaded at a time.
 pub const RESIDENT_PER_LANE: u32 = 32;
@@ -159,16 +170,26 @@ pub struct Engine {
     secrets: SortedMap<TaskKey, Secrets>,
     /// Origins whose answers could be read: a failure there is not for want of CORS headers.
     readable_origins: SortedMap<String, ()>,
+    /// Hosts that are in trouble, or were.
+    hosts: Vec<Host>,
     /// Sessions whose record is on its way to storage, each with the calls that wait for that.
     opening: SortedMap<SessionId, Vec<(CallId, Call)>>,
     /// Bodies that a new task is just being made from: nobody else may, and no sweep.
     taken_up: Vec<BodyId>,
     /// Dead bodies: when to look for the next, if there may be any.
     sweep_at: Option<Timestamp>,
-    /// Storage had no room for a commit: nothing is begun before this time that would only find that again.
-    full_until: Option<Timestamp>,
+    /// What is known of the room that is missing.
+    room: Room,
+    /// Bodies whose bytes are being fetched anew, until they are swept.
+    restarted: Vec<BodyId>,
+    /// Sessions of which it is not known whether they are stored, each with when to store it once more.
+    unknown_sessions: Vec<(Timestamp, StagedSession)>,
+    /// The last time that was handed in as one that has come.
+    served: Timestamp,
     /// One sweep at a time: two would find the same body.
     is_sweeping: bool,
+    /// Bodies that tasks have given up since it began.
+    given_up: Vec<BodyId>,
     fenced: bool,
 }
 
@@ -196,11 +217,16 @@ impl Engine {
             at_work: AtWork::default(),
             secrets: SortedMap::default(),
             readable_origins: SortedMap::default(),
+            hosts: Vec::new(),
             opening: SortedMap::default(),
             taken_up: Vec::new(),
             sweep_at: Some(now),
-            full_until: None,
+            room: Room::default(),
+            restarted: Vec::new(),
+            unknown_sessions: Vec::new(),
+            served: Timestamp(0),
             is_sweeping: false,
+            given_up: Vec::new(),
             fenced: false,
         };
         for mut session in snapshot.sessions {
@@ -209,8 +235,14 @@ impl Engine {
             for record in std::mem::take(&mut session.groups) {
                 engine.groups.insert(record.key.clone(), Group::restore(record));
             }
+            let is_unreadable = session.record.is_unreadable();
             engine.sessions.insert(id.clone(), Session::restore(session, now));
-            engine.admit_due(&id, due);
+            if !is_unreadable {
+                let due = Ok(due);
+                let damaged = mend::damaged(&due);
+                due.into_iter().for_each(|due| engine.admit_due(&id, due));
+                damaged.iter().for_each(|key| engine.mend(key));
+            }
         }
         engine
     }
@@ -225,7 +257,7 @@ impl Engine {
             Input::Wake { wake, ends_at, is_repeated, kick } => self.handle_wake(wake, ends_at, is_repeated, kick),
             Input::Call(id, call) => self.handle_call(id, call),
             Input::Hello { client, session, delegate, can_authorize } => {
-                self.handle_hello(client, &session, delegate, can_authorize);
+                self.handle_hello(&client, &session, delegate, can_authorize);
             }
             Input::Bye { client, session } => self.handle_bye(&client, session.as_ref()),
             Input::Ack { client, session, seq } => self.handle_ack(&client, &session, seq),
@@ -238,6 +270,7 @@ impl Engine {
             }
             Input::Forget(call) => self.forget(call),
             Input::External { registration, by_user } => self.handle_external(registration, by_user),
+            Input::Unreadable { key, body, range } => self.handle_unreadable(&key, body, range),
             Input::Completed(id, completion) => self.handle_completion(id, completion),
             Input::Timeout => self.handle_timeout(),
         }
@@ -251,19 +284,15 @@ impl Engine {
             return queued;
         }
         // Only now is it known whether the inputs since the last drain left anything to do.
-        let working = self.has_work();
-        self.wakes.poll(self.now, working, !self.effects.is_empty())
+        let work = if self.has_work() { Work::Now } else { Work::At(self.next_due(NEWS_MS)) };
+        self.wakes.poll(self.now, work, !self.effects.is_empty())
     }
 
     /// When to hand in [`Input::Timeout`], if nothing happens before.
     pub fn poll_timeout(&self) -> Option<Timestamp> {
-        let slots = self.slots.values().filter_map(|slot| slot.next_time(self.now));
-        let sessions = self.sessions.values().filter_map(|session| session.next_time(self.now));
-        let groups = self.groups.values().filter_map(Group::next_time);
-        let sweep_at = self.sweep_at.filter(|_| !self.is_sweeping);
-        let full_until = self.full_until.filter(|until| *until > self.now);
-        let others = [self.effects.next_deadline(), sweep_at, full_until, self.wakes.next_time(self.now)];
-        slots.chain(sessions).chain(groups).chain(others.into_iter().flatten()).min()
+        let others = [self.effects.next_deadline(), self.wakes.next_time(self.now)];
+        let others = others.into_iter().flatten().filter(|at| *at > self.served);
+        others.chain(self.next_due(0)).min()
     }
 
     /// The pages attached to a session, for live progress.
@@ -272,12 +301,14 @@ impl Engine {
     }
 
     fn handle_timeout(&mut self) {
+        self.served = self.now;
         while let Some((id, purpose)) = self.effects.take_overdue(self.now) {
             let lost = match purpose {
                 Purpose::Fetch(_) => Completion::Head(Err(heads::no_head())),
                 Purpose::Read(..) => Completion::Read { len: 0, end: input::ReadEnd::Cut { online: true }, hash: None },
                 Purpose::HashFile(_) | Purpose::HashPiece(..) => Completion::Hashed(Err(StoreFailure::Other)),
                 Purpose::Probe(_) => Completion::Probed(false),
+                Purpose::TryRoom => Completion::Room(false),
                 Purpose::File(_) => {
                     self.outputs.push_back(Output::Abort(id));
                     Completion::Filed(Err(TaskError::new(ErrorCode::DestinationFailed)))
@@ -288,14 +319,20 @@ impl Engine {
                 | Purpose::CommitGroup(..)
                 | Purpose::CommitAck(..)
                 | Purpose::CommitTidied
-                | Purpose::CommitSweep => Completion::Committed(CommitOutcome::Unknown),
-                _ => Completion::Loaded(Err(StoreFailure::Other)),
+                | Purpose::CommitSweep { .. } => {
+                    // Before the load that asks what became of it.
+                    self.outputs.push_back(Output::Abort(id));
+                    Completion::Committed(CommitOutcome::Unknown)
+                }
+                _ => {
+                    self.outputs.push_back(Output::Abort(id));
+                    Completion::Loaded(Err(StoreFailure::Other))
+                }
             };
             self.complete(id, purpose, lost);
         }
         let keys: Vec<TaskKey> = self.slots.keys().cloned().collect();
         for key in keys {
-            self.expire(&key);
             self.read_on(&key);
         }
     }
@@ -329,6 +366,7 @@ impl Engine {
             }
             (Purpose::File(key), Completion::Filed(result)) => self.handle_filed(&key, result),
             (Purpose::Probe(key), Completion::Probed(reachable)) => self.handle_probed(&key, reachable),
+            (Purpose::TryRoom, Completion::Room(is_there)) => self.handle_room(is_there),
             (Purpose::Look(key), Completion::Looked(look)) => self.handle_looked(&key, id, look),
             (purpose, Completion::Committed(outcome)) => self.handle_committed(purpose, outcome),
             (purpose, Completion::Loaded(loaded)) => self.handle_loaded(purpose, loaded),
@@ -339,10 +377,10 @@ impl Engine {
     fn handle_committed(&mut self, purpose: Purpose, outcome: CommitOutcome) {
         match purpose {
             Purpose::CommitTask(key, staged) => self.handle_task_committed(&key, *staged, outcome),
-            Purpose::CommitSession(call, record) => self.handle_session_committed(call, record, outcome),
+            Purpose::CommitSession(staged) => self.handle_session_committed(*staged, outcome),
             Purpose::CommitGroup(key, staged) => self.handle_group_committed(&key, *staged, outcome),
             Purpose::CommitAck(session, through) => self.handle_ack_committed(&session, through, outcome),
-            Purpose::CommitSweep => self.handle_swept(outcome),
+            Purpose::CommitSweep { makes_room } => self.handle_swept(makes_room, outcome),
             // A look that was not noted is made again after the next boot.
             Purpose::CommitTidied => {}
             _ => unreachable!("only commits are answered so"),
@@ -350,6 +388,7 @@ impl Engine {
     }
 
     fn handle_loaded(&mut self, purpose: Purpose, loaded: Result<Loaded, StoreFailure>) {
+        let damaged = mend::damaged(&loaded);
         match purpose {
             Purpose::LoadTask(key) => self.handle_task_loaded(&key, loaded),
             Purpose::LoadMembers(batch, members) => self.handle_members(batch, members, loaded),
@@ -365,6 +404,7 @@ impl Engine {
             Purpose::LoadHistory(call) => self.reply_history(call, loaded),
             _ => unreachable!("only loads are answered so"),
         }
+        damaged.iter().for_each(|key| self.mend(key));
     }
 
     /// Does what the last input made possible: loads, sweeps, starts, deliveries.
@@ -372,8 +412,12 @@ impl Engine {
         if self.fenced {
             return;
         }
+        self.expire();
         self.refill();
         self.sweep();
+        self.tend_room();
+        self.store_unknown_sessions();
+        self.put_off();
         self.give_way();
         self.tend_external();
         self.tend_demands();
@@ -389,27 +433,13 @@ impl Engine {
         }
     }
 
-    fn has_work(&self) -> bool {
-        let is_waiting_for_news = |slot: &Slot| {
-            let reason = slot.task.as_ref().and_then(|task| self.outer_reason(task));
-            // One with which nothing is to be done is only here because somebody would like to read it.
-            let has_work = slot.task.as_ref().is_some_and(|task| task.record.due().is_some());
-            let needs_no_worker = reason.is_some_and(|reason| reason.needs_no_worker());
-            (slot.attempts.is_empty() && !slot.busy && needs_no_worker) || (slot.is_quiet() && !has_work)
-        };
-        let blocked = self.surroundings.blocked_ranks();
-        let keeps_working =
-            |session: &Session| session.backlog.may_load(blocked, self.now) || session.hook_is_at_work(self.now);
-        let is_busy = self.sessions.values().any(keeps_working);
-        !self.effects.is_empty() || is_busy || self.slots.values().any(|slot| !is_waiting_for_news(slot))
-    }
-
     fn load(&mut self, purpose: Purpose, query: Query) {
         let id = self.effects.start(purpose, self.now.after(STORE_DEADLINE_MS));
         self.outputs.push_back(Output::Start(id, Effect::Load(query)));
     }
 
     fn commit(&mut self, purpose: Purpose, changes: Vec<output::Change>) {
+        self.note_given_up(&changes);
         let id = self.effects.start(purpose, self.now.after(STORE_DEADLINE_MS));
         self.outputs.push_back(Output::Start(id, Effect::Commit(changes)));
     }

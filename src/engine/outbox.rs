@@ -53,9 +53,15 @@ impl Outbox {
         }
     }
 
-    /// The event's commit failed: it never happened.
+    /// The event's commit is not going to be answered, or it failed.
     pub fn abandoned(&mut self, seq: u64) {
         self.uncommitted.remove(&seq);
+    }
+
+    /// The event's commit failed: it never happened, and the next one may have its number.
+    pub fn failed(&mut self, seq: u64) {
+        self.abandoned(seq);
+        self.last_seq -= u64::from(seq == self.last_seq);
     }
 
     /// The events to deliver next, behind `sent`; at most a window of them unacknowledged.

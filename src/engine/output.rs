@@ -7,7 +7,7 @@ use super::file::{FileLocation, Service};
 use super::filter::Filter;
 use super::group::{GroupCounts, GroupKey, GroupRecord};
 use super::id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
-use super::request::{Credentials, Header};
+use super::request::{Credentials, Header, OnRedirect};
 use super::resume_data::Detached;
 use super::session::SessionRecord;
 use super::task::{Destination, Progress, TaskEvent, TaskRecord, WaitReason};
@@ -19,7 +19,8 @@ use crate::integrity::HashState;
 pub enum Output {
     /// Do this, and say how it ended by [`super::input::Input::Completed`] with the same id.
     Start(EffectId, Effect),
-    /// End this fetch and any read of it, or the filing of a file. It will not be answered.
+    /// End this fetch and any read of it, the filing of a file, or an operation of storage: a commit that has not begun
+    /// must never be written. It will not be answered.
     Abort(EffectId),
     /// The attempt's read, if one is in flight, is to bring what has come, as soon as anything has.
     Hasten(EffectId),
@@ -53,10 +54,19 @@ pub enum Output {
     LetGo(String),
     /// Let go of a wake.
     Settle(WakeId, Outcome),
-    /// Whether there is work, so whether the worker is to be kept alive.
-    Working(bool),
+    /// Whether there is work, so whether the worker is to be kept alive, or when pages are to wake it.
+    Working(Work),
     /// Another worker drives the database: stop, for good.
     Fenced,
+}
+
+/// When there is something to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Now, or so soon that the worker had better wait for it.
+    Now,
+    /// Not before that time, if any is known. News may come sooner.
+    At(Option<Timestamp>),
 }
 
 /// How a wake ends.
@@ -169,6 +179,11 @@ pub enum Effect {
         /// Which.
         record: RecordRequest,
     },
+    /// Find out whether so many bytes more can be stored, by storing them for a moment.
+    TryRoom {
+        /// How many.
+        bytes: u64,
+    },
     /// Find out whether a server can be reached at all, whatever it lets this origin read.
     Probe {
         /// Its URL.
@@ -195,8 +210,8 @@ pub struct FetchRequest {
     pub credentials: Credentials,
     /// `Request.referrerPolicy`, if the app set one.
     pub referrer_policy: Option<String>,
-    /// Whether a redirect is an error.
-    pub refuse_redirects: bool,
+    /// What becomes of it if it is redirected.
+    pub on_redirect: OnRedirect,
     /// The names of the answer's headers to report.
     pub keep_headers: Vec<String>,
 }
@@ -220,8 +235,8 @@ pub enum Query {
     Task(TaskKey),
     /// Those of these tasks that exist.
     TasksByKey(Vec<TaskKey>),
-    /// The first task whose finished file is to be found by this URL.
-    ByUrl(String),
+    /// The first task whose finished file is found by this URL: of this session, or else of those whose are found anywhere.
+    ByUrl(String, Option<SessionId>),
     /// Tasks of a session in the order of their ids.
     Select {
         /// The session.
@@ -328,8 +343,13 @@ pub enum Change {
 /// A good reply.
 #[derive(Clone, Debug)]
 pub enum Answer {
-    /// The session is open, with this version of its configuration.
-    Opened(u32),
+    /// The session is open.
+    Opened {
+        /// The version of its configuration.
+        version: u32,
+        /// Whether that version has other limits than those of the call, which are ignored.
+        differs: bool,
+    },
     /// The download's task, and whether this call made it.
     Download(TaskSnapshot, bool),
     /// How many members of a batch are new, and how the group stands, if that is known.
@@ -348,6 +368,8 @@ pub enum Answer {
     Released,
     /// Where the finished file is, and the offset that was asked for.
     Chunk(FileLocation, u64),
+    /// The same, for the worker to read the chunk itself, and to say so by [`super::input::Input::Unreadable`] if it cannot.
+    Check(TaskKey, FileLocation, u64),
     /// How a request for the finished file's URL is answered.
     Serve(Box<Service>),
     /// Past events, newest first.
@@ -380,6 +402,9 @@ pub enum Activity {
     Idle,
 }
 
+/// An error, and when it was met.
+pub type LastError = (TaskError, Timestamp);
+
 /// A task as pages see it.
 #[derive(Clone, Debug)]
 pub struct TaskSnapshot {
@@ -391,6 +416,8 @@ pub struct TaskSnapshot {
     pub activity: Activity,
     /// Why it is not being fetched, if it is active and is not.
     pub waiting: Option<Waiting>,
+    /// Of a task that waits: what went wrong last, and when; if that was its host's trouble, what its host's was.
+    pub last_error: Option<LastError>,
     /// How many segments are being fetched.
     pub segments: u32,
     /// When the snapshot was taken.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::id::ClientId;
+use super::session::Limits;
 use super::sorted_map::SortedMap;
 use super::task::WaitReason;
 use super::time::Timestamp;
@@ -54,7 +55,8 @@ pub struct Policy {
     pub stall_timeout_ms: u64,
     /// How long the whole transfer may take, counted from the call that made it, in milliseconds.
     pub resource_timeout_ms: Option<u64>,
-    /// Failures in a row after which it fails.
+    /// Failures in a row after which it fails: lost and stalled attempts, bodies that end short, answers of no use. That
+    /// the server says that it is busy is none.
     pub max_failures: u32,
 }
 
@@ -70,7 +72,7 @@ impl Default for Policy {
             max_segments: 4,
             stall_timeout_ms: 60_000,
             resource_timeout_ms: None,
-            max_failures: 10,
+            max_failures: 40,
         }
     }
 }
@@ -203,6 +205,14 @@ impl Surroundings {
     /// The needs that are not met now, as a set of bits by [`Needs::rank`].
     pub fn blocked_ranks(&self) -> u8 {
         Needs::all().filter(|needs| self.blocks(*needs).is_some()).fold(0, |set, needs| set | 1 << needs.rank())
+    }
+
+    /// The same for the tasks of a session with these limits: the stricter of the two counts.
+    pub fn blocked_ranks_under(&self, limits: &Limits) -> u8 {
+        let bit = |wanted: bool, bit| if wanted { bit } else { 0 };
+        let own = bit(!limits.metered, Needs::UNMETERED) | bit(!limits.unknown_network, Needs::KNOWN);
+        let is_blocked = |needs: &Needs| self.blocks(Needs(needs.0 | own)).is_some();
+        Needs::all().filter(is_blocked).fold(0, |set, needs| set | 1 << needs.rank())
     }
 
     /// Whether any page can be seen, whose own requests must not starve.

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::calls::StagedSession;
 use super::group::GroupKey;
 use super::groups::StagedGroup;
 use super::id::{CallId, EffectId, SessionId, TaskKey};
-use super::session::SessionRecord;
 use super::slot::Staged;
 use super::task::TaskSpec;
 use super::verbs::TakeUp;
@@ -26,10 +26,10 @@ pub(super) enum Purpose {
     Refill(SessionId),
     FindDeadBodies,
     CommitTask(TaskKey, Box<Staged>),
-    CommitSession(CallId, SessionRecord),
+    CommitSession(Box<StagedSession>),
     CommitGroup(GroupKey, Box<StagedGroup>),
     CommitAck(SessionId, u64),
-    CommitSweep,
+    CommitSweep { makes_room: bool },
     CommitTidied,
     Fetch(TaskKey),
     Read(TaskKey, EffectId),
@@ -37,5 +37,6 @@ pub(super) enum Purpose {
     HashPiece(TaskKey, Range<u64>),
     File(TaskKey),
     Probe(TaskKey),
+    TryRoom,
     Look(TaskKey),
 }

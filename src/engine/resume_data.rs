@@ -4,16 +4,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Engine;
 use super::error::ErrorCode;
-use super::http::Representation;
+use super::http::{Representation, Resumability};
 use super::id::BodyId;
+use super::output::Change;
 use super::range_set::RangeSet;
+use super::task::{Adopted, Progress, Task, TaskSpec};
 use crate::integrity::{Algorithm, Expected, HashState};
 
 /// What resume data begins with.
 const MAGIC: &[u8; 4] = b"LHrd";
 /// The version that [`write`] writes.
 const VERSION: u8 = 1;
+/// How long bytes wait for a task that takes their resume data up.
+const DETACHED_MS: u64 = 7 * 24 * 60 * 60_000;
 /// How many bytes of a SHA-256 end it. They tell damage, not tampering.
 const CHECKSUM_BYTES: usize = 8;
 
@@ -42,6 +47,81 @@ pub struct Claim {
     pub body: BodyId,
     /// The complete length, if it was known: for the app to show.
     pub complete_length: Option<u64>,
+}
+
+impl Engine {
+    /// The task's bytes are given up, for good or to resume data.
+    pub(super) fn detach(&mut self, task: &mut Task, keep: bool) -> Change {
+        let left = task.leave().filter(|_| keep);
+        if let Some(left) = &left {
+            task.progress.resume_data = Some(write(left));
+        }
+        let given_up = match left {
+            Some(left) => self.detach_until_later(left),
+            None => self.give_up(task),
+        };
+        let progress = &mut task.progress;
+        (progress.received, progress.verified) = (RangeSet::default(), RangeSet::default());
+        (progress.hash, progress.adopted) = (None, None);
+        given_up
+    }
+
+    fn detach_until_later(&mut self, left: Detached) -> Change {
+        let until = self.now.after(DETACHED_MS);
+        self.sweep_at = self.sweep_at.or(Some(until));
+        Change::DetachBody(left, until)
+    }
+
+    /// The task's body is given up: for good, unless resume data brought it and no server has agreed with it. Then it can
+    /// be named again.
+    pub(super) fn give_up(&mut self, task: &Task) -> Change {
+        match task.leave().filter(|_| task.progress.adopted.is_some()) {
+            Some(left) => self.detach_until_later(left),
+            None => Change::KillBody(task.progress.body),
+        }
+    }
+
+    /// All bodies of the task are given up, as far as they have not died, or been given up, before.
+    pub(super) fn give_up_all(&mut self, task: &Task) -> Vec<Change> {
+        let own = task.record.has_body().then(|| self.give_up(task));
+        let previous = task.progress.previous.as_ref().map(|previous| Change::KillBody(previous.body));
+        own.into_iter().chain(previous).collect()
+    }
+}
+
+impl Task {
+    /// What resume data can name of its bytes, if they can be continued.
+    fn leave(&self) -> Option<Detached> {
+        let Progress { body, representation, received, hash, expected, adopted, .. } = &self.progress;
+        let representation = representation.clone().filter(|known| known.is_resumable() && !received.is_empty())?;
+        let proof = &self.record.spec.proof;
+        let (expected, piece_length) = match adopted {
+            Some(Adopted { piece_length }) => (expected.clone(), *piece_length),
+            // What was lost with its record may have been the digest that alone tells whether they are of one version.
+            None if self.has_no_url() => return None,
+            None => {
+                let piece_length = proof.pieces.as_ref().map(|pieces| pieces.piece_length());
+                (proof.expected.clone().or(expected.clone()), piece_length)
+            }
+        };
+        let (received, hash) = (received.clone(), hash.clone());
+        Some(Detached { body: *body, representation, received, hash, expected, piece_length })
+    }
+}
+
+impl Detached {
+    /// What the bytes are not good for, by the name of the option that asks for it.
+    pub(super) fn misfit(&self, spec: &TaskSpec) -> Option<&'static str> {
+        let wanted = spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
+        // No chunk may lie in two pieces.
+        let is_cut_otherwise = wanted.is_some() && wanted != self.piece_length;
+        // Mirrors may have brought them on the word of the pieces' digests, which would not be asked for any more.
+        let would_be_unproven = self.piece_length.is_some() && self.expected.is_none() && !spec.proof.is_of_the_app();
+        if is_cut_otherwise || would_be_unproven {
+            return Some("pieces");
+        }
+        (spec.strong_only && self.representation.resumability != Resumability::Resumable).then_some("resume")
+    }
 }
 
 /// The resume data of a detached body.

@@ -1,5 +1,5 @@
-//! Retention: a session may say for how long finished files are kept. About once a day it is looked for those whose time
-//! is over; their tasks stay.
+//! Retention: a session may say for how long finished files are kept. Releases those whose time is over about once a day;
+//! their tasks stay. The clock may be wrong, so a file goes only when its time was over at the look before, too.
 
 use super::filter::Filter;
 use super::id::TaskKey;
@@ -11,13 +11,16 @@ use super::time::Timestamp;
 use super::{Engine, Purpose};
 
 const DAY_MS: u64 = 24 * 60 * 60_000;
+/// The shortest time between two looks.
+const MINUTE_MS: u64 = 60_000;
 
 impl SessionRecord {
-    /// Files that nobody has read since this time are to go, if it is time to look for them.
+    /// Files that were not read since this time are to go, if it is time to look for them. A clock that was set back makes
+    /// it time: the look before was at a time that has not come.
     fn unused_since(&self, now: Timestamp) -> Option<Timestamp> {
         let keep_ms = self.configuration.limits.keep_ms?;
-        let is_time = now.since(self.tidied_at) >= keep_ms.min(DAY_MS);
-        is_time.then(|| Timestamp(now.0.saturating_sub(keep_ms)))
+        let is_time = now < self.tidied_at || now.since(self.tidied_at) >= keep_ms.clamp(MINUTE_MS, DAY_MS);
+        is_time.then(|| Timestamp(now.min(self.tidied_at).0.saturating_sub(keep_ms)))
     }
 }
 

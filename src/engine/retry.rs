@@ -1,9 +1,11 @@
-//! When to try again: exponential back-off with full jitter, and how often.
+//! When to try again: exponential back-off with jitter, and how often.
 
 use super::random::Random;
 
-/// For each failure that a task may have, so many attempts may be lost by the network: a bad link may last for hours.
-pub const LOST_PER_FAILURE: u32 = 4;
+/// How often a transfer may begin anew from byte 0 before it is given up.
+pub const MAX_RESTARTS: u32 = 10;
+/// For how long a server may say that it is busy, if the task says nothing of its time.
+pub const GIVE_UP_MS: u64 = 7 * 24 * 60 * 60_000;
 /// The longest back-off that is chosen here; a server may ask for longer.
 pub const MAX_BACKOFF_MS: u64 = 5 * 60_000;
 /// The longest time a server's `Retry-After` or a stored time is believed.
@@ -13,6 +15,10 @@ pub const OFFLINE_RECHECK_MS: u64 = 60_000;
 
 const FIRST_BACKOFF_MS: u64 = 1_000;
 const AFTER_PROGRESS_MS: u64 = 250;
+/// The pause after a busy answer is that after so many more failures: some seconds.
+const BUSY_FROM: u32 = 3;
+/// What many were asked to do at one time is spread over so much at most.
+const SPREAD_MS: u64 = 60_000;
 
 /// The delay before the next attempt after `failures` attempts in a row that brought nothing. An attempt that
 /// brought bytes is followed up almost at once.
@@ -22,7 +28,13 @@ pub fn backoff_ms(failures: u32, random: &mut Random) -> u64 {
     }
     let doublings = 1_u64.checked_shl(failures - 1).unwrap_or(u64::MAX);
     let longest = FIRST_BACKOFF_MS.saturating_mul(doublings).min(MAX_BACKOFF_MS);
-    random.below(longest).max(AFTER_PROGRESS_MS)
+    longest / 2 + random.below(longest / 2)
+}
+
+/// The delay before the next attempt after `times` busy answers in a row, the last of which asked for `asked_ms`.
+pub fn busy_ms(times: u32, asked_ms: u64, random: &mut Random) -> u64 {
+    let asked_ms = asked_ms + random.below(SPREAD_MS.min(asked_ms / 8));
+    asked_ms.max(backoff_ms(times.saturating_add(BUSY_FROM), random))
 }
 
 #[cfg(test)]

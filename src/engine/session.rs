@@ -59,6 +59,9 @@ impl Default for Configuration {
     }
 }
 
+/// How many sessions there may be: every start reads all of them, and every input looks at each.
+pub const MAX_SESSIONS: usize = 1_000;
+
 /// A session as it is stored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRecord {
@@ -68,6 +71,35 @@ pub struct SessionRecord {
     pub configuration: Configuration,
     /// When it was last looked for files that had been kept long enough.
     pub tidied_at: Timestamp,
+    /// Whether a page that can supply headers has opened it in this version: a task that wants some waits for such a page.
+    pub has_authorizer: bool,
+    /// The limits that this version was opened with, if they were changed since.
+    pub opened_with: Option<Limits>,
+}
+
+impl SessionRecord {
+    /// A session as a page opens it.
+    pub fn new(id: SessionId, configuration: Configuration, has_authorizer: bool) -> Self {
+        Self { id, configuration, tidied_at: Timestamp(0), has_authorizer, opened_with: None }
+    }
+
+    /// The limits that its version was opened with.
+    fn original_limits(&self) -> &Limits {
+        self.opened_with.as_ref().unwrap_or(&self.configuration.limits)
+    }
+
+    /// Whether a page that names the same version means other limits by it.
+    pub fn differs(&self, opened: &Self) -> bool {
+        self.original_limits() != opened.original_limits()
+    }
+
+    /// With its limits changed.
+    pub fn patched(&self, patch: &LimitsPatch) -> Self {
+        let mut record = self.clone();
+        record.opened_with = Some(self.original_limits().clone());
+        record.configuration.limits = self.configuration.limits.patched(patch);
+        record
+    }
 }
 
 /// A change of some of a session's limits. What is `None` stays.

@@ -2,12 +2,11 @@
 //! the chunk that it is reading. Nothing that has come is lost.
 
 use super::Engine;
-use super::attempt::Reading;
-use super::id::{EffectId, TaskKey};
-use super::policy::Priority;
+use super::attempt::{Attempt, Reading};
+use super::id::{EffectId, SessionId, TaskKey};
 use super::slot::Slot;
 use super::sorted_map::SortedMap;
-use super::task::WaitReason;
+use super::task::{Task, WaitReason};
 
 /// How long a chunk may take to end.
 const PATIENCE_MS: u64 = 4_000;
@@ -25,41 +24,60 @@ impl Engine {
             let beyond = slot.attempts.iter().skip(most).filter(|attempt| is_blocked || !slot.is_awaited(attempt));
             ending.extend(beyond.map(|attempt| (key.clone(), attempt.id)));
         }
-        ending.extend(self.beyond_host_limits());
+        ending.extend(self.beyond_limits());
         ending.extend(self.in_the_way_of_others());
         for (key, id) in ending {
             self.end_with_this_chunk(&key, id);
         }
     }
 
-    /// Second and further segments of hosts that have more connections than they may have now.
-    fn beyond_host_limits(&self) -> Vec<(TaskKey, EffectId)> {
-        if self.slots.values().all(|slot| slot.attempts.len() < 2) {
+    /// Connections beyond those that hosts may have now, and those of tasks beyond how many their sessions may run. Of the
+    /// tasks that come last, a session's or a host's first connections end only if all that they brought can be continued.
+    /// One whose answer has not come yet stays until it has: to end it would be to ask once more.
+    fn beyond_limits(&self) -> Vec<(TaskKey, EffectId)> {
+        let rank =
+            |slot: &Slot, task: &Task| (slot.can_go_on(), task.record.spec.policy.priority, task.record.created_at);
+        // In the order in which they stay. A sort would weigh more in the wasm.
+        let mut running = SortedMap::default();
+        for (key, slot) in self.slots.iter().filter(|(_, slot)| !slot.attempts.is_empty()) {
+            if let Some(task) = &slot.task {
+                running.insert((rank(slot, task), key), (slot, task));
+            }
+        }
+        if running.values().map(|(slot, _): &(&Slot, &Task)| slot.attempts.len()).sum::<usize>() < 2 {
             return Vec::new();
         }
         let is_watched = self.surroundings.is_watched();
         let load = self.network_load();
-        let mut by_host: SortedMap<&str, u32> = SortedMap::default();
+        let mut tasks: SortedMap<&SessionId, u32> = SortedMap::default();
+        // First connections, and all.
+        let mut by_host: SortedMap<&str, (u32, u32)> = SortedMap::default();
         let mut beyond = Vec::new();
-        // First connections count first, whoever has them.
+        // First connections count first, whichever task has them.
         for is_first in [true, false] {
-            for priority in Priority::ALL {
-                for (key, slot) in self.slots.iter() {
-                    let Some(task) = slot.task.as_ref().filter(|task| task.record.spec.policy.priority == priority)
-                    else {
-                        continue;
-                    };
-                    let Some(session) = self.sessions.get(&key.session) else { continue };
-                    let limits = &session.record.configuration.limits;
-                    let attempts = slot.attempts.iter().enumerate().filter(|(nth, _)| (*nth == 0) == is_first);
-                    for (_, attempt) in attempts {
-                        let host = task.record.spec.host(attempt.source);
-                        let count = by_host.get_or_insert_with(host, || 0);
-                        *count += 1;
-                        let is_beyond = *count > load.most_of_host(host, limits, is_watched);
-                        if is_beyond && !is_first && !slot.is_awaited(attempt) {
-                            beyond.push((key.clone(), attempt.id));
-                        }
+            for ((_, key), (slot, task)) in running.iter() {
+                let Some(session) = self.sessions.get(&key.session) else { continue };
+                let limits = &session.record.configuration.limits;
+                let is_kept = |attempt: &Attempt| attempt.is_extra || attempt.is_record || slot.is_awaited(attempt);
+                let is_asking = |attempt: &Attempt| attempt.reading.is_none();
+                let stays = !slot.can_go_on() || slot.attempts.iter().any(|one| is_kept(one) || is_asking(one));
+                if is_first && !slot.attempts.iter().any(is_kept) && slot.attempts.iter().any(|one| !one.gives_way) {
+                    let count = tasks.get_or_insert_with(&key.session, || 0);
+                    *count += 1;
+                    if *count > limits.max_concurrent_tasks && !stays {
+                        beyond.extend(slot.attempts.iter().map(|attempt| ((*key).clone(), attempt.id)));
+                    }
+                }
+                let attempts = slot.attempts.iter().enumerate().filter(|(nth, _)| (*nth == 0) == is_first);
+                for (_, attempt) in attempts.filter(|(_, attempt)| !attempt.gives_way) {
+                    let host = task.record.spec.host(attempt.source);
+                    let (firsts, all) = by_host.get_or_insert_with(host, || (0, 0));
+                    *all += 1;
+                    *firsts += u32::from(is_first && !is_kept(attempt));
+                    let count = if is_first { *firsts } else { *all };
+                    let may_end = if is_first { !stays } else { !is_kept(attempt) && !is_asking(attempt) };
+                    if count > load.most_of_host(host, limits, is_watched) && may_end {
+                        beyond.push(((*key).clone(), attempt.id));
                     }
                 }
             }

@@ -8,8 +8,9 @@ use super::demand::Demand;
 use super::external::External;
 use super::filing::Filing;
 use super::http::Representation;
-use super::id::{CallId, EffectId};
+use super::id::{BodyId, CallId, EffectId};
 use super::input::{IfExists, TaskCall};
+use super::output::LastError;
 use super::pace::Pace;
 use super::plan::Link;
 use super::range_set::RangeSet;
@@ -41,7 +42,7 @@ pub enum Asker {
     /// A call about many tasks.
     Batch(u64),
     /// The engine itself.
-    Nobody,
+    Engine,
 }
 
 /// What the attempts at hand are fetching, as the first answer told. It is committed with the first bytes.
@@ -53,6 +54,10 @@ pub struct Current {
     pub answer: Option<AnswerInfo>,
     /// What the digest must be.
     pub expected: Option<Expected>,
+    /// The body of the version before, if there are bytes of it: until the restart is durable the checkpoint is still of that.
+    pub replaces: Option<BodyId>,
+    /// See [`super::progress::Progress::told_elsewhere`].
+    pub told_elsewhere: bool,
 }
 
 /// The task's place in memory.
@@ -68,6 +73,10 @@ pub struct Slot {
     pub attempts: Vec<Attempt>,
     /// What they are fetching.
     pub current: Option<Current>,
+    /// How often in a row storage has not done what the task needed.
+    pub refusals: u32,
+    /// Until then the engine asks for nothing that storage would only refuse again.
+    pub hold_until: Timestamp,
     /// Bytes whose commit is in flight.
     pub staged: RangeSet,
     /// Hashing of stored bytes, while it goes on.
@@ -91,18 +100,22 @@ pub struct Slot {
     pub replace_after: Timestamp,
     /// Sources that failed since the last progress, as a set of bits.
     pub failed_sources: u32,
+    /// Where its own server has redirected to: all bytes of a version come from there. It may be signed, and is never stored.
+    pub target: Option<String>,
     /// How far ahead of its bandwidth limit it is.
     pub pace: Pace,
     /// When reading may go on, if a bandwidth limit holds it.
     pub read_at: Option<Timestamp>,
     /// The status with which the server refused it, while it waits for authorisation.
     pub refused_with: Option<u16>,
-    /// How often in a row no answer could be read from a server that can be reached.
-    pub cors_suspicions: u32,
+    /// How often in a row no answer could be read from a server that can be reached, or no redirect followed.
+    pub suspicions: u32,
     /// What finds out about that, while it is under way…
     pub probe: Option<EffectId>,
     /// …and of which source.
     pub probed_source: usize,
+    /// What went wrong last, and when. In memory only: whether it still says why the task waits tells `Engine::last_error`.
+    pub last_error: Option<LastError>,
     /// What becomes of it once it is complete, if it is to leave the store.
     pub filing: Filing,
     /// Who waits for bytes of it.
@@ -131,10 +144,16 @@ impl Slot {
     pub fn next_time(&self, now: Timestamp) -> Option<Timestamp> {
         let due = self.due().filter(|due| !self.busy && *due > now);
         let active = self.task.as_ref().filter(|task| !self.busy && task.record.state.is_active());
-        let policy = active.map(|task| (&task.record.spec.policy, task.record.created_at));
-        let ends_at = policy.and_then(|(policy, from)| policy.resource_timeout_ms.map(|limit| from.after(limit)));
-        let moment = policy.and_then(|(policy, _)| policy.discretionary_until).filter(|until| *until > now);
-        [due, ends_at, moment, self.read_at, self.look_time(), self.filing.next_time(now)].into_iter().flatten().min()
+        let moment = active.and_then(|task| task.record.spec.policy.discretionary_until).filter(|until| *until > now);
+        let held = Some(self.hold_until).filter(|until| *until > now);
+        [due, self.ends_at(), moment, held, self.read_at, self.look_time()].into_iter().flatten().min()
+    }
+
+    /// When the transfer has taken longer than it may, and that can be noted.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        let task = self.task.as_ref().filter(|task| !self.busy && task.record.state.is_active())?;
+        let limit_ms = task.record.spec.policy.resource_timeout_ms?;
+        Some(task.record.created_at.after(limit_ms).max(self.hold_until))
     }
 
     /// What the bytes that are kept, or being fetched, are bytes of.
@@ -143,11 +162,24 @@ impl Slot {
         self.current.as_ref().map(|current| &current.representation).or(kept)
     }
 
-    /// What the digest must be, if anybody says.
+    /// Whether its attempts can be ended without losing what they have brought.
+    pub fn can_go_on(&self) -> bool {
+        self.known().is_none_or(Representation::is_resumable)
+            || self.attempts.iter().all(|attempt| attempt.reading.is_none())
+    }
+
+    /// What the digest must be: the app's word, or the server's of the version that is being fetched.
     pub fn expected(&self) -> Option<&Expected> {
         let task = self.task.as_ref()?;
-        let told = self.current.as_ref().and_then(|current| current.expected.as_ref());
-        task.record.spec.proof.expected.as_ref().or(task.progress.expected.as_ref()).or(told)
+        let current = self.current.as_ref().filter(|_| task.progress.received.is_empty() || self.is_restarting());
+        let told = current.map_or(&task.progress.expected, |current| &current.expected);
+        task.record.spec.proof.expected.as_ref().or(told.as_ref())
+    }
+
+    /// Whether another version is being fetched than the checkpoint is of.
+    pub fn is_restarting(&self) -> bool {
+        let replaced = self.current.as_ref().and_then(|current| current.replaces);
+        replaced.is_some() && replaced == self.task.as_ref().map(|task| task.progress.body)
     }
 
     /// The commit in flight is answered.

@@ -4,15 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use super::error::TaskError;
 use super::group::GroupCounts;
-use super::http::{Representation, RestartReason};
-use super::id::{BodyId, GroupId, SessionId, TaskId, TaskKey};
+use super::http::RestartReason;
+use super::id::{GroupId, SessionId, TaskId, TaskKey};
 pub use super::place::{Destination, Place};
 use super::policy::Policy;
-use super::range_set::RangeSet;
-use super::request::{AnswerInfo, RequestFields, Source};
+pub use super::progress::{Adopted, Kept, Progress};
+use super::request::{RequestFields, Source};
 use super::time::Timestamp;
 use super::transport::Transport;
-use crate::integrity::{Expected, HashState, Pieces};
+use crate::integrity::{Expected, Pieces};
 
 /// Why an active task is not being fetched. A task that waits has exactly one of these.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub enum WaitReason {
     UnknownNetwork,
     /// It may wait for a good moment.
     Discretionary,
-    /// Its host has as many connections as it may have.
+    /// Its host has as many connections as it may have, or is in trouble and left alone for a while.
     HostBusy,
     /// Its session runs as many tasks as it may.
     SessionBusy,
@@ -45,6 +45,8 @@ pub enum WaitReason {
     BackgroundFetch,
     /// There is no room for it: the origin's storage quota is used up, or soon would be.
     Quota,
+    /// What was stored of its session cannot be read: what the session allows is not known until it is opened.
+    SessionDamaged,
 }
 
 impl WaitReason {
@@ -65,12 +67,13 @@ impl WaitReason {
             Self::WorkerBusy => "worker-busy",
             Self::BackgroundFetch => "background-fetch",
             Self::Quota => "quota",
+            Self::SessionDamaged => "session-damaged",
         }
     }
 
     /// Whether news of the outside (back online, page visible) should end the wait before its time.
     pub fn ends_with_news(self) -> bool {
-        !matches!(self, Self::ServerAsked | Self::EarliestBegin)
+        !matches!(self, Self::ServerAsked | Self::EarliestBegin | Self::HostBusy)
     }
 }
 
@@ -194,6 +197,17 @@ impl TaskSpec {
     }
 }
 
+/// Where a task's finished file is found by the task's URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FoundByUrl {
+    /// Nowhere.
+    Never,
+    /// Everywhere: who asks for the URL would have been given the same by the server.
+    Anywhere,
+    /// Where its session is named: the server was shown headers or cookies, which are one user's.
+    InSession,
+}
+
 /// A task as it is stored, but for its progress.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRecord {
@@ -215,8 +229,8 @@ pub struct TaskRecord {
     pub fails_when_full: bool,
     /// When its file was last read, to the day, if the session keeps files by that.
     pub used_at: Timestamp,
-    /// Whether its finished file is to be found by its URL.
-    pub serves_url: bool,
+    /// Whether its finished file is found by its URL.
+    pub by_url: FoundByUrl,
 }
 
 impl TaskRecord {
@@ -235,124 +249,16 @@ impl TaskRecord {
         self.ended_at.filter(|_| is_here).map(|ended_at| ended_at.max(self.used_at))
     }
 
+    /// Whether a body is its own, which has not died or been given up.
+    pub fn has_body(&self) -> bool {
+        self.state != TaskState::Cancelled && self.place != Place::Gone
+    }
+
     /// Goes into another state, at `now`.
     pub fn enter(&mut self, state: TaskState, now: Timestamp) {
         self.ended_at = state.has_ended().then_some(now);
         self.since = now;
         self.state = state;
-    }
-}
-
-/// A finished file that stays while a newer version is being fetched.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
-    /// Where its chunks are.
-    pub body: BodyId,
-    /// What they are chunks of.
-    pub representation: Representation,
-    /// Its length in bytes.
-    pub length: u64,
-    /// What its answer said.
-    pub answer: Option<AnswerInfo>,
-}
-
-/// A task's checkpoint: what is durable of its file, and how the transfer is faring.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Where its chunks are.
-    pub body: BodyId,
-    /// What they are chunks of, once an answer told.
-    pub representation: Option<Representation>,
-    /// What the first answer said.
-    pub answer: Option<AnswerInfo>,
-    /// Which bytes are durable.
-    pub received: RangeSet,
-    /// Which of them have been found to be what their pieces' digests say.
-    pub verified: RangeSet,
-    /// The hash of the bytes from 0 on, as far as they were hashed.
-    pub hash: Option<HashState>,
-    /// What the digest must be: the app's word, or the server's.
-    pub expected: Option<Expected>,
-    /// Set once the server proved not to honour ranges.
-    pub without_range: bool,
-    /// Sources that proved to serve something else, as a set of bits.
-    pub bad_sources: u32,
-    /// Failures in a row, by the server or by storage.
-    pub failures: u32,
-    /// Attempts in a row that the network lost.
-    pub lost: u32,
-    /// How often the transfer went back to byte 0.
-    pub restarts: u32,
-    /// How often a piece or the whole file had to be fetched again because its digest was wrong.
-    pub repairs: u32,
-    /// The file that stays until this one is there.
-    pub previous: Option<Kept>,
-    /// What names the bytes that were given up, so that a repeated call is answered as the first.
-    pub resume_data: Option<Vec<u8>>,
-    /// How often in a row the component crashed while it was at work on this task.
-    pub crashes: u32,
-    /// How its bytes are to come, and what of them the browser itself is fetching.
-    pub transport: Transport,
-}
-
-impl Progress {
-    /// Nothing received yet.
-    pub fn new(body: BodyId) -> Self {
-        Self {
-            body,
-            representation: None,
-            answer: None,
-            received: RangeSet::default(),
-            verified: RangeSet::default(),
-            hash: None,
-            expected: None,
-            without_range: false,
-            bad_sources: 0,
-            failures: 0,
-            lost: 0,
-            restarts: 0,
-            repairs: 0,
-            previous: None,
-            resume_data: None,
-            crashes: 0,
-            transport: Transport::Fetch,
-        }
-    }
-
-    /// The complete length, if known.
-    pub fn complete_length(&self) -> Option<u64> {
-        self.representation.as_ref().and_then(|known| known.complete_length)
-    }
-
-    /// Whether nothing is missing of a file whose length is known.
-    pub fn has_every_byte(&self) -> bool {
-        self.complete_length().is_some_and(|length| self.received.is_exactly(length))
-    }
-
-    /// Gives up the newer version: the file that stayed is the task's own again. Returns the body that nobody wants any
-    /// more; `None`, and no change, if there was no such file.
-    pub fn go_back(&mut self) -> Option<BodyId> {
-        let Kept { body, representation, length, answer } = self.previous.take()?;
-        let unused = self.body;
-        *self = Self { representation: Some(representation), answer, ..Self::new(body) };
-        self.received.insert(0..length);
-        Some(unused)
-    }
-
-    /// Nothing received any more: what a restart leaves.
-    pub fn restarted(&self, body: BodyId) -> Self {
-        Self {
-            without_range: self.without_range,
-            bad_sources: self.bad_sources,
-            failures: self.failures,
-            lost: self.lost,
-            restarts: self.restarts + 1,
-            repairs: self.repairs,
-            previous: self.previous.clone(),
-            crashes: self.crashes,
-            transport: self.transport.with(None),
-            ..Self::new(body)
-        }
     }
 }
 
@@ -387,6 +293,8 @@ pub enum Subject {
     Task(TaskId),
     /// A group.
     Group(GroupId),
+    /// The session.
+    Session,
 }
 
 /// What happened to a task or a group.
@@ -413,4 +321,6 @@ pub enum EventKind {
     Moved,
     /// The finished file could not be moved, and stays.
     MoveFailed(TaskError),
+    /// The event that was stored here, or the session's record, could not be read any more.
+    Damaged,
 }

@@ -32,7 +32,7 @@ impl Engine {
         let Ok(Loaded::Tasks(tasks)) = loaded else { return };
         let more = tasks.len() >= AT_A_TIME as usize;
         for task in tasks {
-            self.enqueue(&task.record.key, Asker::Nobody, Queued::Task(TaskCall::Release));
+            self.enqueue(&task.record.key, Asker::Engine, Queued::Task(TaskCall::Release));
         }
         if let Some(session) = self.sessions.get_mut(id).filter(|_| more) {
             // Those are still being released: the next to end brings the next look.

@@ -3,11 +3,13 @@
 use std::ops::Range;
 
 use super::attempt::{Attempt, Request};
+use super::error::{ErrorCode, TaskError};
 use super::http::{AskedRange, Representation, RestartReason, if_range};
 use super::id::TaskKey;
 use super::output::{Effect, FetchRequest, Output};
 use super::plan::{Grid, plan};
-use super::request::Header;
+use super::ranges::Ranges;
+use super::request::{Header, Redirects, origin_of};
 use super::schedule::{Candidate, Load, choose};
 use super::slot::Slot;
 use super::sorted_map::SortedMap;
@@ -40,6 +42,9 @@ impl Engine {
             for nth in 0..wanted as usize {
                 let source = slot.source_for(nth);
                 let Some(candidate) = self.candidate(&task.record, source) else { continue };
+                if slot.is_running() && self.closed_until(candidate.host).is_some() {
+                    continue;
+                }
                 candidates.push(Candidate { is_running: slot.is_running(), ..candidate });
                 sources.push(source);
             }
@@ -55,6 +60,8 @@ impl Engine {
                 self.start_task(key, sources[0]);
             }
         }
+        // The others wait for the one that asks first.
+        self.put_off();
     }
 
     /// A task that would like its first connection, to one of its sources.
@@ -112,6 +119,9 @@ impl Engine {
         slot.bearable_segments = slot.bearable_segments.max(1);
         let is_resumable = slot.known().is_some_and(Representation::is_resumable);
         let Some(task) = slot.task.clone() else { return };
+        if task.record.fails_when_full && slot.refusals > 0 && self.room.is_missing() {
+            return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
+        }
         if task.progress.has_every_byte() {
             // What was left to do when the worker died: to check the bytes, or only to say that they are there.
             return self.finish(key, task, Vec::new());
@@ -130,8 +140,10 @@ impl Engine {
             Some((gap, length)) => (gap.start, Some(self.grid(&task, length).bound(gap).end)),
             None => (0, None),
         };
-        self.start_attempt(key, &task, source, segment);
-        self.publish_task(key);
+        if self.may_ask(task.record.spec.host(source)) {
+            self.start_attempt(key, &task, source, segment);
+            self.publish_task(key);
+        }
     }
 
     /// More segments of a task that is running.
@@ -175,22 +187,32 @@ impl Engine {
         self.start_attempt(key, task, source, (segment.start, Some(segment.end)));
         if let Some(slot) = self.slots.get_mut(key) {
             slot.attempts.rotate_right(1);
+            slot.attempts.iter_mut().take(1).for_each(|attempt| attempt.is_extra = true);
         }
         self.publish_task(key);
     }
 
     pub(super) fn start_attempt(&mut self, key: &TaskKey, task: &Task, source: usize, segment: (u64, Option<u64>)) {
-        let Some(known) = self.slots.get(key).map(Slot::known) else { return };
-        let is_own = task.record.spec.sources.get(source).is_some_and(|source| source.origin == self.origin);
-        let asked = (source, segment, is_own);
-        let request = fetch_request(&task.record.spec, &task.progress, known, self.secrets_of(&task.record), asked);
+        let Some(slot) = self.slots.get(key) else { return };
+        let known = slot.known();
+        let told_elsewhere =
+            source > 0 || slot.current.as_ref().map_or(task.progress.told_elsewhere, |current| current.told_elsewhere);
+        let target = slot.target_of(task, source).filter(|_| known.is_some()).map(ToOwned::to_owned);
+        let origin = target.as_deref().map(origin_of).or_else(|| Some(&task.record.spec.sources.get(source)?.origin));
+        let is_own = origin == Some(&*self.origin);
+        let asked = (source, segment, is_own, told_elsewhere);
+        let mut request = fetch_request(&task.record.spec, &task.progress, known, self.secrets_of(&task.record), asked);
+        let is_at_target = target.is_some();
+        request.url = target.unwrap_or(request.url);
         let range = request.range.map(|(start, end)| AskedRange { start, end });
         let conditional = request.if_none_match.is_some() || request.if_modified_since.is_some();
         let asked = Request { range, if_range: request.if_range.is_some(), conditional };
         let deadline = self.now.after(task.record.spec.policy.stall_timeout_ms);
         let id = self.effects.start(Purpose::Fetch(key.clone()), deadline);
         let Some(slot) = self.slots.get_mut(key) else { return };
-        slot.attempts.push(Attempt::new(id, source, asked, segment, self.now));
+        let mut attempt = Attempt::new(id, source, asked, segment, self.now);
+        attempt.is_at_target = is_at_target;
+        slot.attempts.push(attempt);
         self.outputs.push_back(Output::Start(id, Effect::Fetch { key: key.clone(), request }));
     }
 }
@@ -202,37 +224,40 @@ fn fetch_request(
     progress: &Progress,
     known: Option<&Representation>,
     secrets: &[Header],
-    (source, (start, end), is_own): (usize, (u64, Option<u64>), bool),
+    (source, (start, end), is_own, told_elsewhere): (usize, (u64, Option<u64>), bool, bool),
 ) -> FetchRequest {
     let (Some(first), Some(from)) = (spec.sources.first(), spec.sources.get(source)) else {
         return FetchRequest::default();
     };
-    // The last slice is open-ended: a server that says nothing of a range's end is asked what it can answer. So is a
-    // mirror across origins, of which CORS may show no more than the length of the body: only one that runs to the
-    // end of the file tells how long that file is.
+    // The last slice is open-ended: a server that says nothing of a range's end is asked what it can answer. So is any
+    // that is held against what another has told, across origins: CORS may show no more than the length of the body, and
+    // only one that runs to the end of the file tells how long that file is.
     let is_last = end.is_some() && known.and_then(|known| known.complete_length) == end;
-    let must_tell_length = source > 0 && !is_own && !spec.proof.is_of_the_app();
+    let must_tell_length = told_elsewhere && !is_own && !spec.proof.is_of_the_app();
     let end = end.filter(|_| !is_last && !must_tell_length);
-    let range = (!progress.without_range).then_some((start, end));
+    // What is in question is settled with the task's own server.
+    let goes_without = progress.ranges == Ranges::Useless || (source == 0 && progress.ranges.go_without());
+    let range = (!goes_without).then_some((start, end));
     // A redirect to another origin makes the field need a preflight, which looks like a broken network: after one
-    // lost attempt the next goes without.
+    // failure the next goes without.
     // Across origins it would need one anyway, whatever origin the bytes at hand came from.
-    let may_condition = source == 0 && is_own && progress.lost.is_multiple_of(2);
+    let may_condition = source == 0 && is_own && progress.failures.is_multiple_of(2);
     let previous = progress.previous.as_ref().map(|previous| &previous.representation);
     let previous = previous.filter(|previous| known.is_none() && may_condition && previous.same_origin);
     let request = &spec.request;
     // Headers belong to the origin that they were given for.
     let is_home = from.origin == first.origin;
+    let headers: Vec<Header> = request.headers.iter().chain(secrets).filter(|_| is_home).cloned().collect();
     FetchRequest {
         url: from.url.clone(),
         range,
         if_range: known.filter(|_| may_condition && range.is_some()).and_then(if_range).map(Into::into),
         if_none_match: previous.and_then(|previous| previous.etag.clone()),
         if_modified_since: previous.and_then(|previous| previous.last_modified.clone()),
-        headers: request.headers.iter().chain(secrets).filter(|_| is_home).cloned().collect(),
+        on_redirect: request.on_redirect(&headers, is_own),
+        headers,
         credentials: request.credentials,
         referrer_policy: request.referrer_policy.clone(),
-        refuse_redirects: request.refuse_redirects,
         keep_headers: request.keep_headers.clone(),
     }
 }
@@ -249,9 +274,19 @@ impl Slot {
             // Cheaper than a plan, and true for all that are worth one.
             length > task.progress.received.len() + grid(length).smallest_segment(self.link)
         });
-        let may_split = has_begun && is_split && !task.progress.without_range && self.queue.is_empty();
-        let may_split = may_split && self.more_after <= now;
+        let may_split = has_begun && is_split && !task.progress.ranges.go_without() && self.queue.is_empty();
+        // The nodes of a site that differ once differ again.
+        let may_split = may_split && self.more_after <= now && task.progress.restarts_in_row == 0;
         if may_split { most.saturating_sub(running) } else { 0 }
+    }
+
+    /// Where the source has redirected to, if further requests go there. Headers belong to the origin that they were given for.
+    fn target_of(&self, task: &Task, source: usize) -> Option<&str> {
+        let target = self.target.as_deref().filter(|_| source == 0)?;
+        let request = &task.record.spec.request;
+        let is_home = origin_of(target) == task.record.spec.origin();
+        let has_headers = request.has_secrets || !request.headers.is_empty();
+        Some(target).filter(|_| request.redirects != Redirects::Refuse && (is_home || !has_headers))
     }
 
     /// The source to ask next, when `nth` others are being asked in the same round: one that works, and among those the
@@ -260,7 +295,7 @@ impl Slot {
         let Some(task) = &self.task else { return 0 };
         let count = task.record.spec.sources.len();
         let is_good = |set: u32, source: usize| set & (1 << source) == 0;
-        let usable = |source: &usize| is_good(task.progress.bad_sources, *source);
+        let usable = |source: &usize| !is_good(task.usable_sources(), *source);
         let in_use = |source: usize| self.attempts.iter().filter(|attempt| attempt.source == source).count();
         let works = |source: &usize| usable(source) && is_good(self.failed_sources, *source);
         let of_those_that_work = (0..count).filter(works).count();
@@ -269,5 +304,13 @@ impl Slot {
         // In the order of their use, the `nth` from the first.
         let rank = |source: usize| all().filter(|other| (in_use(*other), *other) < (in_use(source), source)).count();
         all().find(|source| rank(*source) == nth).unwrap_or(0)
+    }
+}
+
+impl Task {
+    /// The sources that may be asked, as a set of bits: its own server, if all have proved to serve something else.
+    pub(super) fn usable_sources(&self) -> u32 {
+        let good = ((1_u32 << self.record.spec.sources.len()) - 1) & !self.progress.bad_sources;
+        if good == 0 { 1 } else { good }
     }
 }

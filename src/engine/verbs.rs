@@ -4,21 +4,19 @@ use super::delivery::Session;
 use super::demand::Wish;
 use super::error::{ErrorCode, TaskError};
 use super::file::file_location;
-use super::http::Resumability;
 use super::id::{BodyId, TaskKey};
 use super::input::{IfExists, Loaded, StoreFailure, TaskCall};
 use super::output::{Answer, Change, Output, Query};
 use super::policy::PolicyPatch;
 use super::request::{Header, without_query};
-use super::resume_data::{self, Claim, Detached};
+use super::resume_data::{Claim, Detached};
 use super::slot::{Asker, Queued, Staged};
-use super::task::{EventKind, Kept, Place, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason};
+use super::task::{
+    Adopted, EventKind, FoundByUrl, Kept, Place, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason,
+};
 use super::time::Timestamp;
 use super::transport::Transport;
 use super::{Engine, Purpose};
-
-/// How long bytes wait for whoever holds their resume data.
-const DETACHED_MS: u64 = 7 * 24 * 60 * 60_000;
 
 /// A task that is to be made from the bytes that resume data names.
 #[derive(Clone, Debug)]
@@ -51,10 +49,12 @@ impl Engine {
             // The same call once more: its first reply was lost.
             _ if is_same_call => None,
             IfExists::Replace | IfExists::Refresh if is_flooded => Some(ErrorCode::OutboxFull),
-            IfExists::Replace => {
+            IfExists::Error => Some(ErrorCode::TaskExists),
+            // Of one whose record was lost nothing is known that could be kept.
+            _ if if_exists == IfExists::Replace || task.has_no_url() => {
                 self.drop_attempts(key);
-                let killed = bodies(&task).into_iter().map(Change::KillBody).collect();
-                return self.create(key, asker, (spec, secrets, if_exists), None, killed);
+                let given_up = self.give_up_all(&task);
+                return self.create(key, asker, (spec, secrets, if_exists), None, given_up);
             }
             IfExists::Refresh if without_query(task.record.spec.url()) != without_query(spec.url()) => {
                 // Validators say nothing about another URL.
@@ -63,9 +63,8 @@ impl Engine {
             IfExists::Refresh if task.record.state == TaskState::Completed => {
                 return self.refresh(key, asker, (spec, secrets, if_exists), task);
             }
-            IfExists::Error => Some(ErrorCode::TaskExists),
             IfExists::Keep if task.record.spec.url() != spec.url() => Some(ErrorCode::IdInUse),
-            IfExists::Keep | IfExists::Refresh => None,
+            IfExists::Keep | IfExists::Refresh | IfExists::Replace => None,
         };
         // They died with the worker that was given them first, unless it has been given others meanwhile. If the task has
         // moved they are kept, and not used: they know for which origin they are.
@@ -98,6 +97,19 @@ impl Engine {
         progress: Option<Progress>,
         mut changes: Vec<Change>,
     ) {
+        // Bytes that are there already may have been fetched for one user.
+        let before = self.slots.get(key).and_then(|slot| slot.task.as_ref()).map(|task| &task.record);
+        let may_be_private =
+            |before: &TaskRecord| before.by_url == FoundByUrl::InSession || before.spec.request.is_private();
+        let brings_private = match &progress {
+            Some(progress) => progress.previous.is_none() || before.is_none_or(may_be_private),
+            None => false,
+        };
+        let by_url = match spec.serves_url {
+            false => FoundByUrl::Never,
+            true if brings_private || spec.request.is_private() || !secrets.is_empty() => FoundByUrl::InSession,
+            true => FoundByUrl::Anywhere,
+        };
         let mut progress = progress.unwrap_or_else(|| Progress::new(BodyId(self.random.next_wide())));
         progress.transport = spec.transport.clone();
         let state = match spec.policy.begin_at.filter(|begin_at| *begin_at > self.now) {
@@ -122,7 +134,7 @@ impl Engine {
             place: spec.destination.clone().map_or(Place::Store, Place::Leaving),
             fails_when_full: spec.fails_when_full,
             used_at: Timestamp(0),
-            serves_url: spec.serves_url,
+            by_url,
         };
         let task = Task { record, progress };
         let leaves_dead_body = !changes.is_empty();
@@ -191,9 +203,10 @@ impl Engine {
                 self.answer(asker, Err(TaskError { code: ErrorCode::BadArgument, status: None, detail }));
             }
             Ok(Loaded::Detached(Some(found))) if found.body == claim.body => {
-                let Detached { body, representation, received, hash, expected, .. } = found;
-                let representation = Some(representation);
-                let progress = Progress { representation, received, hash, expected, ..Progress::new(body) };
+                let Detached { body, representation, received, hash, expected, piece_length } = found;
+                let (representation, adopted) = (Some(representation), Some(Adopted { piece_length }));
+                let progress = Progress { representation, received, hash, expected, adopted, ..Progress::new(body) };
+                let progress = Progress { told_elsewhere: true, ..progress };
                 return self.create(key, asker, (spec, secrets, IfExists::Error), Some(progress), Vec::new());
             }
             Ok(_) => self.answer(asker, Err(TaskError::new(ErrorCode::ResumeDataStale))),
@@ -212,11 +225,15 @@ impl Engine {
             TaskCall::CountCrash if state.is_active() => self.count_crash(key, asker, task),
             TaskCall::CountCrash if matches!(task.record.place, Place::Leaving(_)) => self.stay(key, asker, task),
             TaskCall::Pause if state.is_active() => self.pause(key, asker, task),
+            TaskCall::Resume if task.has_no_url() => {
+                self.answer(asker, Err(TaskError::new(ErrorCode::RecordDamaged)));
+            }
             TaskCall::Resume if matches!(state, TaskState::Paused | TaskState::Failed(_)) => {
                 self.resume(key, asker, task);
             }
             TaskCall::Resume if matches!(state, TaskState::Active { reason: Some(_), .. }) => {
                 let now = self.now;
+                self.open_hosts_of(&task);
                 if let Some(task) = self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()) {
                     task.record.enter(TaskState::READY, now);
                 }
@@ -238,6 +255,8 @@ impl Engine {
                 self.note_use(key);
             }
             TaskCall::Chunk { offset, body, waits: true } => self.demand(key, asker, Wish::Bytes { offset, body }),
+            TaskCall::Check { offset, body } => self.check_chunk(key, asker, &task, offset, body.as_deref()),
+            TaskCall::Unreadable { body, range } => self.repair(key, asker, task, body, range),
             TaskCall::Serve { range, if_range } => self.demand(key, asker, Wish::Service { range, if_range }),
             TaskCall::Update(patch) => self.update(key, asker, task, &patch),
             // It may have moved to the URL that this call brings: then the answer to an earlier try was lost.
@@ -274,9 +293,8 @@ impl Engine {
 
     fn resume(&mut self, key: &TaskKey, asker: Asker, mut task: Task) {
         task.record.enter(TaskState::READY, self.now);
-        task.progress.failures = 0;
-        task.progress.lost = 0;
-        task.progress.crashes = 0;
+        task.progress.begin_to_count();
+        self.open_hosts_of(&task);
         let changes =
             vec![Change::PutTask(task.record.clone()), Change::PutProgress(key.clone(), task.progress.clone())];
         self.commit_verb(key, asker, TaskCall::Resume, Some(task), None, changes);
@@ -301,27 +319,6 @@ impl Engine {
         changes.push(Change::PutTask(task.record.clone()));
         changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
         self.commit_verb(key, asker, TaskCall::Cancel { keep }, Some(task), event, changes);
-    }
-
-    /// The task's bytes are given up, for good or to whoever will hold their resume data.
-    fn detach(&mut self, task: &mut Task, keep: bool) -> Change {
-        let progress = &mut task.progress;
-        let body = progress.body;
-        let received = std::mem::take(&mut progress.received);
-        let known = progress.representation.clone().filter(|known| known.is_resumable());
-        let proof = &task.record.spec.proof;
-        let (hash, expected) = (progress.hash.take(), proof.expected.clone().or(progress.expected.clone()));
-        progress.verified = super::RangeSet::default();
-        match known.filter(|_| keep && !received.is_empty()) {
-            Some(representation) => {
-                let piece_length = proof.pieces.as_ref().map(|pieces| pieces.piece_length());
-                let detached = Detached { body, representation, received, hash, expected, piece_length };
-                progress.resume_data = Some(resume_data::write(&detached));
-                self.sweep_at = self.sweep_at.or(Some(self.now.after(DETACHED_MS)));
-                Change::DetachBody(detached, self.now.after(DETACHED_MS))
-            }
-            None => Change::KillBody(body),
-        }
     }
 
     /// Hands the bytes of a paused or failed task over to resume data.
@@ -369,7 +366,7 @@ impl Engine {
     fn release(&mut self, key: &TaskKey, asker: Asker, task: &Task) {
         self.stop_filing(key);
         let mut changes = vec![Change::DeleteTask(key.clone())];
-        changes.extend(bodies(task).into_iter().map(Change::KillBody));
+        changes.extend(self.give_up_all(task));
         self.secrets.remove(key);
         self.commit_verb(key, asker, TaskCall::Release, None, None, changes);
     }
@@ -395,24 +392,9 @@ impl Engine {
     }
 }
 
-/// The bodies that die with the task, if they have not died, or been given up, before.
-fn bodies(task: &Task) -> Vec<BodyId> {
-    let is_here = task.record.state != TaskState::Cancelled && task.record.place != Place::Gone;
-    let own = is_here.then_some(task.progress.body);
-    own.into_iter().chain(task.progress.previous.as_ref().map(|previous| previous.body)).collect()
-}
-
-impl Detached {
-    /// What the bytes are not good for, by the name of the option that asks for it.
-    fn misfit(&self, spec: &TaskSpec) -> Option<&'static str> {
-        let wanted = spec.proof.pieces.as_ref().map(|pieces| pieces.piece_length());
-        // No chunk may lie in two pieces.
-        let is_cut_otherwise = wanted.is_some() && wanted != self.piece_length;
-        // Mirrors may have brought them on the word of the pieces' digests, which nobody would ask any more.
-        let would_be_unproven = self.piece_length.is_some() && self.expected.is_none() && !spec.proof.is_of_the_app();
-        if is_cut_otherwise || would_be_unproven {
-            return Some("pieces");
-        }
-        (spec.strong_only && self.representation.resumability != Resumability::Resumable).then_some("resume")
+impl Task {
+    /// Whether its record was lost, and with it what is to be fetched.
+    pub(super) fn has_no_url(&self) -> bool {
+        self.record.spec.sources.is_empty()
     }
 }

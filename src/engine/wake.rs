@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 
 use super::id::{EffectId, TaskKey, WakeId};
-use super::output::{Outcome, Output};
+use super::output::{Outcome, Output, Work};
 use super::task::{TaskState, WaitReason};
 use super::time::Timestamp;
 use super::{Engine, Slot};
@@ -14,6 +14,12 @@ use super::{Engine, Slot};
 const MARGIN_MS: u64 = 1_000;
 /// How long before it what has brought nothing until then is ended.
 const END_MS: u64 = 500;
+/// What is due in this time is worth to be waited for.
+pub(super) const SOON_MS: u64 = 60_000;
+/// Pages wake the worker for what only looks whether there are news so much later than a worker that lives looks by itself.
+pub(super) const NEWS_MS: u64 = 240_000;
+/// In this time the browser has repeated an event that fails for the last time (Chromium: after 300 s and 900 s).
+const REPEATED_MS: u64 = 900_000;
 /// How long an attempt has to be silent before things that may be better make a new one worth it. What has come is
 /// reported after two seconds.
 const SILENT_MS: u64 = 5_000;
@@ -33,12 +39,18 @@ impl Held {
 }
 
 /// The wakes that are not settled.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Wakes {
     held: VecDeque<Held>,
-    told_working: bool,
+    told: Work,
     /// The last wake has come to its end although there was work: until the next one nothing is begun.
     are_over: bool,
+}
+
+impl Default for Wakes {
+    fn default() -> Self {
+        Self { held: VecDeque::new(), told: Work::At(None), are_over: false }
+    }
 }
 
 impl Wakes {
@@ -58,13 +70,16 @@ impl Wakes {
 
     /// Settles what need not be held any longer, or is about to be cut, and says when work begins and ends. The last one
     /// waits for what is on its way, if `is_busy`.
-    pub fn poll(&mut self, now: Timestamp, working: bool, is_busy: bool) -> Option<Output> {
-        if self.told_working != working {
-            self.told_working = working;
-            return Some(Output::Working(working));
+    pub fn poll(&mut self, now: Timestamp, work: Work, is_busy: bool) -> Option<Output> {
+        if self.told != work {
+            self.told = work;
+            return Some(Output::Working(work));
         }
-        if !working {
-            return self.held.pop_front().map(|held| Output::Settle(held.wake, Outcome::Done));
+        if let Work::At(next) = work {
+            let held = self.held.pop_front()?;
+            let is_in_time = next.is_some_and(|next| next <= now.after(REPEATED_MS));
+            let outcome = if held.is_repeated && is_in_time { Outcome::Again } else { Outcome::Done };
+            return Some(Output::Settle(held.wake, outcome));
         }
         let (last, _) = self.last()?;
         let may_go = |(at, held): (usize, &Held)| {
@@ -107,11 +122,12 @@ impl Engine {
         if kick {
             let now = self.now;
             // The user may have made room.
-            self.full_until = None;
+            self.room.look_sooner(now);
             for (_, slot) in self.slots.iter_mut() {
                 end_wait(slot, now);
                 slot.external.look_again();
             }
+            self.ask_hosts_again();
             self.replace_silent_attempts();
         }
     }
@@ -124,8 +140,7 @@ impl Engine {
         for (key, slot) in self.slots.iter_mut() {
             let Some(task) = slot.task.as_ref().filter(|_| slot.replace_after <= now) else { continue };
             // What could not be continued is worth more than the time that a lost connection costs.
-            let can_go_on = slot.known().is_none_or(|known| known.is_resumable())
-                || slot.attempts.iter().all(|attempt| attempt.reading.is_none());
+            let can_go_on = slot.can_go_on();
             let is_silent = |since: Timestamp| now.since(since) >= SILENT_MS;
             let attempts = slot.attempts.iter().filter(|attempt| attempt.waits_since().is_some_and(is_silent));
             let before = silent.len();
@@ -175,7 +190,8 @@ mod tests {
     const DONE: Outcome = Outcome::Done;
 
     fn settled(wakes: &mut Wakes, now: u64, working: bool, is_busy: bool) -> Vec<(u64, Outcome)> {
-        std::iter::from_fn(|| wakes.poll(Timestamp(now), working, is_busy))
+        let work = if working { Work::Now } else { Work::At(None) };
+        std::iter::from_fn(|| wakes.poll(Timestamp(now), work, is_busy))
             .filter_map(|output| if let Output::Settle(wake, how) = output { Some((wake.0, how)) } else { None })
             .collect()
     }

@@ -2,7 +2,7 @@
 
 /// Decodes `text`, in the standard or the URL-safe alphabet. Padding may be left out, but not be wrong; `None` for
 /// anything else that base64 does not allow. Bits behind the last byte are ignored (RFC 8941 section 4.2.7).
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub fn decode(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=');
     let padding = text.len() - digits.len();
     let padded = padding == 0 || (padding < 3 && text.len().is_multiple_of(4));

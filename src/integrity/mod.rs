@@ -9,6 +9,7 @@ mod hash;
 mod piece;
 mod sri;
 
+pub use base64::decode as decode_base64;
 pub use digest::{Algorithm, Digest};
 pub use expected::Expected;
 pub use hash::HashState;

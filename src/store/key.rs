@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::engine::group::GroupKey;
 use crate::engine::id::{BodyId, SessionId, TaskKey};
 use crate::engine::schedule::Lane;
-use crate::engine::task::{Place, TaskRecord, TaskState};
+use crate::engine::task::{FoundByUrl, Place, TaskRecord, TaskState};
 use crate::engine::time::Timestamp;
 
 /// One part of a key. Numbers sort before texts, and both before [`Part::End`], as in IndexedDB.
@@ -133,13 +133,21 @@ impl Key {
     /// A task's key in the index [`super::Index::Url`], if its finished file is to be found so and is here.
     pub fn url(record: &TaskRecord) -> Option<Self> {
         let is_here = record.state == TaskState::Completed && record.place != Place::Gone;
-        (record.serves_url && is_here).then(|| Self::text(record.spec.url()))
+        (record.by_url != FoundByUrl::Never && is_here).then(|| Self::text(record.spec.url()))
     }
 
     /// The last part, if it is a number.
     pub fn last_number(&self) -> Option<u64> {
         match self.0.last() {
             Some(Part::Number(number)) => Some(*number),
+            _ => None,
+        }
+    }
+
+    /// The part at this place, if it is a text.
+    pub fn text_at(&self, place: usize) -> Option<&str> {
+        match self.0.get(place) {
+            Some(Part::Text(Text(text))) => Some(text),
             _ => None,
         }
     }
@@ -164,6 +172,16 @@ impl KeyRange {
     /// All keys.
     pub fn all() -> Self {
         Self::within(Key(Vec::new()))
+    }
+
+    /// Of the index [`super::Index::Due`] of bodies: those that are dead by `now`…
+    pub fn dead_by(now: Timestamp) -> Self {
+        Self::between(Key(Vec::new()), Key::time(now))
+    }
+
+    /// …and those that will be.
+    pub fn dead_after(now: Timestamp) -> Self {
+        Self { first: Key::time(now), first_is_open: true, ..Self::all() }
     }
 
     /// All keys that begin with the parts of `prefix`.

@@ -110,6 +110,13 @@ impl<C: Clone> MemoryStore<C> {
         MemoryReader { data: Rc::clone(&self.0), rows_read: Cell::new(0) }
     }
 
+    /// Makes the bytes of a row unreadable, as a browser or a mistake may; its keys stay. False if there is no such row.
+    pub fn damage(&self, table: Table, key: &Key) -> bool {
+        let mut data = self.0.borrow_mut();
+        let row = data.table(table).by_key.get_mut(key);
+        row.map(|(value, _)| *value = Value::Bytes(vec![0xff])).is_some()
+    }
+
     /// All rows of a table.
     pub fn rows(&self, table: Table) -> Vec<(Key, Value<C>)> {
         let data = self.0.borrow();
@@ -184,6 +191,21 @@ impl<C: Clone> Reader for MemoryReader<C> {
             keys.filter_map(|key| rows.by_key.get(key)).map(|(value, _)| value.clone()).collect()
         };
         Ok(self.rows(table, take))
+    }
+
+    async fn scan_index_keys(
+        &self,
+        table: Table,
+        index: Index,
+        range: &KeyRange,
+        limit: u32,
+    ) -> Result<Vec<Key>, StoreFailure> {
+        Ok(self.rows(table, |rows| rows.within_index(index, range).take(limit as usize).cloned().collect()))
+    }
+
+    async fn index_key(&self, table: Table, key: &Key, index: Index) -> Result<Option<Key>, StoreFailure> {
+        let of_row = |rows: &Rows<C>| rows.by_key.get(key).and_then(|(_, keys)| keys.of(index).cloned());
+        Ok(self.rows(table, |rows| of_row(rows).into_iter().collect()).pop())
     }
 
     async fn count(&self, table: Table, index: Index, range: &KeyRange) -> Result<u64, StoreFailure> {

@@ -6,10 +6,12 @@ pub mod bodies;
 pub mod boot;
 pub mod changes;
 pub mod contract;
+mod damage;
 mod due;
 mod key;
 pub mod memory;
 pub mod queries;
+pub mod queue;
 mod select;
 
 pub use key::{Key, KeyRange, Part, Text};
@@ -188,7 +190,7 @@ pub trait Reader {
     /// See [`Store::Chunk`].
     type Chunk;
 
-    /// One row.
+    /// One row. Whatever lies where a record should, it is bytes: whether they can be read is seen by who decodes them.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -224,6 +226,24 @@ pub trait Reader {
         range: &KeyRange,
         limit: u32,
     ) -> Result<Vec<Value<Self::Chunk>>, StoreFailure>;
+
+    /// The own keys of the rows that [`Reader::scan_index`] brings.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    async fn scan_index_keys(
+        &self,
+        table: Table,
+        index: Index,
+        range: &KeyRange,
+        limit: u32,
+    ) -> Result<Vec<Key>, StoreFailure>;
+
+    /// A row's key in an index, if it stands there.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    async fn index_key(&self, table: Table, key: &Key, index: Index) -> Result<Option<Key>, StoreFailure>;
 
     /// How many rows have keys in the index that lie in a range.
     ///

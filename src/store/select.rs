@@ -2,9 +2,10 @@
 //! keys end with the id: whatever became of the members before, a page begins right behind the last one, so that
 //! going through thirty thousand of them costs thirty thousand rows.
 
+use super::damage::{self, task_records};
 use super::key::text_order;
-use super::queries::{record, records, with_progress};
-use super::{Index, Key, KeyRange, Reader, Table};
+use super::queries::with_progress;
+use super::{Index, KeyRange, Reader, Table};
 use crate::engine::filter::Filter;
 use crate::engine::group::{GroupCounts, GroupKey};
 use crate::engine::id::{SessionId, TaskId};
@@ -42,7 +43,8 @@ pub(super) async fn select<R: Reader>(reader: &R, select: &Select<'_>) -> Result
         let mut rows = rows.into_iter();
         for record in rows.by_ref() {
             after = Some(record.key.task.clone());
-            if filter.matches(&record) {
+            // What it was cannot be known: a call upon the tasks of a filter finds out that it is damaged.
+            if filter.matches(&record) || record.is_unnoted() {
                 found.push(record);
             }
             if found.len() >= select.limit as usize {
@@ -68,13 +70,13 @@ async fn rows_behind<R: Reader>(
 ) -> Result<Vec<TaskRecord>, StoreFailure> {
     let after = after.map(TaskId::as_str);
     let Some(group) = &select.filter.group else {
-        return records(reader.scan(Table::Tasks, &KeyRange::tasks_after(select.session, after), limit).await?);
+        return task_records(reader, None, &KeyRange::tasks_after(select.session, after), limit).await;
     };
     let group = GroupKey { session: select.session.clone(), group: group.clone() };
     let mut rows: Vec<TaskRecord> = Vec::new();
     for rank in (0..RANKS).filter(|rank| select.filter.states == 0 || select.filter.states & (1 << rank) != 0) {
         let range = KeyRange::members_after(&group, rank, after);
-        rows.append(&mut records(reader.scan_index(Table::Tasks, Index::Group, &range, limit).await?)?);
+        rows.append(&mut task_records(reader, Some(Index::Group), &range, limit).await?);
     }
     // The first of all are among the first of each state.
     rows.sort_unstable_by(|one, other| text_order(one.key.task.as_str(), other.key.task.as_str()));
@@ -84,7 +86,7 @@ async fn rows_behind<R: Reader>(
 
 /// A group's row, and how many of its members are in which state.
 pub(super) async fn counts<R: Reader>(reader: &R, group: &GroupKey) -> Result<Loaded, StoreFailure> {
-    let row = reader.get(Table::Groups, &Key::group(group)).await?.map(record).transpose()?;
+    let row = damage::group(reader, group).await?;
     let mut counts = GroupCounts::default();
     for rank in 0..RANKS {
         let range = KeyRange::members_after(group, rank, None);
@@ -106,7 +108,7 @@ pub(super) async fn ended<R: Reader>(
     // A scan of 0 rows would mean all of them to IndexedDB.
     let rows = match wanted {
         0 => Vec::new(),
-        wanted => records(reader.scan_index(Table::Tasks, Index::Due, &range, wanted).await?)?,
+        wanted => task_records(reader, Some(Index::Due), &range, wanted).await?,
     };
     with_progress(reader, rows).await.map(Loaded::Tasks)
 }

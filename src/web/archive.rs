@@ -58,7 +58,9 @@ impl Archive {
     async fn answer(&self, call: Call) -> Result<Message, TaskError> {
         match call {
             Call::Open(record) => match self.session(&record).await {
-                Ok(Some(stored)) => Ok(messages::answer(Answer::Opened(stored.configuration.version))),
+                Ok(Some(stored)) => {
+                    Ok(messages::answer(Answer::Opened { version: stored.configuration.version, differs: false }))
+                }
                 _ => Err(TaskError::new(ErrorCode::NewerStore)),
             },
             Call::Task(key, TaskCall::Get) => {
@@ -68,14 +70,14 @@ impl Archive {
             Call::Task(key, TaskCall::Chunk { offset, body, .. }) => {
                 let task = self.task(key).await?;
                 let file = file_location(&task, body.as_deref())?;
-                let found = chunk(&self.store, &file, offset).await.map_err(|_| TaskError::new(ErrorCode::Storage))?;
+                let found = chunk(&self.store, (file.body, file.length), offset).await.map_err(|loss| loss.error())?;
                 Ok(messages::chunk(found, &file))
             }
             Call::Task(key, TaskCall::Serve { range, if_range }) => {
                 let service = service(&self.task(key).await?, range.as_deref(), if_range.as_deref())?;
                 Ok(messages::answer(Answer::Serve(Box::new(service))))
             }
-            Call::Find(url) => match self.load(&Query::ByUrl(url)).await? {
+            Call::Find(url, session) => match self.load(&Query::ByUrl(url, session)).await? {
                 Loaded::Tasks(tasks) => {
                     let found = tasks.into_iter().next().map(|task| task.record.key);
                     Ok(messages::answer(Answer::Found(found)))
@@ -97,7 +99,9 @@ impl Archive {
 
     async fn session(&self, wanted: &SessionRecord) -> Result<Option<SessionRecord>, StoreFailure> {
         let row = self.store.reader().await?.get(Table::Sessions, &Key::text(wanted.id.as_str())).await?;
-        Ok(row.and_then(|row| if let Value::Bytes(bytes) = row { decode(&bytes) } else { None }))
+        // Of one that cannot be read it is known that it is there.
+        let record = |row| if let Value::Bytes(bytes) = row { decode(&bytes) } else { None };
+        Ok(row.map(|row| record(row).unwrap_or_else(|| wanted.clone())))
     }
 
     async fn task(&self, key: TaskKey) -> Result<Task, TaskError> {
@@ -114,6 +118,14 @@ impl Archive {
 
     /// As pages see it: nothing is being done about it.
     fn snapshot(&self, Task { record, progress }: Task) -> TaskSnapshot {
-        TaskSnapshot { record, progress, activity: Activity::Idle, waiting: None, segments: 0, at: self.now }
+        TaskSnapshot {
+            record,
+            progress,
+            activity: Activity::Idle,
+            waiting: None,
+            last_error: None,
+            segments: 0,
+            at: self.now,
+        }
     }
 }

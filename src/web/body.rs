@@ -254,7 +254,7 @@ impl ChunkKind {
     }
 
     /// The parts as one chunk.
-    fn join(self, parts: &Array, len: u64) -> JsValue {
+    pub fn join(self, parts: &Array, len: u64) -> JsValue {
         let blob = || Blob::new_with_u8_array_sequence(parts);
         match self {
             Self::Blob => blob().map_or_else(|_| concatenate(parts, len), Into::into),

@@ -11,7 +11,6 @@ use crate::engine::group::GroupKey;
 use crate::engine::id::{GroupId, SessionId, TaskId, TaskKey};
 use crate::engine::input::{BulkAction, Call, IfExists, TaskCall};
 use crate::engine::session::{Configuration, Limits, SessionRecord};
-use crate::engine::time::Timestamp;
 
 /// The most members in one batch: all of them are written in one commit.
 const LARGEST_BATCH: usize = 1_024;
@@ -43,6 +42,7 @@ pub struct CallMessage {
     data: Option<Bytes>,
     version: Option<f64>,
     limits: Option<LimitsMessage>,
+    can_authorize: Option<bool>,
     policy: Option<PolicyMessage>,
     action: Option<String>,
     fails_together: Option<bool>,
@@ -70,7 +70,8 @@ impl CallMessage {
     /// `bad-argument` with the name of the field that cannot be used, or `unsupported-scheme`.
     pub fn into_call(mut self) -> Result<Call, TaskError> {
         if self.r#type == "find" {
-            return Ok(Call::Find(required(self.url, "url")?));
+            let session = self.session.as_deref().map(|session| name(session, "session")).transpose()?;
+            return Ok(Call::Find(required(self.url, "url")?, session.map(SessionId::new)));
         }
         let session = SessionId::new(name(&required(self.session.take(), "session")?, "session")?);
         match self.r#type.as_str() {
@@ -80,7 +81,7 @@ impl CallMessage {
                 let limits = Limits::default().patched(&required(self.limits, "limits")?.into_patch()?);
                 let version = version.map_or(default.version, |version| version as u32);
                 let configuration = Configuration { version, limits };
-                Ok(Call::Open(SessionRecord { id: session, configuration, tidied_at: Timestamp(0) }))
+                Ok(Call::Open(SessionRecord::new(session, configuration, flag(self.can_authorize))))
             }
             "update-session" => Ok(Call::UpdateSession(session, required(self.limits, "limits")?.into_patch()?)),
             "download" | "resume-from" => self.into_download(session),
@@ -127,6 +128,10 @@ impl CallMessage {
                 offset: required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?,
                 body: self.body,
                 waits: flag(self.waits),
+            },
+            "check" => TaskCall::Check {
+                offset: required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?,
+                body: self.body,
             },
             "serve" => TaskCall::Serve { range: self.range, if_range: self.if_range },
             "update" => TaskCall::Update(required(self.policy, "policy")?.into_patch()?),

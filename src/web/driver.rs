@@ -13,27 +13,25 @@ use web_sys::{AbortController, AbortSignal};
 use super::background_fetch::{look, record};
 use super::body::{Body, Wanted};
 use super::clock::Clock;
-use super::commits::Commits;
 use super::fetch::{fetch, probe};
-use super::files::{chunk, hash};
+use super::files::{Loss, bytes, chunk, hash};
 use super::filing;
 use super::host::Host;
-use super::indexeddb::IndexedDb;
+use super::indexeddb::{IndexedDb, has_room};
 use super::lease::Lease;
 use super::messages::{self, Message, number};
+use super::operations::Operations;
 use super::progress::Speeds;
 use super::quota::Quota;
 use super::turns::{at_work, during};
 use crate::engine::Engine;
-use crate::engine::error::{ErrorCode, TaskError};
+use crate::engine::error::TaskError;
 use crate::engine::file::FileLocation;
-use crate::engine::id::{CallId, EffectId, TaskKey};
-use crate::engine::input::{Arrived, Completion, Input};
-use crate::engine::output::{Answer, Effect, FetchRequest, Outcome, Output, RecordRequest};
+use crate::engine::id::{BodyId, CallId, EffectId, TaskKey};
+use crate::engine::input::{Arrived, Completion, Input, StoreFailure};
+use crate::engine::output::{Answer, Effect, FetchRequest, Outcome, Output, RecordRequest, Work};
 use crate::engine::sorted_map::SortedMap;
-use crate::store::Store;
 use crate::store::changes::to_writes;
-use crate::store::queries::load;
 
 /// How often pages are told how far running tasks have come.
 const PROGRESS_INTERVAL_MS: u32 = 250;
@@ -59,7 +57,7 @@ pub struct Driver {
     host: Host,
     clock: Clock,
     store: IndexedDb,
-    commits: Rc<Commits>,
+    operations: Rc<Operations>,
     quota: Quota,
     lease: RefCell<Option<Lease>>,
     has_stopped: Cell<bool>,
@@ -78,10 +76,9 @@ impl Driver {
     pub fn new(host: Host, clock: Clock, store: IndexedDb, epoch: u64, engine: Engine) -> Rc<Self> {
         Rc::new_cyclic(|driver: &Weak<Self>| {
             let driver = driver.clone();
-            let commits = Commits::new(store.clone(), epoch, move |outcomes| {
+            let operations = Operations::new(store.clone(), epoch, move |ended| {
                 if let Some(driver) = driver.upgrade() {
-                    let done = |(id, outcome)| Input::Completed(id, Completion::Committed(outcome));
-                    driver.handle(outcomes.into_iter().map(done));
+                    driver.handle(ended.into_iter().map(|(id, completion)| Input::Completed(id, completion)));
                 }
             });
             Self {
@@ -89,7 +86,7 @@ impl Driver {
                 host,
                 clock,
                 store,
-                commits,
+                operations,
                 lease: RefCell::default(),
                 has_stopped: Cell::new(false),
                 engine: RefCell::new(engine),
@@ -117,15 +114,15 @@ impl Driver {
         for input in inputs {
             self.engine.borrow_mut().handle_input(now, input);
         }
-        loop {
+        // What one output leads to may end the driver: then nothing of the rest is begun, nor a timer set.
+        while !self.has_stopped.get() {
             let output = self.engine.borrow_mut().poll_output();
-            match output {
-                Some(output) => self.perform(output),
-                None => break,
-            }
+            let Some(output) = output else {
+                self.set_timer();
+                return self.set_ticker();
+            };
+            self.perform(output);
         }
-        self.set_timer();
-        self.set_ticker();
     }
 
     /// Lets go of everything: another worker takes over. What is committed is safe.
@@ -137,6 +134,7 @@ impl Driver {
             attempt.controller.abort();
         }
         self.buffers.take();
+        self.operations.stop();
         self.filings.take().values().for_each(|is_ended| is_ended.set(true));
         self.timer.take();
         self.ticker.take();
@@ -154,6 +152,7 @@ impl Driver {
                 if let Some(is_ended) = self.filings.borrow_mut().remove(&id) {
                     is_ended.set(true);
                 }
+                self.operations.withdraw(id);
             }
             Output::Hasten(attempt) => {
                 let body = self.attempts.borrow().get(&attempt).and_then(|attempt| attempt.body.clone());
@@ -162,7 +161,10 @@ impl Driver {
             Output::Discard(buffer) => {
                 self.buffers.borrow_mut().remove(&buffer);
             }
-            Output::Reply(call, Ok(Answer::Chunk(file, offset))) => self.reply_with_chunk(call, file, offset),
+            Output::Reply(call, Ok(Answer::Chunk(file, offset))) => self.reply_with_chunk(call, None, file, offset),
+            Output::Reply(call, Ok(Answer::Check(key, file, offset))) => {
+                self.reply_with_chunk(call, Some(key), file, offset);
+            }
             Output::Reply(call, result) => self.reply(call, result.map(messages::answer)),
             Output::Stand(session) => self.host.stand(session.as_str()),
             Output::Deliver(client, session, events) => {
@@ -204,7 +206,8 @@ impl Driver {
             Output::ShowEnd(registration, ui) => self.host.fetches().show_end(&registration, &ui),
             Output::LetGo(registration) => self.host.fetches().let_go(&registration),
             Output::Settle(wake, outcome) => self.host.settle(number(wake.0), outcome == Outcome::Again),
-            Output::Working(working) => self.host.working(working),
+            Output::Working(Work::Now) => self.host.working(true, None),
+            Output::Working(Work::At(at)) => self.host.working(false, at.map(|at| number(at.0))),
             Output::Fenced => self.stop("fenced"),
         }
     }
@@ -212,16 +215,10 @@ impl Driver {
     fn start(self: &Rc<Self>, id: EffectId, effect: Effect) {
         let driver = Rc::clone(self);
         match effect {
-            Effect::Load(query) => spawn_local(async move {
-                let loaded = match driver.store.reader().await {
-                    Ok(reader) => load(&reader, &query).await,
-                    Err(failure) => Err(failure),
-                };
-                driver.complete(id, Completion::Loaded(loaded));
-            }),
+            Effect::Load(query) => self.operations.load(id, query),
             Effect::Commit(changes) => {
                 let writes = to_writes(&changes, |buffer| self.buffers.borrow_mut().remove(&buffer));
-                self.commits.push(id, writes);
+                self.operations.commit(id, writes);
             }
             Effect::Fetch { key, request } => self.attempt(id, key, Opening::Fetch(request)),
             Effect::TakeRecord { key, record } => self.attempt(id, key, Opening::Record(record)),
@@ -236,19 +233,27 @@ impl Driver {
                 }
             }
             Effect::HashStored { key, body, range, state } => spawn_local(async move {
-                let hashed = during(at_work(), key, hash(&driver.store, body, range, state)).await;
+                let hashed = during(at_work(), key.clone(), hash(&driver.store, body, range, state)).await;
+                let hashed = hashed.map_err(|loss| driver.lost(&key, body, loss));
                 driver.complete(id, Completion::Hashed(hashed));
             }),
             Effect::File { key, file, destination } => {
                 let is_ended = Rc::new(Cell::new(false));
                 self.filings.borrow_mut().insert(id, Rc::clone(&is_ended));
                 spawn_local(async move {
-                    let filed = filing::file(&driver.store, &file, &destination, &is_ended);
-                    let filed = during(at_work(), key, filed).await;
+                    let lost = |range| {
+                        driver.lost(&key, file.file.body, Loss::Unreadable(range));
+                    };
+                    let filed = filing::file(&driver.store, &file, &destination, &is_ended, &lost);
+                    let filed = during(at_work(), key.clone(), filed).await;
                     driver.filings.borrow_mut().remove(&id);
                     driver.complete(id, Completion::Filed(filed));
                 });
             }
+            Effect::TryRoom { bytes } => spawn_local(async move {
+                let is_there = has_room(&driver.store, bytes).await;
+                driver.complete(id, Completion::Room(is_there));
+            }),
             Effect::Probe { url } => spawn_local(async move {
                 let is_reachable = probe(&url).await;
                 driver.complete(id, Completion::Probed(is_reachable));
@@ -315,12 +320,36 @@ impl Driver {
         }
     }
 
-    fn reply_with_chunk(self: &Rc<Self>, call: CallId, file: FileLocation, offset: u64) {
+    /// Replies with the stored chunk; or with its bytes, if a page could not read it, or else has it fetched anew.
+    fn reply_with_chunk(self: &Rc<Self>, call: CallId, doubted: Option<TaskKey>, file: FileLocation, offset: u64) {
         let driver = Rc::clone(self);
         spawn_local(async move {
-            let answer = chunk(&driver.store, &file, offset).await.map(|found| messages::chunk(found, &file));
-            driver.reply(call, answer.map_err(|_| TaskError::new(ErrorCode::Storage)));
+            let found = async {
+                Ok(match chunk(&driver.store, (file.body, file.length), offset).await? {
+                    Some(found) if doubted.is_some() => {
+                        let (start, len) = (found.1, found.2);
+                        Some((bytes(&driver.store, file.body, found).await?.into(), start, len))
+                    }
+                    found => found,
+                })
+            };
+            let answer = found.await.map(|found| messages::chunk(found, &file)).map_err(|loss: Loss| {
+                let error = loss.error();
+                if let Some(key) = &doubted {
+                    driver.lost(key, file.body, loss);
+                }
+                error
+            });
+            driver.reply(call, answer);
         });
+    }
+
+    /// Says which stored bytes cannot be read, if that is known.
+    fn lost(self: &Rc<Self>, key: &TaskKey, body: BodyId, loss: Loss) -> StoreFailure {
+        if let Loss::Unreadable(range) = loss {
+            self.handle([Input::Unreadable { key: key.clone(), body, range }]);
+        }
+        StoreFailure::Other
     }
 
     fn set_timer(self: &Rc<Self>) {

@@ -12,6 +12,7 @@ use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::http::Head;
 use crate::engine::input::FetchFailure;
 use crate::engine::output::FetchRequest;
+use crate::engine::request::OnRedirect;
 
 #[wasm_bindgen]
 extern "C" {
@@ -31,26 +32,39 @@ pub async fn fetch(
     signal: &AbortSignal,
     host: &Host,
 ) -> Result<(Head, Response), FetchFailure> {
-    let response = async {
+    let send = async |mode: &str, redirect: &str| {
         let init = init(&[
             // The HTTP cache would store every byte twice, and answer or splice ranges by itself.
             ("cache", "no-store".into()),
             ("headers", headers(request)?.into()),
             ("signal", signal.into()),
+            ("mode", mode.into()),
             ("credentials", request.credentials.as_str().into()),
-            ("redirect", if request.refuse_redirects { "error" } else { "follow" }.into()),
+            ("redirect", redirect.into()),
             ("referrerPolicy", request.referrer_policy.as_deref().unwrap_or_default().into()),
         ]);
         JsFuture::from(global_fetch(&request.url, &init)).await?.dyn_into::<Response>()
     };
-    match response.await {
-        Ok(response) => Ok((head(&response, &request.keep_headers), response)),
-        Err(exception) => {
-            let code = if host.csp_blocks(&request.url) { ErrorCode::CspBlocked } else { ErrorCode::Network };
-            let error = TaskError { code, status: None, detail: Some(describe(&exception)) };
-            Err(FetchFailure { error, online: online() })
-        }
+    let follows = request.on_redirect == OnRedirect::Follow;
+    let mut response = send("cors", if follows { "follow" } else { "manual" }).await;
+    let is_redirected = response.as_ref().is_ok_and(|response| response.type_() == ResponseType::Opaqueredirect);
+    if is_redirected && request.on_redirect == OnRedirect::StayHome {
+        // To where it leads is not shown: in this mode the browser follows it no further than it may be followed.
+        response = send("same-origin", "follow").await;
     }
+    let failure = match response {
+        Ok(response) if response.type_() != ResponseType::Opaqueredirect => {
+            return Ok((head(&response, &request.keep_headers), response));
+        }
+        Ok(_) => None,
+        Err(exception) => Some(describe(&exception)),
+    };
+    let code = match failure {
+        _ if is_redirected => ErrorCode::RedirectRefused,
+        _ if host.csp_blocks(&request.url) => ErrorCode::CspBlocked,
+        _ => ErrorCode::Network,
+    };
+    Err(FetchFailure { error: TaskError { code, status: None, detail: failure }, online: online() })
 }
 
 /// Whether the server can be reached at all, whatever it lets this origin read.

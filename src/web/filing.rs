@@ -2,8 +2,9 @@
 //! Neither shows anything of a file under its name before all of it is there.
 
 use std::cell::Cell;
+use std::ops::Range;
 
-use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
+use js_sys::{Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, future_to_promise};
@@ -11,7 +12,7 @@ use web_sys::{ReadableStream, Response};
 
 use super::agent::stores_cut_bodies;
 use super::error::{describe, is_named};
-use super::files::{buffer, chunk};
+use super::files::{Loss, bytes, chunk};
 use super::indexeddb::IndexedDb;
 use super::messages::Message;
 use crate::engine::error::{ErrorCode, TaskError};
@@ -134,19 +135,20 @@ async fn clear(folder: &Entry, name: &str) {
 /// Writes the file to its destination, unless it `is_ended` before.
 ///
 /// # Errors
-/// `quota-exceeded`; `storage` if the chunks could not be read; else `destination-failed` with what the browser said.
+/// `quota-exceeded`; `storage` if the chunks could not be read, of which `lost` hears where they lie; else `destination-failed` with what the browser said.
 pub async fn file(
     store: &IndexedDb,
     service: &Service,
     destination: &Destination,
     is_ended: &Cell<bool>,
+    lost: &dyn Fn(Range<u64>),
 ) -> Result<(), TaskError> {
     let Target { writer, end } = match destination {
         Destination::Cache { name, url } => into_cache(service, name, url).await,
         Destination::Opfs(path) => into_opfs(path).await,
     }
     .map_err(|exception| failure(&exception))?;
-    let copied = match copy(store, &service.file, &writer, is_ended).await {
+    let copied = match copy(store, &service.file, &writer, (is_ended, lost)).await {
         Ok(()) => JsFuture::from(writer.close()).await.map(drop).map_err(|exception| failure(&exception)),
         Err(error) => {
             // It may be broken already, and then says so again.
@@ -174,20 +176,27 @@ pub async fn file(
     }
 }
 
-async fn copy(store: &IndexedDb, file: &FileLocation, to: &Writer, is_ended: &Cell<bool>) -> Result<(), TaskError> {
-    let unreadable = |_| TaskError::new(ErrorCode::Storage);
-    let mut offset = 0;
-    while let Some((stored, _, len)) = chunk(store, file, offset).await.map_err(unreadable)? {
-        let bytes: ArrayBuffer = buffer(stored).await.map_err(unreadable)?;
-        // A stored Blob knows its size even where its content is lost, as was seen in WebKit.
-        if u64::from(bytes.byte_length()) != len {
-            return Err(TaskError::new(ErrorCode::Storage));
+async fn copy(
+    store: &IndexedDb,
+    file: &FileLocation,
+    to: &Writer,
+    (is_ended, lost): (&Cell<bool>, &dyn Fn(Range<u64>)),
+) -> Result<(), TaskError> {
+    let unreadable = |loss| {
+        if let Loss::Unreadable(range) = loss {
+            lost(range);
         }
+        TaskError::new(ErrorCode::Storage)
+    };
+    let mut offset = 0;
+    while let Some(found) = chunk(store, (file.body, file.length), offset).await.map_err(unreadable)? {
+        let end = found.1 + found.2;
+        let bytes = bytes(store, file.body, found).await.map_err(unreadable)?;
         if is_ended.get() {
             return Err(TaskError::new(ErrorCode::DestinationFailed));
         }
         JsFuture::from(to.write(&Uint8Array::new(&bytes))).await.map_err(|exception| failure(&exception))?;
-        offset += len;
+        offset = end;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use web_sys::AbortSignal;
 
 #[wasm_bindgen]
 extern "C" {
-    /// The object that `host.ts` hands to `start`.
+    /// The object that `host.ts` hands to an instance: one for each, which falls silent when that one's life is over.
     #[derive(Clone)]
     pub type Host;
 
@@ -73,9 +73,9 @@ extern "C" {
     #[wasm_bindgen(method)]
     pub fn settle(this: &Host, wake: f64, again: bool);
 
-    /// Work has begun or ended.
+    /// Work has begun or ended. `next`: when there is more, if that is known.
     #[wasm_bindgen(method)]
-    pub fn working(this: &Host, working: bool);
+    pub fn working(this: &Host, working: bool, next: Option<f64>);
 
     /// What `background-fetch.ts` does.
     pub type Fetches;

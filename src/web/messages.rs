@@ -4,15 +4,23 @@ use std::ops::Range;
 
 use js_sys::{Array, Object, Reflect, Uint8Array};
 use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::engine::error::TaskError;
 use crate::engine::file::{FileLocation, Service};
 use crate::engine::group::{GroupCounts, GroupKey};
-use crate::engine::http::Selection;
+use crate::engine::http::{Selection, name_of};
 use crate::engine::id::TaskKey;
 use crate::engine::output::{Activity, Answer, AuthorizationNeed, BeginRequest, TaskSnapshot};
 use crate::engine::request::{AnswerInfo, Header};
 use crate::engine::task::{EventKind, Place, Subject, TaskEvent, TaskState};
+
+#[wasm_bindgen]
+extern "C" {
+    /// An `ErrorData`: `js/error-data.ts`, which the build gives to the glue by this name.
+    #[wasm_bindgen(js_name = errorData)]
+    fn error_data(code: &str, status: Option<u16>, detail: Option<&str>) -> Object;
+}
 
 /// Builds an object property by property. Small and flat messages need no serializer.
 pub struct Message(Object);
@@ -57,15 +65,12 @@ pub fn number(value: u64) -> f64 {
 
 /// An `ErrorData`.
 pub fn error(error: &TaskError) -> Message {
-    Message::new()
-        .with("code", error.code.as_str())
-        .with_some("status", error.status)
-        .with_some("detail", error.detail.as_deref())
+    Message(error_data(error.code.as_str(), error.status, error.detail.as_deref()))
 }
 
 /// A `TaskSnapshot`.
 pub fn task(snapshot: &TaskSnapshot) -> Message {
-    let TaskSnapshot { record, progress, activity, waiting, .. } = snapshot;
+    let TaskSnapshot { record, progress, activity, waiting, last_error, .. } = snapshot;
     let spec = &record.spec;
     let known = progress.representation.as_ref();
     let state = match (&record.state, activity) {
@@ -100,7 +105,7 @@ pub fn task(snapshot: &TaskSnapshot) -> Message {
         .with("resumability", known.map_or("unknown", |known| known.resumability.as_str()))
         .with_some("resumabilityReason", known.map(|known| known.reason.as_str()))
         .with_some("contentType", known.and_then(|known| known.content_type.as_deref()))
-        .with_some("fileName", known.and_then(|known| known.file_name.as_deref()))
+        .with_some("fileName", known.and_then(|known| name_of(known, spec.url())))
         .with_some("answer", progress.answer.as_ref().map(answer_info))
         .with_some("group", spec.group.as_ref().map(|group| group.as_str()))
         .with_some("tag", spec.tag.as_deref())
@@ -113,6 +118,7 @@ pub fn task(snapshot: &TaskSnapshot) -> Message {
         .with_some("endedAt", record.ended_at.map(|at| number(at.0)))
         .with("restarts", progress.restarts)
         .with("repairs", progress.repairs)
+        .with_some("lastError", last_error.as_ref().map(|(last, at)| error(last).with("at", number(at.0))))
         .with_some("error", failure)
         .with_some("file", file)
         .with_some("fileError", file_failure)
@@ -149,18 +155,20 @@ pub fn event(event: &TaskEvent) -> Message {
         EventKind::GroupEnded(_) => "group-ended",
         EventKind::Moved => "moved",
         EventKind::MoveFailed(_) => "move-failed",
+        EventKind::Damaged => "damaged",
     };
     let message = Message::of_type(kind).with("seq", number(event.seq)).with("at", number(event.at.0));
     let message = match &event.subject {
         Subject::Task(task) => message.with("taskId", task.as_str()),
         Subject::Group(group) => message.with("groupId", group.as_str()),
+        Subject::Session => message,
     };
     match &event.kind {
         EventKind::Completed { bytes } => message.with("bytes", number(*bytes)),
         EventKind::Failed(failure) | EventKind::RefreshFailed(failure) | EventKind::MoveFailed(failure) => {
             message.with("error", error(failure))
         }
-        EventKind::NotModified | EventKind::Cancelled | EventKind::Moved => message,
+        EventKind::NotModified | EventKind::Cancelled | EventKind::Moved | EventKind::Damaged => message,
         EventKind::Restarted(reason) => message.with("reason", reason.as_str()),
         EventKind::GroupEnded(ended) => message.with("counts", counts(ended)),
     }
@@ -211,7 +219,7 @@ fn pairs(headers: &[Header]) -> Array {
 pub fn answer(answer: Answer) -> Message {
     let message = Message::new();
     match answer {
-        Answer::Opened(version) => message.with("version", version),
+        Answer::Opened { version, differs } => message.with("version", version).with("differs", differs),
         Answer::Download(made, created) => message.with("task", task(&made)).with("created", created),
         Answer::Accepted(created, now) => {
             message.with("created", created).with_some("counts", now.as_ref().map(counts))
@@ -229,7 +237,7 @@ pub fn answer(answer: Answer) -> Message {
         Answer::Serve(service) => serve(&service),
         Answer::Found(None) => message,
         Answer::Found(Some(key)) => message.with("session", key.session.as_str()).with("id", key.task.as_str()),
-        Answer::Released | Answer::Chunk(..) => message,
+        Answer::Released | Answer::Chunk(..) | Answer::Check(..) => message,
     }
 }
 
@@ -240,7 +248,7 @@ pub fn chunk(found: Option<(JsValue, u64, u64)>, file: &FileLocation) -> Message
         .with("start", number(start))
         .with_some("chunk", chunk)
         .with("length", number(len))
-        .with("body", file.body.to_text())
+        .with("body", file.name.as_str())
         .with_some("contentType", file.content_type.as_deref())
 }
 
@@ -259,7 +267,7 @@ fn serve(service: &Service) -> Message {
         .with("status", status)
         .with("parts", parts.iter().map(part).collect::<Array>())
         .with("length", number(file.length))
-        .with("body", file.body.to_text())
+        .with("body", file.name.as_str())
         .with("etag", etag.as_str())
         .with_some("lastModified", last_modified.as_deref())
         .with_some("contentType", file.content_type.as_deref())

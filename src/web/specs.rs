@@ -6,7 +6,7 @@ use super::values::{Bytes, NAME, bad, flag, limit, name, required, text, whole};
 use crate::engine::error::{ErrorCode, TaskError};
 use crate::engine::id::{GroupId, TaskId};
 use crate::engine::policy::{Policy, PolicyPatch, Priority};
-use crate::engine::request::{Credentials, Header, RequestFields, Source};
+use crate::engine::request::{Credentials, Header, Redirects, RequestFields, Source};
 use crate::engine::session::LimitsPatch;
 use crate::engine::task::{Destination, Proof, TaskSpec};
 use crate::engine::transport::Transport;
@@ -78,7 +78,7 @@ pub struct SpecMessage {
     headers: Option<Vec<HeaderMessage>>,
     credentials: Option<String>,
     referrer_policy: Option<String>,
-    refuse_redirects: Option<bool>,
+    redirects: Option<String>,
     keep_headers: Option<Vec<String>>,
     integrity: Option<String>,
     piece_length: Option<f64>,
@@ -145,7 +145,7 @@ impl SpecMessage {
                 has_secrets: false,
                 credentials: credentials(self.credentials.as_deref())?,
                 referrer_policy: referrer_policy(self.referrer_policy)?,
-                refuse_redirects: flag(self.refuse_redirects),
+                redirects: redirects(self.redirects.as_deref())?,
                 keep_headers: field_names(self.keep_headers)?,
             },
             policy: Policy::default().patched(&patch),
@@ -172,6 +172,15 @@ fn credentials(word: Option<&str>) -> Result<Credentials, TaskError> {
         Some("include") => Ok(Credentials::Include),
         Some("omit") => Ok(Credentials::Omit),
         Some(_) => Err(bad("credentials")),
+    }
+}
+
+fn redirects(word: Option<&str>) -> Result<Redirects, TaskError> {
+    match word {
+        None | Some("follow") => Ok(Redirects::Follow),
+        Some("error") => Ok(Redirects::Refuse),
+        Some("follow-with-headers") => Ok(Redirects::FollowWithHeaders),
+        Some(_) => Err(bad("redirect")),
     }
 }
 

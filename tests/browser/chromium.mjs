@@ -6,6 +6,7 @@ import { findChromium } from '../../tools/setup.mjs';
 import { BrowserProcess, launch } from './process.mjs';
 import { rendererPid } from './renderer.mjs';
 import { stopWorkers, workerRunning } from './workers.mjs';
+import { PATIENCE_MS } from '../patience.mjs';
 
 /** What every Chromium of ours is started with, headless or not. */
 export const FLAGS = [
@@ -20,7 +21,7 @@ export const FLAGS = [
 
 class Chromium extends BrowserProcess {
   start() {
-    const { args = [], headless = true, executablePath = findChromium(), timeoutMs = 60_000 } = this.options;
+    const { args = [], headless = true, executablePath = findChromium(), timeoutMs = PATIENCE_MS } = this.options;
     return puppeteer.launch({
       executablePath,
       ignoreDefaultArgs: true,

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import puppeteer from 'puppeteer-core';
 import { findFirefox } from '../../tools/setup.mjs';
 import { BrowserProcess, launch } from './process.mjs';
+import { PATIENCE_MS } from '../patience.mjs';
 
 /** Calls `action(worker)`, in the chrome scope, for each active service worker; the results as an array. */
 const forEachWorker = (action) => `(async () => {
@@ -40,9 +41,12 @@ const KILL_CONTENT = `(async () => {
   return pids.length;
 })()`;
 
+/** `expression` in a window that has the browser's own objects, else `null`: in older versions not every window has them. */
+const inScope = (expression) => `['Cc', 'ChromeUtils', 'Services'].every((name) => name in globalThis) ? ${expression} : null`;
+
 class Firefox extends BrowserProcess {
   start() {
-    const { args = [], headless = true, executablePath = findFirefox(), timeoutMs = 60_000, prefs = {} } = this.options;
+    const { args = [], headless = true, executablePath = findFirefox(), timeoutMs = PATIENCE_MS, prefs = {} } = this.options;
     return puppeteer.launch({
       browser: 'firefox',
       executablePath,
@@ -76,9 +80,12 @@ class Firefox extends BrowserProcess {
     const { connection } = this.browser;
     const send = async (method, params) => (await connection.send(method, params)).result;
     const { contexts } = await send('browsingContext.getTree', { 'moz:scope': 'chrome' });
-    const answer = await send('script.evaluate', { expression, target: { context: contexts[0].context }, awaitPromise: true });
-    if (answer.type === 'exception') throw new Error(answer.exceptionDetails.text);
-    return JSON.parse(answer.result.value);
+    for (const { context } of contexts) {
+      const answer = await send('script.evaluate', { expression: inScope(expression), target: { context }, awaitPromise: true });
+      if (answer.type === 'exception') throw new Error(answer.exceptionDetails.text);
+      if (answer.result.type !== 'null') return JSON.parse(answer.result.value);
+    }
+    throw new Error('no window of the browser has its own scope');
   }
 
   /** Stops every service worker of the browser; the next event starts it again. Resolves with how many ran. */

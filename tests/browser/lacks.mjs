@@ -1,5 +1,7 @@
 // What a browser, or its driver, cannot do, and why. A test that needs it is skipped there with this reason:
 // `test(name, { skip: lacks('stop-worker') }, …)`.
+import { spawnSync } from 'node:child_process';
+import { findFirefox } from '../../tools/setup.mjs';
 import { browserName } from './launch.mjs';
 
 const PUSH = 'only the protocol of Chromium can deliver a push message without a push service';
@@ -8,6 +10,16 @@ const FREEZE = 'only the protocol of Chromium can freeze a page';
 const SYNC = 'the browser has no Background Sync';
 const BACKGROUND_FETCH = 'only Chromium has Background Fetch';
 const QUOTA = 'only the protocol of Chromium can set how much an origin may store';
+
+/** From this version on WebDriver BiDi reaches the browser's own scope (`moz:scope`). */
+const FIRST_FIREFOX_WITH_SCOPE = 148;
+const SCOPE = `Firefox opens its own scope to its driver only since version ${FIRST_FIREFOX_WITH_SCOPE}`;
+
+let firefoxVersion;
+function isOldFirefox() {
+  firefoxVersion ??= Number(/ (\d+)/.exec(spawnSync(findFirefox(), ['--version'], { encoding: 'utf8' }).stdout)?.[1]);
+  return firefoxVersion < FIRST_FIREFOX_WITH_SCOPE;
+}
 
 const LACKS = {
   chromium: {},
@@ -35,5 +47,6 @@ const LACKS = {
 
 /** Why this browser cannot do it; `false` if it can. */
 export function lacks(ability, name = browserName) {
+  if (name === 'firefox' && ['stop-worker', 'kill-renderer'].includes(ability)) return isOldFirefox() && SCOPE;
   return LACKS[name]?.[ability] ?? false;
 }

@@ -5,6 +5,7 @@ import fs from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { collectErrors } from './page.mjs';
+import { PATIENCE_MS } from '../patience.mjs';
 
 /** A subclass has `start()`, which resolves with puppeteer's Browser, running on `profile`. */
 export class BrowserProcess {
@@ -36,6 +37,7 @@ export class BrowserProcess {
   /** Opens a page, at `url` if given, whose errors go to `errors`. */
   async newPage(url) {
     const page = await this.browser.newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
     collectErrors(page, this.errors);
     if (url) await page.goto(url);
     return page;

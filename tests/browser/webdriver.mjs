@@ -2,6 +2,8 @@
 // has one current window and answers one command after the other, so each command takes its window along, and none
 // of them waits for long: a page's promises are asked about again and again.
 
+import { PATIENCE_MS } from '../patience.mjs';
+
 /** For how long one command waits for a promise of the page; in between the other pages have their turn. */
 const TURN_MS = 40;
 
@@ -81,7 +83,7 @@ class WebDriverPage {
   }
 
   /** Calls the function again and again until it returns something true. */
-  async waitForFunction(call, { timeout = 30_000 } = {}, ...args) {
+  async waitForFunction(call, { timeout = PATIENCE_MS } = {}, ...args) {
     const deadline = Date.now() + timeout;
     while (!(await this.evaluate(call, ...args))) {
       if (Date.now() > deadline) throw new Error(`not true in ${timeout} ms: ${call}`);

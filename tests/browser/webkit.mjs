@@ -10,6 +10,7 @@ import { findWebKitDriver, findXvfb } from '../../tools/setup.mjs';
 import { freePort } from '../origin/port.mjs';
 import { BrowserProcess, launch } from './process.mjs';
 import { WebDriverBrowser } from './webdriver.mjs';
+import { PATIENCE_MS } from '../patience.mjs';
 
 const BROWSER = path.join(path.dirname(fileURLToPath(import.meta.url)), 'webkit_browser.py');
 
@@ -49,7 +50,7 @@ class WebKit extends BrowserProcess {
   #display;
 
   async start() {
-    const { timeoutMs = 60_000 } = this.options;
+    const { timeoutMs = PATIENCE_MS } = this.options;
     this.#display ??= await startDisplay();
     const port = await freePort();
     const base = `http://127.0.0.1:${port}`;

@@ -22,6 +22,7 @@ async function open(t, onAuthorize) {
 test('only a page that can supply headers says so', async (t) => {
   const { worker, newPage } = await open(t, () => undefined);
   assert.equal((await worker.next('hello')).message.canAuthorize, true);
+  assert.equal(worker.all('open')[0].message.call.canAuthorize, true, 'durably, for when no page is open');
   const other = newPage();
   await other.open();
   assert.equal((await worker.next('hello', { page: other })).message.canAuthorize, false);
@@ -68,6 +69,16 @@ test('while it thinks it is not asked the same again', async (t) => {
   assert.deepEqual(asked.map(({ taskId }) => taskId), ['one', 'two']);
   gate.resolve({ headers: {} });
   await worker.next('authorize', { count: 2 });
+});
+
+test('a refusal that comes before the answer to the call is asked about', async (t) => {
+  const { worker, page, asked } = await open(t, () => ({ headers: { Authorization: 'x' } }));
+  worker.answer('authorize', () => SWALLOW);
+  worker.post(page, ASK);
+  await worker.next('authorize');
+  worker.post(page, { ...ASK, status: 401 });
+  await worker.next('authorize', { count: 2 });
+  assert.deepEqual(asked.map(({ status }) => status), [undefined, 401]);
 });
 
 test('what goes wrong is reported, and the task is left waiting', async (t) => {

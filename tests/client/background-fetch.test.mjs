@@ -51,6 +51,7 @@ test('what the browser would not carry is refused at the call, and automatically
   const cases = [
     [{ headers: { Authorization: 'x' } }, /^headers: the browser would store them/],
     [{ url: 'https://cdn.example/f', headers: { 'X-Plain': '1' }, persistHeaders: true }, /^headers: they need a preflight/],
+    [{ headers: { Authorization: 'x' }, persistHeaders: true }, /^headers: they follow redirects/],
     [{ mirrors: ['/other'] }, /^mirrors/],
     [{ redirect: 'error' }, /^redirect/],
     [{ referrerPolicy: 'origin' }, /^referrerPolicy/],
@@ -66,6 +67,7 @@ test('what the browser would not carry is refused at the call, and automatically
   }
   const fine = { headers: { Accept: 'audio/*' }, transport: 'background-fetch' };
   await session.download('https://cdn.example/f', fine);
+  await session.download('/f', { ...fine, headers: { 'X-Plain': '1' }, persistHeaders: true, redirect: 'follow-with-headers' });
   await rejectsWith(page, session.download('/f', { transport: 'carrier-pigeon' }), 'bad-argument');
 });
 

@@ -136,10 +136,10 @@ test('an error is a LonghaulError with the code, status and detail of the worker
   const { worker, newPage } = startWorld(t);
   const page = newPage();
   const session = await page.open();
-  worker.answer('history', () => ({ code: 'http-status', status: 404, detail: 'gone' }));
+  worker.answer('history', () => ({ code: 'http-status', message: 'No. (HTTP 404: gone)', retry: false, status: 404, detail: 'gone' }));
   const error = await rejectsWith(page, session.history(), 'http-status');
   assert.deepEqual([error.name, error.status, error.detail, error.retry], ['LonghaulError', 404, 'gone', false]);
-  assert.match(error.message, /HTTP 404/);
+  assert.equal(error.message, 'No. (HTTP 404: gone)');
 });
 
 test('a worker of another version refuses the call: protocol-mismatch', async (t) => {
@@ -191,4 +191,31 @@ test('a session that the browser has thrown away is opened anew, and what was as
   assert.deepEqual(opened, [3, 3], 'once at first, and once anew for both');
   worker.answer('task', () => ({ code: 'session-not-open' }));
   await assert.rejects(session.task('f'), { code: 'session-not-open' }, 'it is not tried for ever');
+});
+
+test('whatever a worker without longhaul says on the port of a call, the call is rejected', async (t) => {
+  const { worker, newPage } = startWorld(t);
+  const page = newPage();
+  const session = await page.open();
+  for (const raw of [null, undefined, 7, 'pong', [], {}, { ok: 1 }, { ok: true }, { ok: true, answer: null }, { ok: false }, { ok: false, error: 'no' }]) {
+    worker.answer('task', () => ({ raw }));
+    await rejectsWith(page, session.task('one'), 'protocol-mismatch');
+  }
+});
+
+test('a call of a page whose registration was removed is rejected, whatever its worker was doing', async (t) => {
+  const { worker, newPage } = startWorld(t, { timers: true });
+  const page = newPage();
+  const session = await page.open();
+  await worker.settled(page);
+  worker.answer('history', () => SWALLOW);
+  const [before] = [session.history(), await worker.next('history')];
+  const redundant = { state: 'redundant', postMessage() {} };
+  for (const active of [null, redundant]) {
+    page.registration.active = active;
+    const after = session.tasks();
+    t.mock.timers.tick(5_000);
+    await rejectsWith(page, after, 'no-service-worker');
+  }
+  await rejectsWith(page, before, 'no-service-worker');
 });

@@ -121,7 +121,7 @@ test('what a session may do is said when it is opened, and can be changed', asyn
   const session = await page.open('news', { configuration });
   const { message } = await worker.next('open', { count: 2 });
   const limits = { maxPerHostVisible: 4, maxPerHostHidden: 4, maxBytesPerSecond: 5_000, metered: false, unknownNetwork: true };
-  assert.deepEqual(message.call, { type: 'open', session: 'news', version: 3, limits });
+  assert.deepEqual(message.call, { type: 'open', session: 'news', version: 3, limits, canAuthorize: false });
   await session.update({ maxConcurrentTasks: 5, maxConnectionsPerHost: { visible: 1, hidden: 3 }, metered: 'allow' });
   const changed = { maxConcurrentTasks: 5, maxPerHostVisible: 1, maxPerHostHidden: 3, metered: true };
   assert.deepEqual((await worker.next('update-session')).message.call, { type: 'update-session', session: 'news', limits: changed });

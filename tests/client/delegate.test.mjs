@@ -1,4 +1,4 @@
-// The delegate: one session handles and acknowledges, all others watch, and the next in line takes over.
+// The delegate: one page handles and acknowledges, all others watch, and the next in line takes over.
 import assert from 'node:assert/strict';
 import { event, startWorld, test } from './support.mjs';
 
@@ -148,29 +148,113 @@ test('a page without a handler never asks for the lock', async (t) => {
   assert.equal(session.isDelegate, false);
 });
 
-test('of two sessions in one page one handles, the other watches, and takes over with all that is unacknowledged', async (t) => {
+test('two sessions of one page are both heard, and an event is acknowledged when both have handled it', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const first = await open(world);
+  const handled = [];
+  let finish;
+  const onEvent = ({ seq }) => (handled.push(seq), new Promise((resolve) => (finish = resolve)));
+  const second = await first.page.open('podcasts', { onEvent });
+  await worker.settled(first.page);
+  assert.deepEqual([first.session.isDelegate, second.isDelegate], [true, true]);
+  worker.post(first.page, events(1, 2));
+  await worker.settled(first.page);
+  assert.deepEqual([first.handled, first.seen, handled], [[1, 2], [1, 2], [1]]);
+  assert.equal(worker.all('ack').length, 0);
+  finish();
+  assert.equal((await worker.next('ack')).message.seq, 1);
+  await worker.settled(first.page);
+  finish();
+  assert.equal((await worker.next('ack', { count: 2 })).message.seq, 2);
+  assert.equal(world.locks.count('longhaul:https://app.example/:podcasts'), 1, 'they share one place in the line');
+});
+
+test('a handler that comes later is given what the others have not handled yet', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const page = world.newPage();
+  let finish;
+  let times = 0;
+  await page.open('podcasts', { onEvent: () => (times++, new Promise((resolve) => (finish = resolve))) });
+  await worker.settled(page);
+  worker.post(page, events(1));
+  await worker.settled(page);
+  const later = await open(world, page);
+  // The worker knows pages: only after a bye does it deliver again what it has sent to this page.
+  const said = worker.received.map(({ message }) => message).filter(({ type }) => ['hello', 'bye'].includes(type));
+  assert.deepEqual(said.slice(-2).map(({ type, delegate }) => [type, delegate]), [['bye', undefined], ['hello', true]]);
+  worker.post(page, events(1));
+  await worker.settled(page);
+  assert.deepEqual([later.handled, worker.all('ack').length], [[1], 0]);
+  finish();
+  assert.equal((await worker.next('ack')).message.seq, 1);
+  await worker.settled(page);
+  assert.equal(times, 1, 'what a handler is at, or has handled, it is not given again');
+});
+
+test('a handler whose session lets go holds nothing up, whatever it still does', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const page = world.newPage();
+  const stuck = await page.open('podcasts', { onEvent: () => new Promise(() => {}) });
+  const other = await open(world, page);
+  worker.post(page, events(1));
+  await worker.settled(page);
+  stuck.detach();
+  await worker.settled(page);
+  assert.equal(worker.received.findLast(({ message }) => message.type === 'hello').message.delegate, true);
+  worker.post(page, events(1, 2));
+  await worker.next('ack', { count: 2 });
+  assert.deepEqual(other.handled, [1, 2]);
+});
+
+test('what React does in development: opened, let go before it was open, and opened again', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const page = world.newPage();
+  const handled = [];
+  const mount = () => {
+    const opened = page.open('podcasts', { onEvent: ({ seq }) => void handled.push(seq) });
+    return () => void opened.then((session) => session.detach());
+  };
+  const unmount = mount();
+  unmount();
+  mount();
+  await worker.next('open', { count: 2 });
+  await worker.settled(page);
+  await worker.settled(page);
+  assert.equal(worker.received.findLast(({ message }) => message.type === 'hello').message.delegate, true);
+  worker.post(page, events(1));
+  await worker.next('ack');
+  assert.deepEqual(handled, [1]);
+});
+
+test('a page that was asleep waits in line once for all its handlers', async (t) => {
   const world = startWorld(t);
   const { worker } = world;
   const first = await open(world);
   const second = await open(world, first.page);
-  worker.post(first.page, events(1, 2));
-  await worker.next('ack', { count: 2 });
+  first.page.document.dispatchEvent(new Event('freeze'));
   await worker.settled(first.page);
-  assert.deepEqual([first.handled, second.handled], [[1, 2], []]);
-  assert.deepEqual([first.seen, second.seen], [[1, 2], [1, 2]]);
-  assert.equal(worker.all('ack').length, 2);
+  assert.deepEqual([first.session.isDelegate, second.session.isDelegate], [false, false]);
+  assert.equal(world.locks.count('longhaul:https://app.example/:podcasts'), 0);
+  first.page.document.dispatchEvent(new Event('resume'));
+  await worker.settled(first.page);
+  assert.equal(world.locks.count('longhaul:https://app.example/:podcasts'), 1);
+  worker.post(first.page, events(1));
+  await worker.next('ack');
+  assert.deepEqual([first.handled, second.handled], [[1], [1]]);
+});
 
-  const delegated = becomesDelegate(second.session);
-  first.session.detach();
-  await delegated;
-  await worker.settled(first.page);
-  // The worker knows pages: only after a bye does it deliver again what it has sent to this page.
-  const said = worker.received.map(({ message }) => message).filter(({ type }) => ['hello', 'bye'].includes(type));
-  const afterBye = said.slice(said.findIndex(({ type }) => type === 'bye') + 1);
-  assert.equal(afterBye.at(-1).delegate, true);
-  worker.post(first.page, events(3));
-  await worker.next('ack', { count: 3 });
-  assert.deepEqual([first.handled, second.handled], [[1, 2], [3]]);
+test('a session without onAuthorize does not hide another one of its page that has it', async (t) => {
+  const world = startWorld(t);
+  const { worker } = world;
+  const page = world.newPage();
+  await page.open('podcasts', { onAuthorize() {} });
+  await page.open('podcasts');
+  await worker.settled(page);
+  assert.ok(worker.all('hello').every(({ message }) => message.canAuthorize));
 });
 
 test('a session that lets go takes no other session of its page along', async (t) => {

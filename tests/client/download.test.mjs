@@ -78,7 +78,7 @@ test('every option has its field', async (t) => {
       headers: [['accept', 'audio/*'], ['x-plan', 'gold']],
       credentials: 'include',
       referrerPolicy: 'no-referrer',
-      refuseRedirects: true,
+      redirects: 'error',
       keepHeaders: ['X-Version'],
       integrity: 'sha256-abc=',
       pieceLength: 1 << 20,
@@ -134,9 +134,16 @@ test('a Request gives its URL and what it asks with; options count for more', as
     headers: [['accept-language', 'de']],
     credentials: 'include',
     referrerPolicy: 'origin',
-    refuseRedirects: true,
+    redirects: 'error',
     integrity: 'sha256-abc=',
   });
+});
+
+test('what a redirect may do is one of three words, of which the usual one goes without saying', async (t) => {
+  const { page, session, ask } = await open(t);
+  for (const redirect of ['error', 'follow-with-headers']) assert.equal((await ask('/f.bin', { redirect })).spec.redirects, redirect);
+  assert.equal('redirects' in (await ask('/f.bin', { redirect: 'follow' })).spec, false);
+  await rejectsWith(page, session.download('/f.bin', { redirect: 'manual' }), 'bad-argument');
 });
 
 test('headers that may hold secrets are never in the spec, unless the app says so', async (t) => {
@@ -180,7 +187,10 @@ test('what cannot be carried out later is refused at the call, and nothing is se
     [url, { pieces: { length: 1 << 20, sha256: ['abc'] } }, /^pieces/],
     [url, { metadata: 1n }, /^metadata/],
     [url, { metadata: () => {} }, /^metadata/],
-    [url, { mirrors: ['https://'] }, /^url/],
+    [url, { mirrors: ['https://'] }, /^mirrors: "https:\/\/" /],
+    [url, { mirrors: 'https://files.example/g.bin' }, /^mirrors: /],
+    [url, { ifExists: 'overwrite' }, /^ifExists: "overwrite" .*keep, replace, refresh/],
+    ...[undefined, null, '', ' ', 42, {}, [], 'https://', '/\ud800'].map((target) => [target, {}, /^url: /]),
     ['https://user@files.example/f.bin', {}, /^url/],
     ['https://:secret@files.example/f.bin', {}, /^url/],
     ...['Range', 'If-Range', 'If-None-Match', 'If-Modified-Since', 'Accept-Encoding', 'Cookie', 'Sec-Fetch-Mode'].map(
@@ -188,7 +198,9 @@ test('what cannot be carried out later is refused at the call, and nothing is se
     ),
   ];
   for (const [target, options, detail] of refused) {
-    assert.match((await rejectsWith(page, session.download(target, options), 'bad-argument')).detail, detail);
+    const { message, detail: field } = await rejectsWith(page, session.download(target, options), 'bad-argument');
+    assert.match(message, detail);
+    assert.ok(message.startsWith(`${field}: `) || message.startsWith(`${field} `), message);
   }
   await rejectsWith(page, session.download('ftp://app.example/f.bin'), 'unsupported-scheme');
   await worker.settled(page);

@@ -10,13 +10,15 @@ const read = (file) => fs.readFileSync(path.join(root, file), 'utf8');
 const matches = (text, pattern) => [...text.matchAll(pattern)].map(([, code]) => code);
 
 const union = matches(read('js/types.ts').match(/export type ErrorCode =([^;]+);/)[1], /'([a-z-]+)'/g);
-const table = matches(read('js/errors.ts').match(/sentences[^{]+\{([^]+?)\n\};/)[1], /^ {2}'?([a-z-]+)'?: /gm);
+/** The sentences of a file: a list of codes and texts. */
+const sentencesOf = (file) => [...read(file).matchAll(/^ {2}'?([a-z-]+)'?: '(.+)',$/gm)].map(([, code, text]) => [code, text.replaceAll('\\', '')]);
+const [own, others] = [sentencesOf('js/errors.ts'), sentencesOf('js/error-data.ts')];
 const component = matches(read('src/engine/error.rs'), /^ {4}[A-Z]\w+ = "([a-z-]+)",$/gm);
 
-test('the table of sentences names exactly the public codes, in order', () => {
-  assert(union.length > 10);
-  assert.deepEqual(table, union);
-  assert.deepEqual(union, [...union].sort());
+test('the tables of sentences name exactly the public codes, in order', () => {
+  assert(own.length > 10 && others.length > own.length);
+  assert.deepEqual([...own, ...others].map(([code]) => code).sort(), union);
+  for (const codes of [own, others, union.map((code) => [code])]) assert.deepEqual(codes, codes.toSorted(([one], [other]) => (one < other ? -1 : 1)));
 });
 
 test('the component sends no code that is not public', () => {
@@ -24,12 +26,19 @@ test('the component sends no code that is not public', () => {
   assert.deepEqual(component.filter((code) => !union.includes(code)), []);
 });
 
-test('each code makes an error with a whole sentence', (t) => {
+test('each sentence is a whole one', () => {
+  for (const [code, sentence] of [...own, ...others]) assert.match(sentence, /^[A-Z].{10,}\.$/, code);
+});
+
+test('an error that TypeScript raises has its sentence, and one of the component brings it along', (t) => {
   const { LonghaulError } = startWorld(t).newPage().client;
-  for (const code of union) {
+  for (const [code, sentence] of own) {
     const error = new LonghaulError({ code });
-    assert.match(error.message, /^[A-Z].{10,}\.$/, code);
-    assert.deepEqual([error.code, error.name, typeof error.retry], [code, 'LonghaulError', 'boolean']);
+    assert.deepEqual([error.code, error.name, error.message, typeof error.retry], [code, 'LonghaulError', sentence, 'boolean']);
     assert.deepEqual([error.status, error.detail], [undefined, undefined]);
   }
+  assert.equal(new LonghaulError({ code: 'storage', detail: 'full' }).message, `${own.find(([code]) => code === 'storage')[1]} (full)`);
+  const data = { code: 'http-status', message: 'What it is. (HTTP 404: gone)', retry: true, status: 404, detail: 'gone' };
+  const { code, message, retry, status, detail } = new LonghaulError(data);
+  assert.deepEqual({ code, message, retry, status, detail }, data);
 });

@@ -139,11 +139,25 @@ test('bytes of two versions are never mixed: a stream ends with an error, and a 
   await rejectsWith(page, textOf(file.stream()), 'file-changed');
 });
 
-test('a stored chunk that has lost its content is an error, never a shorter file', async (t) => {
+test('a stored chunk that cannot be read is left to the worker, which has it fetched anew if it cannot either', async (t) => {
   const { worker, page, file } = await openFile(t);
-  worker.answer('chunk', () => ({ chunk: new Blob([]), start: 0, length: 3 }));
-  await rejectsWith(page, file.blob(), 'storage');
-  await rejectsWith(page, textOf(file.stream()), 'storage');
+  const chunk = (chunk) => worker.answer('chunk', ({ offset }) => ({ body: 'v1', start: offset, ...(offset === 0 ? { chunk, length: 3 } : { length: 0 }) }));
+  worker.answer('check', ({ offset }) => ({ body: 'v1', start: offset, chunk: new TextEncoder().encode('abc').buffer, length: 3 }));
+  chunk(new Blob([]));
+  assert.equal(await (await file.blob()).text(), 'abc');
+  chunk(new Blob(['abc']));
+  const { mock } = t.mock.method(Blob.prototype, 'arrayBuffer', () => Promise.reject(new DOMException('gone', 'NotReadableError')));
+  const blob = await file.blob();
+  mock.restore();
+  assert.deepEqual([await blob.text(), worker.all('check').length], ['abc', 2]);
+  worker.answer('check', () => ({ code: 'file-damaged' }));
+  chunk(new Blob([]));
+  await rejectsWith(page, file.blob(), 'file-damaged');
+  await rejectsWith(page, textOf(file.stream()), 'file-damaged');
+  // Where the worker itself finds none, it is asked to see to it all the same.
+  worker.answer('chunk', () => ({ code: 'file-damaged' }));
+  await rejectsWith(page, file.blob(), 'file-damaged');
+  assert.equal(worker.all('check').length, 5);
 });
 
 test('its URL is there while the page\'s requests go through this worker, and only then', async (t) => {

@@ -84,8 +84,9 @@ test('a handler that takes longer than an event may last has failed', async (t) 
 });
 
 test('what a component that is gone has begun keeps the lock, and is not acknowledged to the next', async () => {
-  const { host, of, locks, work } = await begin();
+  const { host, hello, of, locks, work } = await begin();
   host().stopped('storage', '');
+  await hello();
   host().stand('podcasts');
   await turn();
   assert.equal(of('hello').filter(([client]) => client === '').length, 1, 'the next turn waits');
@@ -110,6 +111,30 @@ test('when all is handled the app is told, and no wake is let go before it is do
   await turn();
   assert.equal(push.isOpen, false);
   assert.deepEqual(worker.reported.map(({ message }) => message), ['no notification']);
+});
+
+test('a handler of the app that never settles holds no event for longer than one may last', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const asked = [];
+  const never = (what) => (asked.push(what), new Promise(() => {}));
+  const { dispatch, of, host, reported } = await start({ authorize: () => never('authorize'), notification: () => never('notification') });
+  const ask = () => host().authorize(undefined, { type: 'authorize', session: 'podcasts', id: 'one', url: 'https://files.example/f.bin' });
+  const tellAll = () => host().post('', { type: 'all-events-delivered', session: 'podcasts' });
+  for (const begin of [ask, tellAll]) {
+    const push = await dispatch('push');
+    begin();
+    await turn();
+    host().settle(of('wake').at(-1)[0]);
+    t.mock.timers.tick(299_999);
+    await turn();
+    assert.equal(push.isOpen, true);
+    t.mock.timers.tick(1);
+    await turn();
+    assert.equal(push.isOpen, false);
+  }
+  ask();
+  assert.deepEqual(asked, ['authorize', 'notification', 'authorize'], 'it may be asked again');
+  assert.equal(reported.length, 2, 'and the app hears of it');
 });
 
 /** A worker that has told its app that all is handled, with these pages open; what was shown, opened and brought to the front. */

@@ -20,6 +20,35 @@ test('messages of foreign code are ignored', async (t) => {
   assert.deepEqual(seen, ['task']);
 });
 
+test('messages that lack what they must have reach no session', async (t) => {
+  const { worker, newPage } = startWorld(t);
+  const page = newPage();
+  const handled = [];
+  const session = await page.open('podcasts', { onEvent: ({ seq }) => void handled.push(seq), onAuthorize: () => void handled.push('asked') });
+  await worker.settled(page);
+  const seen = [];
+  for (const type of ['task', 'event', 'progress', 'released', 'group', 'alleventsdelivered']) session.addEventListener(type, () => seen.push(type));
+  const nonsense = [
+    {},
+    { type: 'toString' },
+    { type: 'boot' },
+    { type: 'boot', boot: '9', lock: 9 },
+    { type: 'working', working: 'yes' },
+    ...[{}, { events: null }, { events: { seq: 1 } }].map((fields) => ({ type: 'events', session: 'podcasts', ...fields })),
+    { type: 'observed', session: 'podcasts' },
+    { type: 'task', session: 'podcasts', task: null },
+    { type: 'progress', session: 'podcasts', tasks: 1 },
+    { type: 'group', session: 'podcasts', id: 'map' },
+    { type: 'released', session: 'podcasts' },
+    { type: 'authorize', session: 'podcasts', id: 'one' },
+    { type: 'begin', session: 'podcasts', id: 'one' },
+  ];
+  for (const message of nonsense) worker.post(page, message);
+  await worker.settled(page);
+  assert.deepEqual([seen, handled, worker.all('begun')], [[], [], []]);
+  assert.equal(session.isDelegate, true);
+});
+
 test('another session\'s messages are not this session\'s', async (t) => {
   const { worker, newPage } = startWorld(t);
   const page = newPage();

@@ -29,15 +29,36 @@ async function begin(worker, url = '/f.bin') {
 test('opening tells the component what a page would, and attaches as one that watches', async () => {
   const { of, session, longhaul, answer } = await open();
   const [[, call]] = of('call');
-  assert.deepEqual(call, { type: 'open', session: 'podcasts', version: 2, limits: { maxConcurrentTasks: 3 } });
+  assert.deepEqual(call, { type: 'open', session: 'podcasts', version: 2, limits: { maxConcurrentTasks: 3 }, canAuthorize: false });
   assert.deepEqual(of('hello'), [['', 'podcasts', false, false]]);
   const again = longhaul.openSession('podcasts');
   await turn();
   answer('open', { version: 2 });
   assert.equal(await again, session, 'one object for one identifier');
+});
+
+test('a session that two handlers have opened is let go of when both have let go, also while it is being opened', async () => {
+  const worker = await open();
+  const { of, session, longhaul, answer } = worker;
+  const again = longhaul.openSession('podcasts');
+  await turn();
+  session.detach();
+  answer('open', { version: 2 });
+  assert.equal(await again, session);
+  const refused = longhaul.openSession('podcasts', { version: 1 });
+  await turn();
+  answer('open', { code: 'version-too-low' }, false);
+  await assert.rejects(refused, { code: 'version-too-low' });
+  assert.equal((await begin(worker)).id, 'one', 'the other handler uses it on');
+  assert.deepEqual(of('bye'), []);
   session.detach();
   await turn();
   assert.deepEqual(of('bye'), [['', 'podcasts']]);
+  await assert.rejects(session.download('/f.bin'), { code: 'session-detached' });
+  const next = longhaul.openSession('podcasts');
+  await turn();
+  answer('open', { version: 2 });
+  assert.notEqual(await next, session);
 });
 
 test('a download is made, shown, finished and read without a page', async () => {

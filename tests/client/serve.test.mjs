@@ -240,6 +240,8 @@ test('a request for the URL that a file came from is answered with it, if it is 
   const respond = (options, to = line) => server.respond(request('/podcasts/a.mp3#t=3', options), to);
   assert.equal(await (await respond()).text(), '0123456789');
   assert.deepEqual(line.asked.slice(0, 2).map(({ type, url, id }) => [type, url ?? id]), [['find', `${SCOPE}podcasts/a.mp3`], ['serve', 'a']]);
+  await server.respond(request('/podcasts/a.mp3'), line, 'user-42');
+  assert.deepEqual(line.asked.filter(({ type }) => type === 'find').map(({ session }) => session), [undefined, 'user-42']);
   assert.equal(await respond({ method: 'POST' }), undefined);
   for (const destination of ['document', 'script', 'style', 'worker', 'iframe']) assert.equal(await respond({ destination }), undefined, destination);
   assert.equal(await respond({}, lineThatFinds({})), undefined, 'none is kept');
@@ -261,7 +263,7 @@ test('in the worker: who opens a session is told where files are, unless they ar
     const told = [];
     await worker.post({ type: 'call', call: { type: 'open', session: 's', version: 1, limits: {} } }, [{ postMessage: (reply) => told.push(reply) }]);
     worker.answer('open', { version: 1 });
-    assert.deepEqual(told, [{ ok: true, answer: { version: 1, ...found } }]);
+    assert.deepEqual(told, ['taken', { ok: true, answer: { version: 1, ...found } }]);
     const fetch = await worker.dispatch('fetch', { request: request(`${found.files ?? server.files}?session=s&id=a`) });
     const isServed = options.files !== false;
     assert.deepEqual([fetch.answer !== undefined, getEventListeners(worker.scope, 'fetch').length], [isServed, Number(isServed)]);

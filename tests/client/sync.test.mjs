@@ -10,8 +10,8 @@ async function open(t, { hasSync = true, navigator, ...options } = {}) {
   const settled = () => worker.settled(page);
   await settled();
   await settled();
-  const work = async (isWorking) => {
-    worker.setWorking(isWorking);
+  const work = async (isWorking, next) => {
+    worker.setWorking(isWorking, next);
     await settled();
   };
   /** So much time passes, as it does: no timer comes late. */
@@ -52,6 +52,28 @@ test('a page that goes out of sight registers at once, if there is work', async 
   page.show(false);
   await settled();
   assert.equal(worker.syncs.length, 2, 'who has let go of all sessions does not care');
+});
+
+test('what is due later is left to the page that is open then, and to a sync if none is', async (t) => {
+  const { worker, page, work, session, pass } = await open(t);
+  const due = () => worker.all('due').length;
+  await work(false, Date.now() + 600_000);
+  await pass(595_000);
+  assert.deepEqual([due(), worker.syncs.length], [0, 0], 'nothing is to be done before');
+  page.show(false);
+  await worker.settled(page);
+  assert.equal(worker.syncs.length, 1, 'perhaps it is being closed');
+  worker.kill();
+  await pass(10_000);
+  assert.equal(worker.boot, 'boot-2');
+  assert.equal(due(), 1);
+  await pass(70_000);
+  assert.equal(due(), 2, 'a worker that has heard of it says when the next time is');
+  await work(false, Date.now() + 600_000);
+  session.detach();
+  await pass(700_000);
+  assert.equal(due(), 2, 'who has let go of all sessions does not care');
+  assert.equal(worker.syncs.length, 1);
 });
 
 test('a browser without Background Sync, or one that refuses, does without', async (t) => {

@@ -1,5 +1,6 @@
 // A finished file leaves longhaul: moved by the worker, taken by the page, saved, or let go.
 import assert from 'node:assert/strict';
+import { say } from './fakes/page.mjs';
 import { rejectsWith, snapshot, startWorld, test } from './support.mjs';
 
 const FILES = 'https://app.example/longhaul/file';
@@ -72,7 +73,8 @@ test('into a stream the page moves it, and lets go of it only then', async (t) =
   // A picked file is no entry of the origin private file system.
   await file.moveTo({ createWritable: async () => sink() });
   assert.equal(text, 'abcdeabcde');
-  await assert.rejects(file.moveTo({ createWritable: () => Promise.reject(new Error('not allowed')) }), { message: 'not allowed' });
+  const refused = file.moveTo({ createWritable: () => Promise.reject(new Error('not allowed')) });
+  assert.match((await rejectsWith(page, refused, 'destination-failed')).message, /not allowed/);
 });
 
 test('what a download says of its file\'s place is checked and sent', async (t) => {
@@ -122,4 +124,32 @@ test('saved, it is a frame\'s attachment with its name', async (t) => {
   await file.saveAs();
   await file.saveAs('c.mp3');
   assert.deepEqual(page.frames, [`${FILES}?session=podcasts&id=a&download=%C3%A4+b.mp3`, `${FILES}?session=podcasts&id=a&download=c.mp3`]);
+});
+
+test('a file that the worker cannot give, or whose frame shows something else, is not saved, and its frame is taken out', async (t) => {
+  const { page, file } = await openFile(t);
+  page.control();
+  page.fetch = async () => new Response(null, { headers: { 'Longhaul-Files': '1' } });
+  page.onFrame = ({ src }) => say(src, { error: { code: 'file-released', message: 'Gone.', retry: false } });
+  await rejectsWith(page, file.saveAs(), 'file-released');
+  page.onFrame = ({ onload }) => onload();
+  await rejectsWith(page, file.saveAs(), 'save-failed');
+  page.onFrame = ({ src }) => page.document.dispatchEvent(Object.assign(new Event('securitypolicyviolation'), { blockedURI: src }));
+  await rejectsWith(page, file.saveAs(), 'save-failed');
+  while (page.removed < 3) await new Promise(setImmediate);
+  page.container.getRegistration = async () => undefined;
+  await rejectsWith(page, file.saveAs(), 'no-service-worker');
+  assert.equal(page.frames.length, 3);
+});
+
+test('a frame that was used is taken out again, long after the browser has begun', async (t) => {
+  const { page, file } = await openFile(t);
+  page.control();
+  page.fetch = async () => new Response(null, { headers: { 'Longhaul-Files': '1' } });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await file.saveAs();
+  t.mock.timers.tick(10_000);
+  assert.equal(page.removed, 0);
+  t.mock.timers.tick(60_000);
+  assert.equal(page.removed, 1);
 });

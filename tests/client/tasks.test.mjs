@@ -27,7 +27,7 @@ test('finished resolves once the file is there, for those who waited and those w
 test('finished rejects when the task fails, with why, and when it is cancelled', async (t) => {
   const { worker, page, task, tell } = await openTask(t);
   const failed = task.finished();
-  tell({ state: 'failed', error: { code: 'http-status', status: 410 } });
+  tell({ state: 'failed', error: { code: 'http-status', message: 'No.', retry: false, status: 410 } });
   assert.equal((await rejectsWith(page, failed, 'http-status')).status, 410);
   await rejectsWith(page, task.finished(), 'http-status');
   assert.equal(task.error.code, 'http-status');
@@ -126,6 +126,15 @@ test('explain says why a task waits, since when, until when, and what would end 
   }
   worker.answer('task', () => ({ task: snapshot({ id: 'one', state: 'pending', reason: 'host-busy', waitingSince: 5 }) }));
   assert.equal('until' in (await task.explain()), false);
+});
+
+test('explain says what went wrong last', async (t) => {
+  const { worker, task } = await openTask(t);
+  const lastError = { code: 'http-status', message: 'The server did not send the file. (HTTP 500)', retry: true, status: 500, at: 4 };
+  worker.answer('task', () => ({ task: snapshot({ id: 'one', state: 'waiting', reason: 'retry', waitingSince: 5, lastError }) }));
+  const explained = await task.explain();
+  assert.deepEqual(explained.lastError, lastError);
+  assert.match(explained.sentence, /^An attempt failed.* Last error: The server did not send the file\. \(HTTP 500\)$/);
 });
 
 test('cancel ends the task, or keeps its bytes for whoever has the resume data', async (t) => {

@@ -78,6 +78,16 @@ test('a sync is asked for when work begins', async () => {
   assert.deepEqual(of('sync'), [['longhaul']]);
 });
 
+test('a page that is gone is found missing when the worker is woken, also while there is no work', async () => {
+  const { scope, dispatch, hello, of } = await start();
+  await hello();
+  await dispatch('push');
+  assert.deepEqual(of('bye'), [], 'it is there');
+  scope.clients.matchAll = async () => [];
+  await dispatch('push');
+  assert.deepEqual(of('bye'), [['page']], 'what it told of the network holds no more');
+});
+
 test('what the app begins in a sync of its own holds that, and does not fail it', async () => {
   const worker = await start();
   worker.scope.addEventListener('sync', (sync) => sync.waitUntil(worker.longhaul.openSession('podcasts').catch(() => {})));
@@ -158,6 +168,11 @@ test('it does not if nothing is due, nor if there is no database', async (t) => 
   assert.equal(await startsFor(t, [['a', 8, LATER], ['a', 8, LATER + 1], ['a', 1_000, DUE], ['b', 1_000, DUE], ['c', 3, LATER]]), false);
   assert.equal(await startsFor(t, undefined), false);
   assert.equal(await startsFor(t, undefined, { isListed: true }), false);
+});
+
+test('an index that holds what the look does not know ends it', async (t) => {
+  assert.equal(await startsFor(t, [7]), false);
+  assert.equal(await startsFor(t, [null]), false);
 });
 
 test('an event that waits counts if the worker\'s own code handles events', async (t) => {

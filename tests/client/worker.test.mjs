@@ -15,6 +15,21 @@ test('the component hears of a page what the page said', async () => {
   assert.deepEqual(of('hook'), [[false, false]]);
 });
 
+test('the script alone takes a call in, before the component is there, and also while the worker makes way', async () => {
+  const { scope, post, hello, of, host } = await start();
+  const said = [];
+  const call = { type: 'call', call: { type: 'history', session: 'podcasts', limit: 1 } };
+  const posted = post(call, [{ postMessage: (message) => said.push(message) }]);
+  assert.deepEqual([said, of('call')], [['taken'], []], 'at once');
+  await posted;
+  await hello();
+  scope.registration.waiting = {};
+  host().stopped('yielded', '');
+  const before = of('call').length;
+  await post(call, [{ postMessage: (message) => said.push(message) }]);
+  assert.deepEqual([said, of('call').length], [['taken', 'taken'], before]);
+});
+
 test('the worker tells of its own network at start and when it changes, and starts nothing for it', async () => {
   const connection = Object.assign(new EventTarget(), { type: 'cellular' });
   const { hello, told, of } = await start({ connection });
@@ -101,5 +116,6 @@ test('a component that has stopped holds no lock, also not one that it was waiti
   assert.equal(await waiting, false);
   await new Promise(setImmediate);
   assert.deepEqual([locks.count('free'), locks.count('busy')], [0, 0]);
+  await hello();
   assert.equal(host().signal.aborted, false, 'the next one lives');
 });

@@ -3,6 +3,7 @@
 import { EventEmitter } from 'node:events';
 import { fingerprint } from './access.mjs';
 import { parseRange, selectRange } from './rfc9110.mjs';
+import { PATIENCE_MS } from '../patience.mjs';
 
 /**
  * The requests in order of arrival. An entry is live: it fills while its response is sent.
@@ -61,7 +62,7 @@ export class RequestLog extends EventEmitter {
    * Resolves with what `predicate(entries)` returns as soon as that is truthy, which may be at once.
    * Rejects after `timeoutMs`, so that a test fails with a reason instead of hanging.
    */
-  waitFor(predicate, { timeoutMs = 30_000, what = String(predicate) } = {}) {
+  waitFor(predicate, { timeoutMs = PATIENCE_MS, what = String(predicate) } = {}) {
     return new Promise((resolve, reject) => {
       const settle = (action, value) => {
         clearTimeout(timer);

@@ -29,7 +29,7 @@ function location(prefix, { dir, rate, firstRate }, at) {
   return `location ${prefix} { alias "${path.resolve(dir)}/"; ${limitRate(firstRate ? firstRateOf(at) : rate)} }`;
 }
 
-function configuration({ home, root, routes, rate, port }) {
+function configuration({ home, root, routes, rate, port, http, server }) {
   const entries = Object.entries(routes).map(([prefix, route]) => [prefix, typeof route === 'string' ? { dir: route } : route]);
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
   return `daemon off;
@@ -48,12 +48,14 @@ http {
   tcp_nodelay on;
   add_header Cache-Control no-store;
   ${entries.map(([, route], at) => firstRateMap(route, at)).join('\n  ')}
+  ${http}
   server {
     listen 127.0.0.1:${port};
     root "${path.resolve(root)}";
     ${limitRate(rate)}
     location = ${MARK} { access_log off; return 204; }
     ${entries.map(([prefix, route], at) => location(prefix, route, at)).join('\n    ')}
+    ${server}
   }
 }
 `;
@@ -75,12 +77,13 @@ function started(child) {
 /**
  * Starts nginx with `root` at `/` and, in `routes`, further folders: `{ '/prefix/': dir | { dir, rate, firstRate } }`.
  * `rate` throttles each connection, in bytes per second, `firstRate` those of requests without `If-Range`: what is begun
- * is slow enough to be killed in the middle, what goes on is not. `port` 0 takes a free one.
+ * is slow enough to be killed in the middle, what goes on is not. `port` 0 takes a free one. `http` and `server` are further
+ * directives of these two blocks.
  */
-export async function startNginx({ root, routes = {}, rate, port = 0 }) {
+export async function startNginx({ root, routes = {}, rate, port = 0, http = '', server = '' }) {
   const home = await fs.mkdtemp(path.join(os.tmpdir(), 'longhaul-nginx-'));
   const at = port || (await freePort());
-  await fs.writeFile(path.join(home, 'nginx.conf'), configuration({ home, root, routes, rate, port: at }));
+  await fs.writeFile(path.join(home, 'nginx.conf'), configuration({ home, root, routes, rate, port: at, http, server }));
   const child = spawn(findNginx() ?? 'nginx', ['-e', 'stderr', '-g', 'error_log stderr notice;', '-p', home, '-c', 'nginx.conf'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { launchChromium } from '../browser/chromium.mjs';
 import { startOrigin } from '../origin/server.mjs';
-import { furnish, install, tool } from './install.mjs';
+import { furnish, install, run, tool } from './install.mjs';
 
 const FILE = { length: 5_000_003, seed: 11 };
 
@@ -27,8 +27,10 @@ async function visit(t, staticDirs, query = '') {
   return { chromium, page, file };
 }
 
-test('the tarball holds what the browser and the compiler need, and nothing else', () => {
+test('the tarball holds what the browser, the compiler and the command need, and nothing else', () => {
   const needed = [
+    'cli/check.mjs',
+    'cli/longhaul.mjs',
     'dist/client.js',
     'dist/client.js.map',
     'dist/client.d.ts',
@@ -40,7 +42,7 @@ test('the tarball holds what the browser and the compiler need, and nothing else
     'package.json',
   ];
   assert.deepEqual(needed.filter((file) => !package_.files.includes(file)), [], 'missing');
-  const isExpected = (file) => needed.includes(file) || /^dist\/[a-z-]+\.d\.ts$/.test(file) || /^(README\.md|LICENSE-[A-Z]+)$/.test(file);
+  const isExpected = (file) => needed.includes(file) || /^cli\/[a-z-]+\.mjs$/.test(file) || /^dist\/[a-z-]+\.d\.ts$/.test(file) || /^(README\.md|LICENSE-[A-Z]+)$/.test(file);
   assert.deepEqual(package_.files.filter((file) => !isExpected(file)), [], 'uncalled-for');
 });
 
@@ -58,6 +60,14 @@ test('every export exists, and its types come first', async () => {
     for (const file of Object.values(conditions)) await fs.access(path.join(package_.installed, file));
   }
   assert.equal(dependencies, undefined);
+});
+
+test('npx longhaul runs what is installed, with nothing else beside it', async (t) => {
+  const origin = await startOrigin();
+  t.after(() => origin.close());
+  origin.add('/file.bin', FILE);
+  const said = JSON.parse(await run('npx', ['--no-install', 'longhaul', 'check', `${origin.url}/file.bin`, '--json'], package_.app));
+  assert.deepEqual([said.fit, said.verdict, said.reason], [true, 'resumable', 'strong-tag']);
 });
 
 test('the source maps carry their sources', async () => {

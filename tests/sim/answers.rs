@@ -4,9 +4,10 @@ use longhaul::engine::http::Head;
 use longhaul::engine::output::FetchRequest;
 use longhaul::integrity::Algorithm;
 
+use super::dialects::Dialect;
 use super::faults::Fault;
 use super::network::{Body, BodyEnd};
-use super::origin::{Dates, DigestField, Guard, Reach, Resource};
+use super::origin::{Dates, DigestField, Guard, Reach, Resource, target_parts};
 use super::random::Random;
 use super::text::{base64, imf_fixdate};
 use super::worker::EPOCH_MS;
@@ -41,7 +42,7 @@ impl Wanted<'_> {
 
     /// The pass that it carries.
     fn pass(&self) -> Option<u64> {
-        let header = self.request.headers.iter().find(|(name, _)| name == "authorization");
+        let header = self.request.headers.iter().find(|(name, _)| name == "authorization" || name == "x-api-key");
         let of_header = header.and_then(|(_, value)| value.rsplit(' ').next());
         let of_query = self.request.url.split_once("?signature=").map(|(_, pass)| pass);
         of_header.or(of_query)?.parse().ok()
@@ -51,13 +52,22 @@ impl Wanted<'_> {
 impl Resource {
     /// The answer of a server that does nothing wrong, or meets `fault`.
     pub fn answer(&mut self, random: &mut Random, now: u64, wanted: Wanted<'_>, fault: Option<Fault>) -> Answer {
-        let mut answer = self.right_answer(random, now, wanted);
+        self.turn();
+        let answer = self.right_answer(random, now, wanted);
+        let mut answer = self.in_dialect(random, now, wanted, answer);
         if self.reach != Reach::Open {
             answer.head = None;
             self.met.unreachable = true;
+        } else if now < self.busy_until {
+            answer = self.without_body(random, now, 503, None);
+            if let Some(head) = &mut answer.head {
+                head.retry_after = self.come_back(now);
+            }
         } else if let Some(fault) = fault {
             self.spoil(random, &mut answer, wanted, fault);
         }
+        let is_at_target = target_parts(&wanted.request.url).is_some();
+        answer.head.iter_mut().filter(|_| is_at_target).for_each(|head| head.final_url = None);
         self.met.statuses.extend(answer.head.as_ref().map(|head| head.status));
         if let Some(head) = answer.head.as_mut().filter(|_| !self.exposes) {
             // Fetch, "CORS-safelisted response-header name".
@@ -73,10 +83,14 @@ impl Resource {
 
     fn right_answer(&self, random: &mut Random, now: u64, wanted: Wanted<'_>) -> Answer {
         let (version, request) = (self.version(), wanted.request);
-        if self.guard != Guard::None && wanted.pass() != Some(self.pass) {
-            return self.without_body(random, now, if self.guard == Guard::Token { 401 } else { 403 }, None);
+        // Where it redirects to, the URL is the pass.
+        let is_let_in = target_parts(&request.url).is_some();
+        if self.guard != Guard::None && !is_let_in && wanted.pass() != Some(self.pass) {
+            let mut refusal = self.without_body(random, now, if self.guard == Guard::Token { 401 } else { 403 }, None);
+            refusal.head.iter_mut().for_each(|head| head.final_url = None);
+            return refusal;
         }
-        let same_tag = request.if_none_match.is_some() && request.if_none_match == version.etag;
+        let same_tag = request.if_none_match.is_some() && request.if_none_match == self.etag();
         let same_date = request.if_none_match.is_none()
             && request.if_modified_since.is_some()
             && request.if_modified_since == version.last_modified;
@@ -84,7 +98,8 @@ impl Resource {
             return self.without_body(random, now, 304, None);
         }
         let condition = request.if_range.as_deref();
-        let is_ours = |tag: &str| version.etag.as_deref() == Some(tag) || version.last_modified.as_deref() == Some(tag);
+        let etag = self.etag();
+        let is_ours = |tag: &str| etag.as_deref() == Some(tag) || version.last_modified.as_deref() == Some(tag);
         let matches = condition.is_none_or(is_ours);
         match request.range.filter(|_| self.honours_ranges && (matches || !self.honours_if_range)) {
             Some((start, end)) if start < version.length => {
@@ -142,14 +157,20 @@ impl Resource {
             },
             content_type: Some("application/octet-stream".into()),
             content_disposition: Some("attachment; filename=file".into()),
-            etag: version.etag.clone(),
+            etag: self.etag(),
             last_modified: version.last_modified.clone(),
             repr_digest: match self.digest_field {
                 DigestField::None => None,
-                DigestField::Right => Some(format!("sha-256=:{}:", base64(version.digest(Algorithm::Sha256).bytes()))),
+                DigestField::Right => {
+                    // Every other version is published with another algorithm.
+                    let is_odd = (version.id.0 / 2) % 2 == 1;
+                    let (name, algorithm) =
+                        if is_odd { ("sha-512", Algorithm::Sha512) } else { ("sha-256", Algorithm::Sha256) };
+                    Some(format!("{name}=:{}:", base64(version.digest(algorithm).bytes())))
+                }
                 DigestField::Wrong => Some(sha_256(version.id)),
             },
-            final_url: self.redirects.then(|| format!("https://cdn.example/{}?key=hidden", version.id.0)),
+            final_url: self.target(),
             ..Head::default()
         }
     }
@@ -175,6 +196,7 @@ impl Resource {
     /// Whether the head's length of the body is one that a reader can hold the server to.
     pub fn is_length_believed(&self, head: &Head, wanted: Wanted<'_>) -> bool {
         self.tells_length
+            && self.dialect != Dialect::Coded
             && match head.status {
                 206 => self.exposes,
                 200 => self.same_origin || wanted.start().is_some(),

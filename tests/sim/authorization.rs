@@ -4,7 +4,7 @@ use longhaul::engine::id::{CallId, ClientId, TaskKey};
 use longhaul::engine::input::{Call, Input, TaskCall};
 use longhaul::engine::request::{Header, Source};
 
-use super::origin::{Guard, Kind, Reach};
+use super::origin::{Guard, Kind, Reach, Resource};
 use super::pages::ToPage;
 use super::stats::Group;
 use super::worker::WaitingCall;
@@ -58,7 +58,7 @@ impl World {
     }
 
     fn authorize_call(&mut self, key: TaskKey) -> Option<Call> {
-        let url = self.model.tasks.get(&key)?.record.spec.url().to_owned();
+        let url = self.model.tasks.get(&key)?.record.spec.sources.first()?.url.clone();
         let is_wrong = !self.is_calm && self.random.one_in(6);
         let moves = !self.is_calm && self.random.one_in(5);
         let persist = self.random.one_in(3);
@@ -73,7 +73,7 @@ impl World {
         self.stats.count(Group::Engine, if elsewhere.is_some() { "authorised with another URL" } else { "authorised" });
         let (headers, source) = match (elsewhere, guard) {
             (Some(elsewhere), _) => (None, Some(elsewhere)),
-            (None, Guard::Token) => (Some(vec![pass_header(&origin, pass, persist)]), None),
+            (None, Guard::Token) => (Some(vec![pass_header(resource, pass, persist)]), None),
             (None, Guard::Signature) => (None, Some(source)),
             (None, Guard::None) => (None, None::<Source>),
         };
@@ -99,7 +99,7 @@ impl World {
 }
 
 /// The header that a guarded resource wants. Its value says whether it may be stored, and for whom it is.
-pub fn pass_header(origin: &str, pass: u64, may_be_stored: bool) -> Header {
+pub fn pass_header(resource: &Resource, pass: u64, may_be_stored: bool) -> Header {
     let kind = if may_be_stored { "storable" } else { "secret" };
-    ("authorization".into(), format!("{kind} {origin} {pass}"))
+    (resource.key_name().into(), format!("{kind} {} {pass}", resource.origin()))
 }

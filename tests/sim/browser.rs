@@ -9,6 +9,7 @@ use longhaul::engine::http::Head;
 use longhaul::engine::id::{EffectId, TaskKey, WakeId};
 use longhaul::engine::input::{Arrived, Call, Completion, Input, Look, TaskCall};
 use longhaul::engine::output::{BeginRequest, FetchRequest, RecordRequest};
+use longhaul::engine::request::Redirects;
 
 use super::answers::Wanted;
 use super::faults::FAULTS;
@@ -65,6 +66,9 @@ impl World {
             let is_missing =
                 |part: &Range<u64>| task.progress.received.gap_from(part.start, part.end) == Some(part.clone());
             assert!(request.parts.iter().all(is_missing), "the browser is asked for bytes that are durable");
+            // It follows every redirect, with all of them.
+            let may_go_along = task.record.spec.request.redirects == Redirects::FollowWithHeaders;
+            assert!(request.headers.is_empty() || may_go_along, "the browser is told {:?}", request.headers);
         }
         self.stats.count(Group::Engine, "handed over");
         self.post(page, ToPage::Begin(key, request));

@@ -6,7 +6,6 @@ use longhaul::engine::id::{SessionId, TaskId, TaskKey};
 use longhaul::engine::input::{BulkAction, Call, IfExists, TaskCall};
 use longhaul::engine::session::{Configuration, Limits, SessionRecord};
 use longhaul::engine::task::TaskSpec;
-use longhaul::engine::time::Timestamp;
 
 use super::pages::ToWorker;
 use super::stats::Group;
@@ -19,6 +18,7 @@ impl World {
             return;
         }
         self.pages[page].calls_left -= 1;
+        self.perhaps_talk_nonsense(page);
         if self.climate.bursts > 0 && self.random.one_in(3) {
             self.burst(page);
         } else if self.random.one_in(12) {
@@ -30,7 +30,7 @@ impl World {
         } else if self.random.one_in(25) {
             self.close(page);
         } else {
-            let call = self.draw_call();
+            let call = self.draw_call(page);
             self.stats.count(Group::Page, name_of(&call));
             self.call(page, call);
         }
@@ -40,7 +40,7 @@ impl World {
     }
 
     /// The call that opens a session; its version sometimes rises, sometimes is too low.
-    pub fn open_call(&mut self, session: &SessionId) -> Call {
+    pub fn open_call(&mut self, page: usize, session: &SessionId) -> Call {
         let (_, highest) =
             self.sessions.iter_mut().find(|(known, _)| known == session).expect("there are no other sessions");
         let mut version = *highest;
@@ -48,12 +48,15 @@ impl World {
             version = self.random.within(1..=u64::from(version) + 1) as u32;
             *highest = version.max(*highest);
         }
-        let limits = Limits { max_concurrent_tasks: 1 + version % 4, ..Limits::default() };
+        // Some pages mean something else by the same version.
+        let is_other = self.named % 16 == 7;
+        let limits = Limits { max_concurrent_tasks: 1 + version % 4, metered: !is_other, ..Limits::default() };
+        let can_authorize = self.pages[page].can_authorize;
         let configuration = Configuration { version, limits };
-        Call::Open(SessionRecord { id: session.clone(), configuration, tidied_at: Timestamp(0) })
+        Call::Open(SessionRecord::new(session.clone(), configuration, can_authorize))
     }
 
-    fn draw_call(&mut self) -> Call {
+    fn draw_call(&mut self, page: usize) -> Call {
         let (session, _) = self.random.pick(&self.sessions);
         let key = TaskKey { session: session.clone(), task: self.draw_id() };
         if self.random.per_mille(self.climate.special_calls) {
@@ -76,7 +79,7 @@ impl World {
                 let before = self.random.one_in(2).then(|| self.random.below(20));
                 Call::History { session, before, limit: self.random.within(1..=5) as u32 }
             }
-            _ => self.open_call(&session),
+            _ => self.open_call(page, &session),
         }
     }
 
@@ -84,7 +87,10 @@ impl World {
         match self.random.below(15) {
             0 | 1 => self.download_all(session),
             12 | 13 => Call::Task(key, self.draw_clearing()),
-            14 => Call::Find(self.draw_url()),
+            14 => {
+                let url = self.draw_url();
+                Call::Find(url, self.named.is_multiple_of(2).then_some(session))
+            }
             2 => Call::Bulk { session, filter: self.draw_filter(), action: self.draw_action() },
             3 => Call::Group(GroupKey { session, group: self.draw_group() }),
             4 | 5 => Call::Task(key, TaskCall::Update(self.draw_policy_patch())),
@@ -189,7 +195,7 @@ impl World {
 fn name_of(call: &Call) -> &'static str {
     match call {
         Call::Open(_) => "calls: open",
-        Call::Find(_) => "calls: find by URL",
+        Call::Find(..) => "calls: find by URL",
         Call::UpdateSession(..) => "calls: update a session",
         Call::Download { if_exists: IfExists::Refresh, .. } => "calls: refresh",
         Call::Download { .. } => "calls: download",

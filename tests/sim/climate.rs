@@ -87,9 +87,31 @@ numbers! {
     wakes_end,
     /// Of the kills, once in so many one is a crash of the component; 0 for never.
     crash_one_in,
+    /// Whether the browser ends a worker that nothing holds.
+    rests,
     /// The longest file of which the browser may hold in memory all that an answer has brought until it is over; 0 if it
     /// holds nothing.
     most_held_bytes,
+    /// Once in so many times a page that does something says nonsense first; 0 for never.
+    nonsense_one_in,
+    /// How many nodes with tags of their own a site has at most.
+    nodes,
+    /// Whether some servers send one byte for each range.
+    crumbs,
+    /// Milliseconds between two times when a host serves nothing, about; 0 for never.
+    maintenance_every_ms,
+    /// How many bytes of files the origin may store; 0 for any number.
+    quota_bytes,
+    /// What the browser says of that: 0 for nothing, 1 for the truth, 2 for ten times as much.
+    estimates,
+    /// Chunks in a thousand that cannot be read back.
+    unreadable,
+    /// Once in so many boots the clock shows next year; 0 for never.
+    next_year_one_in,
+    /// Once in so many boots some rows have become unreadable; 0 for never.
+    damage_one_in,
+    /// Whether some servers make of ranges and validators what is not in the books.
+    dialects,
 }
 
 impl Climate {
@@ -104,7 +126,7 @@ impl Climate {
             origin_faults: random.pick(&[0, 50, 150, 300, 500]),
             storage_faults: random.pick(&[0, 0, 10, 50, 200]),
             lost_answers: random.pick(&[0, 0, 5, 30, 80]),
-            storage_stall_one_in: random.pick(&[0, 0, 0, 200, 60]),
+            storage_stall_one_in: random.pick(&[0, 0, 200, 60, 25]),
             slow_answers: random.below(2),
             sessions: random.within(1..=2),
             tasks: if bursts > 0 { 150 } else { random.within(1..=10) },
@@ -128,9 +150,30 @@ impl Climate {
             wakes_end: random.below(2),
             crash_one_in: random.pick(&[0, 0, 1, 2, 5]),
             // Drawn from the seed itself by whoever makes the world, so that the seeds that are kept stay what they were.
+            rests: 0,
             most_held_bytes: 0,
+            nonsense_one_in: 0,
+            nodes: 1,
+            crumbs: 0,
+            maintenance_every_ms: 0,
+            quota_bytes: 0,
+            estimates: 0,
+            unreadable: 0,
+            next_year_one_in: 0,
+            damage_one_in: 0,
+            dialects: 0,
             without: BTreeSet::new(),
         }
+    }
+
+    /// Draws the rest, from a stream of its own.
+    pub fn draw_more(&mut self, seed: u64) {
+        let mut random = Random::new(seed.rotate_left(32));
+        self.quota_bytes = random.pick(&[0, 0, 0, 0, 0, 100_000, 1_000_000, 3_000_000, 10_000_000]);
+        self.estimates = random.below(3);
+        self.unreadable = random.pick(&[0, 0, 0, 0, 5, 50, 300]);
+        self.next_year_one_in = random.pick(&[0, 0, 0, 4, 10]);
+        self.dialects = random.below(2);
     }
 
     /// Whether this fault or feature may be met.

@@ -1,12 +1,51 @@
 //! What a long run has to meet, since what is never met is not tested.
 
 use super::faults::FAULTS;
+use super::fetching::{BUSY, CRUMB, OTHER_NODE};
 use super::stats::{Group, Stats};
 
-const RUN: &[&str] = &["boots", "kills", "kills between outputs", "crashes", "overlaps", "evictions"];
-const ORIGIN: &[&str] = &["files changed", "offline periods", "changes of the network", "passes expired"];
-const STORAGE: &[&str] = &["committed", "failed", "fenced", "lost", "outages"];
+const RUN: &[&str] = &[
+    "boots",
+    "boots in next year",
+    "kills",
+    "kills between outputs",
+    "crashes",
+    "overlaps",
+    "evictions",
+    "workers let go",
+];
+const ORIGIN: &[&str] = &[
+    BUSY,
+    OTHER_NODE,
+    CRUMB,
+    "maintenance",
+    "files changed",
+    "offline periods",
+    "changes of the network",
+    "passes expired",
+];
+const STORAGE: &[&str] = &[
+    "commits merged",
+    "committed",
+    "failed",
+    "fenced",
+    "lost",
+    "outages",
+    "transactions abandoned",
+    "transactions aborted",
+    "trials that find none",
+    "trials that find room",
+    "unreadable chunks found",
+    "damaged: task",
+    "damaged: checkpoint",
+    "damaged: session",
+    "damaged: group",
+    "damaged: body",
+    "damaged: event",
+    "events lost",
+];
 const PAGE: &[&str] = &[
+    "chunks that a page cannot read",
     "calls: open",
     "calls: update a session",
     "calls: download",
@@ -21,6 +60,11 @@ const PAGE: &[&str] = &[
     "calls: about a group",
     "calls: history",
     "calls sent again",
+    "acks of what is another page's",
+    "acks of what was never sent",
+    "acks for sessions that were never opened",
+    "hellos to sessions that were never opened",
+    "limits ignored",
     "pages closed before an ack",
     "authorization-not-durable",
     "id-in-use",
@@ -31,6 +75,7 @@ const PAGE: &[&str] = &[
     "task-exists",
     "task-not-found",
     "version-too-low",
+    "workers woken when due",
 ];
 const ENGINE: &[&str] = &[
     "all events delivered",
@@ -42,9 +87,11 @@ const ENGINE: &[&str] = &[
     "buffers let go",
     "bodies read as a whole",
     "bulk calls done",
+    "bytes given back to resume data",
     "bytes given up to resume data",
     "commits of a sweep",
     "conditional requests",
+    "events: damaged",
     "events: restarted",
     "fenced",
     "group completed",
@@ -62,7 +109,10 @@ const ENGINE: &[&str] = &[
     "hook waits behind a page",
     "killed before the hook's ack",
     "killed while the hook handles",
+    "files found anywhere by URL",
     "further segments",
+    "headers that may go along",
+    "redirects without headers",
     "tail donated",
     "loads of an outbox",
     "loads of ended tasks",
@@ -73,10 +123,14 @@ const ENGINE: &[&str] = &[
     "probe finds a server that can be read",
     "reads that came late",
     "reads within a limit",
+    "readers told of another version",
     "refresh failed",
+    "refused without an authorizer",
+    "refused with no page open",
     "refresh not modified",
     "refresh swapped",
     "mirror dropped",
+    "more tasks than a lower limit allows",
     "requests with a token",
     "resume data given",
     "resume data invalid",
@@ -84,6 +138,7 @@ const ENGINE: &[&str] = &[
     "resume data taken up",
     "resumed attempts",
     "silent attempts replaced",
+    "source of a bad piece dropped",
     "stored bytes hashed",
     "wakes ended before they are cut",
     "wakes to be repeated",
@@ -96,6 +151,7 @@ const WAITS: &[&str] = &[
     "storage",
     "authorization",
     "earliest-begin",
+    "quota",
     "metered",
     "unknown-network",
     "discretionary",
@@ -103,6 +159,7 @@ const WAITS: &[&str] = &[
     "session-busy",
     "worker-busy",
     "background-fetch",
+    "session-damaged",
 ];
 const ERRORS: &[&str] = &[
     "bad-content-range",
@@ -115,8 +172,11 @@ const ERRORS: &[&str] = &[
     "length-mismatch",
     "network",
     "quota-exceeded",
+    "redirect-refused",
+    "record-damaged",
     "storage",
     "timed-out",
+    "too-many-restarts",
     "unauthorized",
     "background-fetch-refused",
 ];

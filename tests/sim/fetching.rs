@@ -1,9 +1,11 @@
 //! Requests and bodies, as the driver and the browser deal with them.
 
 use longhaul::engine::error::{ErrorCode, TaskError};
+use longhaul::engine::http::Head;
 use longhaul::engine::id::{EffectId, TaskKey};
 use longhaul::engine::input::{Arrived, Completion, FetchFailure, Input, ReadEnd};
 use longhaul::engine::output::FetchRequest;
+use longhaul::engine::request::OnRedirect;
 use longhaul::integrity::HashState;
 
 use super::answers::Wanted;
@@ -15,6 +17,11 @@ use super::stats::Group;
 use super::worker::{Attempt, Buffer, Wish, Worker};
 use super::world::{Event, World, note};
 
+/// Answers of a host in maintenance, of a node with tags of its own, and of a server that sends one byte.
+pub const BUSY: &str = "answers during maintenance";
+pub const OTHER_NODE: &str = "answers of another node";
+pub const CRUMB: &str = "answers of one byte";
+
 /// What a fetch that brings no head says.
 pub fn unreachable(online: bool) -> FetchFailure {
     FetchFailure { error: TaskError::new(ErrorCode::Network), online }
@@ -23,8 +30,11 @@ pub fn unreachable(online: bool) -> FetchFailure {
 impl World {
     pub(super) fn fetch(&mut self, worker: &mut Worker, id: EffectId, key: TaskKey, request: &FetchRequest) {
         self.check_fetch(worker, &key, request);
+        self.check_asked(worker, &key, &request.url);
         self.check_blamed(worker, &key);
-        let (attempt, after_ms) = self.send(key, request);
+        self.check_room(worker, &key);
+        let is_newest = self.is_newest(worker);
+        let (attempt, after_ms) = self.send(key, request, is_newest);
         worker.attempts.insert(id, attempt);
         if let Some(after_ms) = after_ms {
             self.schedule(after_ms, Event::Head { worker: worker.number, attempt: id });
@@ -32,7 +42,7 @@ impl World {
     }
 
     /// Sends a request. Returns the attempt, and when its head comes; `None` for never.
-    fn send(&mut self, key: TaskKey, request: &FetchRequest) -> (Attempt, Option<u64>) {
+    fn send(&mut self, key: TaskKey, request: &FetchRequest, is_newest: bool) -> (Attempt, Option<u64>) {
         let is_faulty = !self.is_calm && self.random.per_mille(self.climate.origin_faults);
         let fault = is_faulty.then(|| self.random.pick(FAULTS));
         let fault = fault.filter(|fault| self.climate.allows(fault.name()));
@@ -45,19 +55,31 @@ impl World {
             resource.met.offline = true;
             (answer.head, answer.after_ms) = (None, Some(0));
         }
+        let is_busy = self.now < resource.busy_until;
+        let (is_other_node, is_crumb) = (resource.node > 0, resource.longest_range == Some(1));
         let host = resource.host.clone();
         if let Some(fault) = answer.fault.filter(|_| self.is_online) {
             self.stats.count(Group::Origin, fault.name());
         }
         self.stats.count(Group::Origin, "attempts");
+        for (is_so, name) in [(is_busy, BUSY), (is_other_node, OTHER_NODE), (is_crumb, CRUMB)] {
+            if is_so {
+                self.stats.count(Group::Origin, name);
+            }
+        }
         note!(self, "origin: {:?} {:?} {:?}", answer.fault, answer.head, answer.body);
-        let code = if answer.fault == Some(Fault::Forbidden) && self.is_online {
-            ErrorCode::CspBlocked
-        } else {
-            ErrorCode::Network
+        let is_refused = answer.head.as_ref().is_some_and(|head| self.is_redirect_refused(head, request));
+        if answer.head.as_ref().is_some_and(|head| head.final_url.is_some()) && !is_refused && is_newest {
+            self.check_redirect(&key, request);
+        }
+        answer.head = answer.head.filter(|_| !is_refused);
+        let code = match answer.fault {
+            _ if is_refused => ErrorCode::RedirectRefused,
+            Some(Fault::Forbidden) if self.is_online => ErrorCode::CspBlocked,
+            _ => ErrorCode::Network,
         };
         let head = match answer.head {
-            Some(head) => Ok(Arrived { head, free_bytes: answer.free_bytes }),
+            Some(head) => Ok(Arrived { head, free_bytes: answer.free_bytes.or(self.storage.estimate()) }),
             None => Err(FetchFailure { error: TaskError::new(code), online: self.says_online() }),
         };
         let (url, range) = (request.url.clone(), request.range);
@@ -78,6 +100,16 @@ impl World {
             },
             answer.after_ms,
         )
+    }
+
+    /// Whether the browser does not follow the redirect that leads to this head.
+    fn is_redirect_refused(&self, head: &Head, request: &FetchRequest) -> bool {
+        let stays = head.final_url.as_ref().is_some_and(|url| url.starts_with("https://app.example/"));
+        match request.on_redirect {
+            OnRedirect::Follow => false,
+            OnRedirect::StayHome => head.final_url.is_some() && !stays,
+            OnRedirect::Refuse => head.final_url.is_some(),
+        }
     }
 
     pub(super) fn read(
@@ -151,6 +183,9 @@ impl World {
                 read => read,
             };
         attempt.claimed.end = attempt.claimed.start + len;
+        if len > 0 {
+            self.steps_at_once = (self.now, 0);
+        }
         attempt.heard_at = self.now;
         let end = match end {
             None | Some(BodyEnd::Stall) => ReadEnd::More,

@@ -35,6 +35,12 @@ impl World {
         let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) else { return };
         let Some((key, body)) = worker.filings.remove(&id) else { return };
         let is_newest = worker.epoch == self.storage.epoch;
+        let mut code = code;
+        if let Some(lost) = self.storage.room.lost_in(body, &(0..u64::MAX)).filter(|_| code.is_none()) {
+            self.storage.has_refused_file = true;
+            code = Some(ErrorCode::Storage);
+            self.lost_is_heard(number, key.clone(), body, lost);
+        }
         if code.is_none() {
             self.stats.count(Group::Engine, "files filed");
             if is_newest {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use longhaul::engine::RangeSet;
 use longhaul::engine::codec::decode;
 use longhaul::engine::id::{BodyId, TaskKey};
-use longhaul::engine::task::{Place, Progress, Task, TaskEvent, TaskRecord, TaskState};
+use longhaul::engine::task::{Place, Progress, Task, TaskRecord, TaskState};
 use longhaul::store::bodies::BodyRecord;
 use longhaul::store::{Key, Reader, Table, Value};
 
@@ -22,27 +22,38 @@ pub fn stored_task(storage: &Storage, key: &TaskKey) -> Option<Task> {
     let row = |table| ready(view.get(table, &Key::task(key))).expect("the store in memory answers");
     let (record, progress) = (row(Table::Tasks), row(Table::Progress));
     assert_eq!(record.is_some(), progress.is_some(), "{key:?} has a record or a checkpoint, but not both");
-    Some(Task { record: record_of(record?), progress: record_of(progress?) })
+    let task = Task { record: record_of(record?)?, progress: record_of(progress?)? };
+    Some(task)
 }
 
-fn record_of<T: serde::de::DeserializeOwned>(row: Value<Chunk>) -> T {
+/// The record of a row; `None` if it was damaged.
+fn record_of<T: serde::de::DeserializeOwned>(row: Value<Chunk>) -> Option<T> {
     match row {
-        Value::Bytes(bytes) => decode(&bytes).expect("every record can be read"),
+        Value::Bytes(bytes) => decode(&bytes),
         Value::Chunk(..) => panic!("a chunk lies where a record should"),
     }
 }
 
 /// Checks all rows, and that they are what the model says.
 pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
-    let records: Vec<TaskRecord> = rows(storage, Table::Tasks);
-    let progress: Vec<Progress> = rows(storage, Table::Progress);
+    let records: Vec<Option<TaskRecord>> = rows(storage, Table::Tasks);
+    let progress: Vec<Option<Progress>> = rows(storage, Table::Progress);
     assert_eq!(records.len(), progress.len(), "records and checkpoints come in pairs");
     let events: usize = model.outbox.values().map(BTreeMap::len).sum();
-    assert_eq!(rows::<TaskEvent>(storage, Table::Outbox).len(), events, "the outbox is what was stored less acked");
+    assert_eq!(storage.store.rows(Table::Outbox).len(), events, "the outbox is what was stored less acked");
     assert_eq!(records.len(), model.tasks.len(), "tasks that no commit has made, or that one has deleted");
 
     let mut bodies = stored_bodies(storage);
     for (record, progress) in records.into_iter().zip(progress) {
+        let (Some(record), Some(progress)) = (&record, &progress) else {
+            // It is going to be mended: until then whatever may be its own stays.
+            assert!(model.tasks.values().any(Task::is_damaged), "a record that nothing has damaged cannot be read");
+            if let Some(Progress { body, previous, .. }) = progress {
+                bodies.remove(&body);
+                previous.map(|previous| bodies.remove(&previous.body));
+            }
+            continue;
+        };
         let key = record.key.clone();
         if record.state == TaskState::Cancelled || record.place == Place::Gone {
             // Its bytes are dead, or belong to whoever holds their resume data.
@@ -58,7 +69,9 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
         let is_adopted = model.adopted.contains(&progress.body);
         // The digest of whoever left the bytes came with them.
         let has_digest = record.spec.proof.is_of_the_app() || (is_adopted && progress.expected.is_some());
-        let may_be_mixed = has_digest && record.state != TaskState::Completed;
+        // A record that was lost took its digest with it: its bytes are read by no page, and go to no other task.
+        let is_lost = record.spec.sources.is_empty();
+        let may_be_mixed = (has_digest || is_lost) && record.state != TaskState::Completed;
         let version = check_chunks(&key, &body.chunks, &progress.received, may_be_mixed);
         if record.state == TaskState::Completed {
             let is_promised = !model.refreshed_in_vain.contains(&progress.body);
@@ -74,9 +87,13 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
     }
     for (body, stored) in bodies {
         match stored.record {
-            BodyRecord::Dead(_) => {}
-            BodyRecord::Live(_) => panic!("nobody owns {body:?}, and it is not marked dead"),
-            BodyRecord::Detached(detached, until) => {
+            Some(BodyRecord::Dead(_)) => {}
+            Some(BodyRecord::Live(_)) => {
+                let is_lost = model.lost_bodies.contains(&body) || model.damaged_bodies.contains(&body);
+                assert!(is_lost, "{body:?} has no owner, and it is not marked dead");
+            }
+            None => assert!(model.damaged_bodies.contains(&body), "{body:?} cannot be read"),
+            Some(BodyRecord::Detached(detached, until)) => {
                 let (known, known_until) = model.detached.get(&body).expect("only calls detach bodies");
                 assert_eq!((known, *known_until), (&detached, until.0), "a detached body has changed");
                 let mut durable = RangeSet::default();
@@ -84,6 +101,11 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
                 // The sweep goes on chunk by chunk once its time is over.
                 let is_whole = durable == detached.received;
                 assert!(is_whole || model.is_sweeping(body), "a detached body has lost bytes before its time");
+                let versions = stored.chunks.iter().flat_map(|(_, chunk, _)| chunk).map(|piece| piece.version);
+                let is_mixed = versions.collect::<BTreeSet<_>>().len() > 1;
+                // Whoever takes them up is held to the digest, or must bring digests of its own.
+                let is_proven = detached.expected.is_some() || detached.piece_length.is_some();
+                assert!(!is_mixed || is_proven, "{body:?} is given away, and mixes versions that nothing tells apart");
             }
         }
     }
@@ -100,20 +122,21 @@ pub fn check_file(storage: &Storage, model: &Model, origin: &Origin, task: &Task
     check_complete(&task.record, progress, version, (is_promised, is_adopted), origin);
 }
 
-fn rows<T: serde::de::DeserializeOwned>(storage: &Storage, table: Table) -> Vec<T> {
+fn rows<T: serde::de::DeserializeOwned>(storage: &Storage, table: Table) -> Vec<Option<T>> {
     storage.store.rows(table).into_iter().map(|(_, row)| record_of(row)).collect()
 }
 
 /// A body's rows.
 struct StoredBody {
-    record: BodyRecord,
+    /// `None` if it cannot be read.
+    record: Option<BodyRecord>,
     /// By offset.
     chunks: Vec<(u64, Chunk, u64)>,
 }
 
 impl StoredBody {
     fn is_live(&self) -> bool {
-        matches!(self.record, BodyRecord::Live(_))
+        matches!(self.record, Some(BodyRecord::Live(_)) | None)
     }
 }
 
@@ -121,9 +144,11 @@ fn stored_bodies(storage: &Storage) -> BTreeMap<BodyId, StoredBody> {
     let mut bodies = BTreeMap::new();
     let mut by_key = BTreeMap::new();
     for (key, row) in storage.store.rows(Table::Bodies) {
-        let record: BodyRecord = record_of(row);
-        by_key.insert(key, record.body());
-        bodies.insert(record.body(), StoredBody { record, chunks: Vec::new() });
+        let record: Option<BodyRecord> = record_of(row);
+        let body = key.text_at(0).and_then(BodyId::parse).expect("a body's key is its name");
+        assert!(record.as_ref().is_none_or(|record| record.body() == body), "a body lies under another's name");
+        by_key.insert(key, body);
+        bodies.insert(body, StoredBody { record, chunks: Vec::new() });
     }
     for (key, row) in storage.store.rows(Table::Chunks) {
         let body = by_key.get(&Key(key.0[..1].to_vec())).expect("a chunk lies in a body that does not exist");

@@ -3,13 +3,14 @@
 
 use longhaul::engine::id::{EffectId, TaskKey, WakeId};
 use longhaul::engine::input::Input;
+use longhaul::engine::retry::MAX_BACKOFF_MS;
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::task::{Place, Task, TaskState};
 use longhaul::engine::{Engine, Setting};
 
 use super::invariants::check_storage;
 use super::origin::OWN_HOST;
-use super::pages::{ToPage, demanded};
+use super::pages::{ToPage, ToWorker, demanded};
 use super::stats::Group;
 use super::worker::{EPOCH_MS, Wake, Worker};
 use super::world::{Event, World, note};
@@ -17,11 +18,13 @@ use super::world::{Event, World, note};
 /// How often a run loses all that was stored.
 const MOST_EVICTIONS: u64 = 5;
 const HOUR_MS: u64 = 3_600_000;
+const YEAR_MS: u64 = 365 * 24 * HOUR_MS;
 /// How long the calm may last: no wait that the engine believes in is longer than a day, but several may follow one
-/// another.
-const CALM_MS: u64 = 240 * HOUR_MS;
-/// More steps than this, when all is calm, are no progress.
-const MOST_CALM_STEPS: u64 = 200_000;
+/// another. What resume data names is kept for a week, by a clock that may have shown next year.
+const CALM_MS: u64 = 240 * HOUR_MS + YEAR_MS;
+/// More steps than this and so many for each task, when all is calm, are no progress: a host that never answers is asked
+/// up to forty times by each of its tasks, and others are put off in storage meanwhile.
+const MOST_CALM_STEPS: [u64; 2] = [200_000, 10_000];
 
 impl World {
     pub(super) fn begin(&mut self) {
@@ -37,6 +40,7 @@ impl World {
         self.schedule_again(self.climate.network_every_ms, Event::Network);
         self.schedule_again(self.climate.expiry_every_ms, Event::Expire);
         self.schedule_outage();
+        self.schedule_maintenance();
     }
 
     /// Runs to the end, or so many steps. Panics with what was broken.
@@ -45,11 +49,22 @@ impl World {
             if self.steps >= most_steps {
                 return;
             }
-            let is_ending = !self.is_calm || self.steps - self.calm_from < MOST_CALM_STEPS;
+            let most = MOST_CALM_STEPS[0] + self.model.tasks.len() as u64 * MOST_CALM_STEPS[1];
+            let is_ending = !self.is_calm || self.steps - self.calm_from < most;
             assert!(is_ending, "all is calm, but the run does not come to an end");
-            assert!(self.now < self.climate.busy_ms + CALM_MS, "something is still going on after days of calm");
+            let calm_ms = self.now.saturating_sub(self.climate.busy_ms);
+            let is_over = calm_ms >= CALM_MS && calm_ms >= CALM_MS + self.failing_ms();
+            assert!(!is_over, "something is still going on after days of calm");
         }
         self.check_end();
+    }
+
+    /// How long it may take until all have failed: of a host that never answers one task asks at a time, after the
+    /// longest pause that the engine chooses itself, and each must have failed so often before it is given up.
+    fn failing_ms(&self) -> u64 {
+        let fails = |task: &&Task| task.record.state.is_active() || matches!(task.record.state, TaskState::Failed(_));
+        let failures = |task: &Task| u64::from(task.record.spec.policy.max_failures);
+        self.model.tasks.values().filter(fails).map(failures).sum::<u64>() * MAX_BACKOFF_MS
     }
 
     /// A worker starts: it takes the lease and takes up what storage holds.
@@ -61,12 +76,18 @@ impl World {
         if !self.is_calm && self.evictions < MOST_EVICTIONS && self.random.one_in(self.climate.eviction_one_in) {
             self.evict();
         }
+        self.may_damage();
         let snapshot = self.storage.boot();
         check_storage(&self.storage, &self.model, &self.origin);
         self.booted += 1;
         self.stats.count(Group::Run, "boots");
-        // The user may have set the clock.
+        // The user may have set the clock. Each time costs a wait of a day, so that it must be right some time.
         let clock_ms = match self.random.below(30) {
+            _ if self.is_calm => EPOCH_MS,
+            _ if self.clock.one_in(self.climate.next_year_one_in) => {
+                self.stats.count(Group::Run, "boots in next year");
+                EPOCH_MS + YEAR_MS
+            }
             0 => EPOCH_MS - 30 * HOUR_MS,
             1 => EPOCH_MS + 30 * HOUR_MS,
             _ => EPOCH_MS,
@@ -117,10 +138,7 @@ impl World {
 
     /// A worker is gone, and everything it had in flight.
     pub fn bury(&mut self, worker: &Worker) {
-        note!(self, "w{} is gone", worker.number);
-        self.storage.forget(&mut self.random, worker.number);
-        self.bury_hook(worker.number);
-        self.bury_registrations(worker.number);
+        self.bury_quietly(worker);
         if self.is_newest(worker) {
             self.stats.count(Group::Run, "kills");
             let delay_ms = self.random.delay_ms() * 50;
@@ -128,10 +146,42 @@ impl World {
         }
     }
 
+    fn bury_quietly(&mut self, worker: &Worker) {
+        note!(self, "w{} is gone", worker.number);
+        self.storage.forget(&mut self.random, worker.number);
+        self.bury_hook(worker.number);
+        self.bury_registrations(worker.number);
+    }
+
     pub(super) fn kill_newest(&mut self) {
         if let Some(worker) = self.workers.pop() {
             self.may_crash(&worker);
             self.bury(&worker);
+        }
+    }
+
+    /// The browser ends a worker that nothing holds. A page wakes the next when the time has come.
+    pub(super) fn rest(&mut self, number: u64) {
+        let rests = |worker: &Worker| worker.number == number && worker.rests_at.is_some_and(|at| at <= self.now);
+        let Some(at) = self.workers.iter().position(rests) else { return };
+        let worker = &self.workers[at];
+        if self.is_calm && worker.wanted_at.is_none() {
+            return;
+        }
+        let wanted_at = worker.wanted_at.map(|at| at.0.saturating_sub(worker.clock_ms));
+        let worker = self.workers.remove(at);
+        self.stats.count(Group::Run, "workers let go");
+        self.bury_quietly(&worker);
+        if let Some(at) = wanted_at {
+            self.schedule_at(at, Event::Due(number));
+        }
+    }
+
+    pub(super) fn wake_when_due(&mut self, number: u64) {
+        let page = self.pages.iter().position(|page| page.is_open);
+        if let Some(page) = page.filter(|_| self.booted == number) {
+            self.stats.count(Group::Page, "workers woken when due");
+            self.send_message(page, ToWorker::Due);
         }
     }
 
@@ -219,6 +269,7 @@ impl World {
     pub(super) fn calm_down(&mut self) {
         note!(self, "calm");
         self.is_calm = true;
+        self.storage.room.quota = None;
         self.calm_from = self.steps;
         self.is_online = true;
         let (newest, old) = std::mem::take(&mut self.workers).into_iter().partition(|worker| self.is_newest(worker));
@@ -230,6 +281,7 @@ impl World {
         }
         self.open_page();
         self.schedule(0, Event::Sync);
+        self.schedule(60_000, Event::ReadAll);
     }
 
     /// What must be true when nothing is left to do.
@@ -243,10 +295,11 @@ impl World {
         for (key, group) in &self.model.groups {
             let counts = self.model.counts(key);
             // Who is resumed after the group has ended is on its own.
-            let fails = group.fails_together && counts.failed > 0 && !group.is_done;
+            // A member that cannot be read fails, and the others with it, once an engine has met it.
+            let fails = group.fails_together && self.model.have_failed(key) && !group.is_done;
             assert!(!fails || counts.paused == 0, "{key:?} fails together, but has {counts:?}");
-            let has_ended = group.is_sealed && counts.have_all_ended();
-            assert!(!has_ended || group.is_done, "all members of {key:?} have ended, but nobody was told");
+            let has_ended = group.is_sealed && counts.have_all_ended() && !self.model.has_damaged_member(key);
+            assert!(!has_ended || group.is_done, "all members of {key:?} have ended, but no event says so");
         }
         for (session, outbox) in &self.model.outbox {
             assert!(outbox.is_empty(), "{session:?} still has events: {:?}", outbox.keys());
@@ -272,11 +325,19 @@ impl World {
         assert!(hook.batches.is_empty() && hook.owed.is_empty(), "the hook was left alone: {hook:?}");
         let registrations = &self.browser.registrations;
         assert!(registrations.is_empty(), "the browser still fetches for nobody: {registrations:?}");
+        let is_whole = |task: &&Task| task.record.state == TaskState::Completed && task.record.place != Place::Gone;
+        let files = self.model.tasks.values().filter(is_whole).map(|task| task.progress.body).collect();
+        let lost = self.storage.room.still_claimed(&files);
+        assert!(lost.is_empty(), "files that cannot be read are shown as complete: {lost:?}");
         check_swept(self);
     }
 }
 
 fn check_swept(world: &World) {
+    // What was not looked at is not known to be damaged.
+    if world.model.tasks.values().any(Task::is_damaged) {
+        return;
+    }
     let bodies = world.storage.store.rows(longhaul::store::Table::Bodies).len();
     let tasks = || world.model.tasks.values();
     let is_here = |task: &&Task| task.record.state != TaskState::Cancelled && task.record.place != Place::Gone;

@@ -31,6 +31,8 @@ pub struct Fate {
 pub struct Model {
     pub tasks: BTreeMap<TaskKey, Task>,
     pub sessions: BTreeMap<SessionId, SessionRecord>,
+    /// What was fetched by showing headers: the calls that made the tasks, and their bodies.
+    pub private: (BTreeSet<String>, BTreeSet<BodyId>),
     /// The highest version that a page was told of.
     pub told_versions: BTreeMap<SessionId, u32>,
     pub outbox: BTreeMap<SessionId, BTreeMap<u64, TaskEvent>>,
@@ -55,8 +57,14 @@ pub struct Model {
     pub filed: BTreeSet<BodyId>,
     /// Tasks that the user has stopped in the browser's own list.
     pub stopped: BTreeSet<TaskKey>,
+    /// How often each task has gone back to byte 0 since the app last had it begun.
+    pub restarts: BTreeMap<TaskKey, u32>,
     /// The latest time of a commit.
     latest: u64,
+    /// Bodies whose names were lost with a checkpoint. They are swept.
+    pub lost_bodies: BTreeSet<BodyId>,
+    /// Bodies whose rows cannot be read, or could not be.
+    pub damaged_bodies: BTreeSet<BodyId>,
     /// The last hash of each body that was found to be right.
     hashes: BTreeMap<BodyId, HashState>,
 }
@@ -115,6 +123,9 @@ impl Model {
                 detached: &self.detached,
             };
             step.check(origin, storage, time);
+            if let Some(task) = &task {
+                self.check_restarts(&key, before.as_ref(), task, event);
+            }
             let crashes = |task: &Option<Task>| task.as_ref().map_or(0, |task| task.progress.crashes);
             if crashes(&task) > crashes(&before) {
                 *self.crashes_counted.entry(key.clone()).or_default() += 1;
@@ -151,10 +162,11 @@ impl Model {
             Change::PutGroup(record) => {
                 self.groups.insert(record.key.clone(), record.clone());
             }
+            // A body whose row cannot be read is killed once its time has come, and swept later, maybe by a clock that shows
+            // less: what counts is when it is given up.
+            Change::KillBody(body) => self.let_go_of_detached(*body, time),
             Change::DeleteBody(body) => {
-                let kept = self.detached.remove(body);
-                let is_over = kept.is_none_or(|(_, until)| until <= time);
-                assert!(is_over, "bytes were swept although resume data may still name them");
+                self.let_go_of_detached(*body, time);
                 self.hashes.remove(body);
             }
             // A body's bytes have changed: what was hashed of them counts no more.
@@ -163,6 +175,12 @@ impl Model {
             }
             _ => {}
         }
+    }
+
+    fn let_go_of_detached(&mut self, body: BodyId, time: u64) {
+        let kept = self.detached.remove(&body);
+        let is_over = kept.is_none_or(|(_, until)| until <= time);
+        assert!(is_over, "bytes were swept although resume data may still name them");
     }
 
     fn put_session(&mut self, record: &SessionRecord, calls: &[Call]) {
@@ -175,7 +193,7 @@ impl Model {
         let told = self.told_versions.get(&record.id).copied().unwrap_or(0);
         assert!(told <= version, "a session's version fell from {told} to {version}");
         let is_asked = calls.iter().any(|call| match call {
-            Call::Open(asked) => asked == record,
+            Call::Open(asked) => is_opened_by(record, asked),
             // A change whose answer was lost may or may not be part of it.
             Call::UpdateSession(id, patch) => {
                 let limits = &record.configuration.limits;
@@ -188,9 +206,15 @@ impl Model {
     }
 
     fn put_event(&mut self, event: &TaskEvent) {
+        // What opens a session is stored once more if it is not known whether it was, perhaps behind others: the engine holds
+        // them back until it is.
+        let is_again = event.subject == Subject::Session;
+        if is_again && self.outbox.get(&event.session).and_then(|outbox| outbox.get(&event.seq)) == Some(event) {
+            return;
+        }
         let all = self.events.entry(event.session.clone()).or_default();
         let last = all.keys().next_back().copied().unwrap_or(0);
-        assert!(event.seq > last, "event {} was stored after event {last}", event.seq);
+        assert!(event.seq > last || is_again, "event {} was stored after event {last}", event.seq);
         all.insert(event.seq, Fate::default());
         self.outbox.entry(event.session.clone()).or_default().insert(event.seq, event.clone());
         if let (EventKind::GroupEnded(counts), Subject::Group(group)) = (&event.kind, &event.subject) {
@@ -198,9 +222,31 @@ impl Model {
             let record = self.groups.get(&key);
             assert!(record.is_some_and(|record| record.is_sealed), "{key:?} ended before all its members were named");
             let true_counts = self.counts(&key);
-            assert_eq!(*counts, true_counts, "the event of {key:?} does not tell the truth");
+            // What a row that cannot be read had said of its task's state is counted until the task is mended.
+            assert!(
+                self.has_damaged_member(&key) || *counts == true_counts,
+                "the event of {key:?} does not tell the truth"
+            );
             assert!(counts.have_all_ended(), "{key:?} ended before its members");
         }
+    }
+
+    /// Whether a member of a group has failed, other than by what no engine has met yet.
+    pub fn have_failed(&self, key: &GroupKey) -> bool {
+        let mut members = self
+            .tasks
+            .values()
+            .map(|task| &task.record)
+            .filter(|record| record.key.session == key.session && record.spec.group.as_ref() == Some(&key.group));
+        members.any(|record| matches!(record.state, TaskState::Failed(_)) && !record.is_unnoted())
+    }
+
+    /// Whether a member of a group cannot be read, and no engine has met it yet.
+    pub fn has_damaged_member(&self, key: &GroupKey) -> bool {
+        let is_member = |task: &&Task| {
+            task.record.key.session == key.session && task.record.spec.group.as_ref() == Some(&key.group)
+        };
+        self.tasks.values().filter(is_member).any(Task::is_damaged)
     }
 
     /// How often a crash at this task was counted.
@@ -275,4 +321,10 @@ fn event_of(change: &Change) -> Option<&TaskEvent> {
         Change::PutEvent(event) => Some(event),
         _ => None,
     }
+}
+
+/// Whether this is stored for a page that opens the session: what the page says, or only that it can supply headers.
+pub fn is_opened_by(stored: &SessionRecord, asked: &SessionRecord) -> bool {
+    let same_version = stored.configuration.version == asked.configuration.version;
+    stored == asked || (stored.id == asked.id && same_version && stored.has_authorizer && asked.has_authorizer)
 }

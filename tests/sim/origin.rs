@@ -9,6 +9,7 @@ use longhaul::integrity::{Algorithm, Digest};
 
 use super::climate::Climate;
 use super::content::{VersionId, digest};
+use super::dialects::Dialect;
 use super::met::Met;
 use super::random::Random;
 use super::text::imf_fixdate;
@@ -141,6 +142,15 @@ pub struct Resource {
     pub kind: Kind,
     /// What the tasks of this resource have met.
     pub met: Met,
+    /// How many nodes it has, each with tags of its own…
+    pub nodes: u64,
+    /// …and the one that answers.
+    pub node: u64,
+    /// Until then it serves nothing.
+    pub busy_until: u64,
+    pub chance: Random,
+    /// What it makes of ranges and validators.
+    pub dialect: Dialect,
 }
 
 /// All resources.
@@ -195,14 +205,13 @@ impl Origin {
 
     /// The resource of a URL.
     pub fn find(&mut self, url: &str) -> &mut Resource {
-        let path = url.split('?').next().unwrap_or_default();
-        self.resources.iter_mut().find(|resource| resource.url == path).expect("tasks have URLs of the servers")
+        let is_here = |resource: &&mut Resource| resource.is_at(url);
+        self.resources.iter_mut().find(is_here).expect("tasks have URLs of the servers")
     }
 
     /// All resources that serve, or say that they serve, what the one with this URL does.
     pub fn family(&self, url: &str) -> impl Iterator<Item = &Resource> {
-        let path = url.split('?').next().unwrap_or_default();
-        let family = self.resources.iter().find(|resource| resource.url == path).map(|resource| resource.family);
+        let family = self.resources.iter().find(|resource| resource.is_at(url)).map(|resource| resource.family);
         self.resources.iter().filter(move |resource| Some(resource.family) == family)
     }
 
@@ -318,8 +327,24 @@ fn draw_resource(random: &mut Random, climate: &Climate, number: usize, small: b
         family: number,
         kind: Kind::Primary,
         met: Met::default(),
+        nodes: 1,
+        node: 0,
+        busy_until: 0,
+        chance: Random::new(0),
+        dialect: Dialect::Usual,
     };
     (resource, if small { 3_000 } else { longest })
+}
+
+/// A resource's name in the URLs to which it redirects.
+fn place_of(url: &str) -> String {
+    url.trim_start_matches("https://").replace(['/', ':'], "~")
+}
+
+/// Of a URL to which a resource has redirected: the resource's name, and the version that it is for.
+pub fn target_parts(url: &str) -> Option<(&str, u64)> {
+    let (place, version) = url.split_once("/at/")?.1.split_once('/')?;
+    Some((place, version.split('?').next()?.parse().ok()?))
 }
 
 fn random_length(random: &mut Random, longest: u64) -> u64 {
@@ -332,6 +357,11 @@ fn random_length(random: &mut Random, longest: u64) -> u64 {
 }
 
 impl Resource {
+    /// Whether this is its URL.
+    pub fn serves(&self, url: &str) -> bool {
+        url.split('?').next() == Some(&self.url)
+    }
+
     /// The version that requests are answered with now.
     pub fn version(&self) -> &Version {
         &self.versions[self.current]
@@ -341,6 +371,24 @@ impl Resource {
     pub fn source(&self, pass: u64) -> Source {
         let query = if self.guard == Guard::Signature { format!("?signature={pass}") } else { String::new() };
         Source { url: format!("{}{query}", self.url), host: self.host.clone(), origin: self.origin() }
+    }
+
+    /// The name of the header that it wants a pass in.
+    pub fn key_name(&self) -> &'static str {
+        if self.family.is_multiple_of(2) { "x-api-key" } else { "authorization" }
+    }
+
+    /// Where it redirects to, if it does: another origin, or another place of the worker's own.
+    pub fn target(&self) -> Option<String> {
+        let host = if self.same_origin && self.version().length.is_multiple_of(3) { OWN_HOST } else { "cdn.example" };
+        let (place, version) = (place_of(&self.url), self.version().id.0);
+        self.redirects.then(|| format!("https://{host}/at/{place}/{version}?key=hidden"))
+    }
+
+    /// Whether this URL is its own, or one to which it redirects.
+    pub fn is_at(&self, url: &str) -> bool {
+        let path = url.split('?').next().unwrap_or_default();
+        self.url == path || target_parts(url).is_some_and(|(place, _)| place == place_of(&self.url))
     }
 
     /// Its origin.

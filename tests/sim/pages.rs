@@ -30,6 +30,8 @@ pub enum ToWorker {
     Conditions(Conditions),
     /// Things may have changed for the better.
     Kick,
+    /// It is the time for which the worker wanted to be woken.
+    Due,
     /// Nobody waits for the reply to this call any more.
     Forget(u64),
 }
@@ -72,7 +74,7 @@ pub struct Attached {
     /// The session was opened, so hello can be said.
     is_opened: bool,
     /// It holds the session's lock, so it is the delegate.
-    is_delegate: bool,
+    pub is_delegate: bool,
     /// The last event that it has taken, and the last that it has handled.
     taken: u64,
     handled: u64,
@@ -131,7 +133,7 @@ impl World {
             if lock.holder.is_none() {
                 self.schedule(0, Event::Grant(session.clone()));
             }
-            let call = self.open_call(&session);
+            let call = self.open_call(number, &session);
             self.call(number, call);
         }
         let delay_ms = self.random.delay_ms();
@@ -165,7 +167,7 @@ impl World {
         }
     }
 
-    fn attached(&mut self, page: usize, session: &SessionId) -> &mut Attached {
+    pub(super) fn attached(&mut self, page: usize, session: &SessionId) -> &mut Attached {
         self.pages[page].attached.get_mut(session).expect("pages attach to every session")
     }
 
@@ -262,6 +264,7 @@ impl World {
                     *given_to = Some(worker.number);
                 }
                 let id = CallId(wake);
+                worker.read.extend(demanded(&call).cloned());
                 worker.calls.insert(id, WaitingCall { page, number, call: call.clone() });
                 Some(Input::Call(id, call))
             }
@@ -289,7 +292,7 @@ impl World {
                 }
                 Some(Input::Ack { client, session, seq })
             }
-            ToWorker::Kick => None,
+            ToWorker::Kick | ToWorker::Due => None,
             ToWorker::Forget(number) => {
                 let of_this = |(_, waiting): &(&CallId, &WaitingCall)| waiting.page == page && waiting.number == number;
                 let id = worker.calls.iter().find(of_this).map(|(id, _)| *id);
@@ -364,7 +367,7 @@ impl World {
             let attached = self.attached(page, &session);
             let is_delegate = attached.is_delegate;
             *attached = Attached { is_delegate, ..Attached::default() };
-            let call = self.open_call(&session);
+            let call = self.open_call(page, &session);
             self.call(page, call);
         }
     }
@@ -372,7 +375,7 @@ impl World {
     /// A page tries again to open a session.
     pub fn reopen(&mut self, page: usize, session: &SessionId) {
         if self.pages[page].is_open && !self.attached(page, session).is_opened {
-            let call = self.open_call(session);
+            let call = self.open_call(page, session);
             self.call(page, call);
         }
     }
@@ -388,7 +391,13 @@ impl World {
         let Some((call, _)) = self.pages[page].calls.remove(&number) else { return };
         match &result {
             Ok(Answer::ResumeData(_, Some(data))) => self.resume_data.push(data.clone()),
-            Ok(Answer::Chunk(file, _)) => self.last_read = Some(file.body.to_text()),
+            Ok(Answer::Chunk(file, offset)) => {
+                self.last_read = Some(file.name.clone());
+                if let Call::Task(key, _) = &call {
+                    self.read_chunk(page, key.clone(), file, *offset);
+                }
+            }
+            Ok(Answer::Serve(service)) => self.last_read = Some(service.file.name.clone()),
             _ => {}
         }
         let is_good = result.is_ok();
@@ -449,15 +458,6 @@ impl World {
         if !is_last {
             let delay_ms = self.random.delay_ms();
             self.schedule(delay_ms, Event::Handled(page, session.clone()));
-        }
-    }
-
-    /// A page that is not the delegate acknowledges all the same. That must not count.
-    pub fn acknowledge_wrongly(&mut self, page: usize) {
-        let (session, _) = self.random.pick(&self.sessions);
-        let last = self.model.events.get(&session).and_then(|all| all.keys().next_back().copied());
-        if let Some(seq) = last.filter(|_| !self.attached(page, &session).is_delegate) {
-            self.send_message(page, ToWorker::Ack(session, seq));
         }
     }
 

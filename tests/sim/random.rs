@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 /// SplitMix64 (Steele, Lea and Flood, 2014).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Random(u64);
 
 impl Random {

@@ -1,11 +1,13 @@
 //! What must hold of the answers to calls.
 
 use longhaul::engine::error::{ErrorCode, TaskError};
+use longhaul::engine::file::{FileLocation, file_location};
 use longhaul::engine::id::{SessionId, TaskKey};
 use longhaul::engine::input::{Call, IfExists, TaskCall};
 use longhaul::engine::output::Answer;
 use longhaul::engine::resume_data;
-use longhaul::engine::task::{Place, TaskState};
+use longhaul::engine::session::SessionRecord;
+use longhaul::engine::task::{FoundByUrl, Place, Task, TaskState};
 
 use super::pages::waits_for_bytes;
 use super::stats::Group;
@@ -24,8 +26,11 @@ impl World {
         };
         self.stats.count(Group::Page, "answered");
         match (call, answer) {
-            (Call::Open(record), Answer::Opened(version)) => self.check_opened(worker, &record.id, *version),
-            (Call::UpdateSession(id, _), Answer::Opened(version)) => self.check_opened(worker, id, *version),
+            (Call::Open(record), Answer::Opened { version, differs }) => {
+                self.check_opened(worker, &record.id, *version);
+                self.check_told(record, *differs);
+            }
+            (Call::UpdateSession(id, _), Answer::Opened { version, .. }) => self.check_opened(worker, id, *version),
             (Call::Download { key, spec, if_exists, .. }, Answer::Download(snapshot, created)) => {
                 self.check_snapshot(snapshot);
                 let stored = self.model.tasks.get(key).expect("an accepted download is durable");
@@ -58,13 +63,17 @@ impl World {
                 let most = self.climate.tasks;
                 assert!(counts.total() <= most, "{group:?} has more members than there are tasks");
             }
-            (Call::Find(url), Answer::Found(found)) => {
+            (Call::Find(url, session), Answer::Found(found)) => {
                 self.stats.count(Group::Engine, if found.is_some() { "files found by URL" } else { "no file by URL" });
                 let Some(key) = found else { return };
                 let record = self.model.tasks.get(key).map(|task| &task.record);
                 // Since it was looked up another may have taken its place.
                 let is_known = record.is_some() || self.model.released.contains(key);
                 assert!(is_known, "{key:?} was found by {url}, but there never was such a task");
+                match session {
+                    Some(session) => assert_eq!(key.session, *session, "a file of another session was found"),
+                    None => self.check_found_anywhere(key),
+                }
             }
             (Call::Select { session, after, limit, .. }, Answer::Tasks(tasks, next)) => {
                 let ids: Vec<_> = tasks.iter().map(|task| &task.record.key.task).collect();
@@ -91,7 +100,53 @@ impl World {
         *told = (*told).max(version);
     }
 
+    /// A name stands for one version: who was told how long that is reads no other under it.
+    fn check_name(&mut self, file: &FileLocation, etag: Option<&str>) {
+        let body = &file.name[..32];
+        let is_news = !self.told.contains_key(&file.name);
+        if is_news && self.told.range(body.to_owned()..).next().is_some_and(|(name, _)| name.starts_with(body)) {
+            self.stats.count(Group::Engine, "readers told of another version");
+        }
+        let (length, known) = self.told.entry(file.name.clone()).or_insert((file.length, None));
+        assert_eq!(*length, file.length, "two versions have the name {}", file.name);
+        if let Some(etag) = etag {
+            let known = known.get_or_insert_with(|| etag.into());
+            assert_eq!(known, etag, "two tags have the name {}", file.name);
+        }
+    }
+
+    /// What a page opens a session with is in force, or the page is told that it is not; and that it can supply headers is
+    /// known for good.
+    fn check_told(&mut self, asked: &SessionRecord, differs: bool) {
+        let stored = self.model.sessions.get(&asked.id).expect("an open session is durable");
+        if stored.configuration.version != asked.configuration.version {
+            return;
+        }
+        assert!(stored.has_authorizer || !asked.has_authorizer, "that {asked:?} can be asked is forgotten");
+        let original = stored.opened_with.as_ref().unwrap_or(&stored.configuration.limits);
+        assert_eq!(differs, *original != asked.configuration.limits, "{asked:?} was answered for {stored:?}");
+        if differs {
+            self.stats.count(Group::Page, "limits ignored");
+        }
+    }
+
+    /// A file that every request for its URL finds was not fetched with headers.
+    pub(super) fn check_found_anywhere(&mut self, key: &TaskKey) {
+        let is_found =
+            |task: &&Task| task.record.by_url == FoundByUrl::Anywhere && task.record.state == TaskState::Completed;
+        let Some(task) = self.model.tasks.get(key).filter(is_found) else { return };
+        let (calls, bodies) = &self.model.private;
+        let is_private = calls.contains(&task.record.spec.call_token) || bodies.contains(&task.progress.body);
+        assert!(!is_private, "{key:?} was fetched with headers, and is found by its URL without its session");
+        self.stats.count(Group::Engine, "files found anywhere by URL");
+    }
+
     fn check_task_answer(&mut self, key: &TaskKey, wanted: &TaskCall, answer: &Answer) {
+        match answer {
+            Answer::Chunk(file, _) => self.check_name(file, None),
+            Answer::Serve(service) => self.check_name(&service.file, Some(&service.etag)),
+            _ => {}
+        }
         match (wanted, answer) {
             (TaskCall::Chunk { waits, .. }, Answer::Chunk(file, offset)) => {
                 let stored = self.model.tasks.get(key).expect("a file is of a durable task");
@@ -108,6 +163,7 @@ impl World {
                 assert_eq!(stored.record.state, TaskState::Completed, "a file that is not complete");
                 assert_eq!((stored.progress.body, stored.progress.received.len()), (file.body, file.length));
             }
+            (TaskCall::Check { .. }, Answer::Check(..)) => self.stats.count(Group::Engine, "chunks read by the worker"),
             (TaskCall::Serve { .. }, Answer::Serve(service)) => {
                 let progress = &self.model.tasks.get(key).expect("a file is of a durable task").progress;
                 let previous = progress.previous.as_ref().map(|previous| previous.body);
@@ -206,16 +262,30 @@ impl World {
                 spec.strong_only || spec.proof.pieces.is_some() || (has_pieces && spec.proof.expected.is_none())
             }
             (Call::ResumeFrom { key, .. }, ErrorCode::TaskExists) => self.model.tasks.contains_key(key),
+            // Since the page was given the chunk, anything may have become of the file.
+            (Call::Task(_, TaskCall::Check { .. }), _) => true,
             // The task has another URL than the one that the page was asked about.
             (Call::Task(_, TaskCall::Authorize { .. }), ErrorCode::IdInUse) => true,
             (Call::DownloadAll { .. }, ErrorCode::IdInUse) => true,
             (Call::Task(key, TaskCall::Chunk { .. } | TaskCall::MoveTo(_)), ErrorCode::FileReleased) => {
                 self.model.tasks.get(key).is_some_and(|task| task.record.place == Place::Gone)
             }
+            (Call::Task(key, TaskCall::Resume), ErrorCode::RecordDamaged) => {
+                self.model.tasks.get(key).is_some_and(|task| task.record.spec.sources.is_empty())
+            }
             (Call::Task(key, _), ErrorCode::TaskNotFound) => !self.model.tasks.contains_key(key),
             (Call::Task(key, TaskCall::Chunk { body: Some(body), .. }), ErrorCode::FileChanged) => {
-                let progress = self.model.tasks.get(key).map(|task| &task.progress);
-                progress.is_some_and(|progress| progress.body.to_text() != *body)
+                // Of what is not durable yet only the engine knows which version it is.
+                let (length, _) = self.told.get(body).cloned().unwrap_or_default();
+                let task = self.model.tasks.get(key);
+                task.is_some_and(|task| {
+                    let finished = file_location(task, None).ok();
+                    let is_same = finished.map_or_else(
+                        || !task.progress.received.is_empty() && task.progress.complete_length() == Some(length),
+                        |file| file.name == *body,
+                    );
+                    !is_same || !body.starts_with(&task.progress.body.to_text())
+                })
             }
             (Call::Task(key, wanted), ErrorCode::NotFinished) => {
                 let state = self.model.tasks.get(key).map(|task| &task.record.state);
@@ -236,7 +306,7 @@ impl World {
 /// The session that a call is about.
 fn session_of(call: &Call) -> Option<&SessionId> {
     Some(match call {
-        Call::Find(_) => return None,
+        Call::Find(..) => return None,
         Call::Open(record) => &record.id,
         Call::Download { key, .. } | Call::ResumeFrom { key, .. } | Call::Task(key, _) => &key.session,
         Call::DownloadAll { group, .. } | Call::Group(group) => &group.session,

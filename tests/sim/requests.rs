@@ -1,8 +1,11 @@
 //! What must hold of requests and reads, at the moment the engine asks for them.
 
+use std::collections::BTreeSet;
+
 use longhaul::engine::http::Representation;
 use longhaul::engine::id::{EffectId, TaskKey};
 use longhaul::engine::output::FetchRequest;
+use longhaul::engine::request::{Redirects, origin_of};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::task::{Task, WaitReason};
 use longhaul::integrity::HashState;
@@ -10,6 +13,7 @@ use longhaul::store::{Value, Write};
 
 use super::browser::BROWSER;
 use super::content::Chunk;
+use super::origin::target_parts;
 use super::pages::demanded;
 use super::stats::Group;
 use super::worker::{Meter, Worker};
@@ -17,6 +21,9 @@ use super::world::World;
 
 /// The smallest read that a bandwidth limit leads to.
 const SMALLEST_READ: u64 = 16 << 10;
+
+/// How long it may take until a lower limit holds: a chunk has to end, and storage may be slow.
+const CROWDED_MS: u64 = 200_000;
 
 /// Whether a commit that drops the task's bytes is under way, as far as the worker knows.
 fn is_dying(worker: &Worker, task: &Task) -> bool {
@@ -35,7 +42,18 @@ impl World {
         assert!(task.record.state.is_active(), "{key:?} is fetched, but is {:?}", task.record.state);
         assert!(task.progress.transport.out().is_none(), "{key:?} is fetched although the browser has it");
         let spec = &task.record.spec;
-        assert!(spec.sources.iter().any(|source| source.url == request.url), "a URL that {key:?} does not have");
+        if !request.headers.is_empty() {
+            self.model.private.0.insert(spec.call_token.clone());
+            self.model.private.1.insert(task.progress.body);
+        }
+        let is_target = target_parts(&request.url).is_some();
+        let first = spec.sources.first().map_or("", |source| source.url.as_str());
+        let home = if is_target { first } else { request.url.as_str() };
+        let is_own = !is_target || self.origin.find(&request.url).is_at(first);
+        assert!(is_own && spec.sources.iter().any(|source| source.url == home), "a URL that {key:?} does not have");
+        let may_ask = |source: usize| source == 0 || task.progress.bad_sources & (1 << source) == 0;
+        let mut asked = spec.sources.iter().enumerate().filter(|(_, source)| source.url == home);
+        assert!(asked.any(|(source, _)| may_ask(source)), "a mirror that was found out is asked again");
         // What is stored may be newer than what the engine knows.
         let is_updated = worker.calls.values().any(|waiting| {
             matches!(&waiting.call, longhaul::engine::input::Call::Task(of, longhaul::engine::input::TaskCall::Update(_)) if of == key)
@@ -48,14 +66,18 @@ impl World {
         assert!((others.len() as u32) < spec.policy.max_segments.max(1) + readers, "{key:?} has too many segments");
         match request.range {
             Some((start, end)) => {
-                // A mirror may have to show how long its file is; what is read of it is looked at later.
-                let is_mirror = spec.sources.iter().skip(1).any(|mirror| mirror.url == request.url);
-                let wanted = start..end.unwrap_or(if is_mirror { start + 1 } else { u64::MAX });
+                // What is held against another URL's word may have to show how long its file is; what is read of it is checked later.
+                let shows_length = spec.sources.len() > 1 || task.progress.told_elsewhere;
+                let wanted = start..end.unwrap_or(if shows_length { start + 1 } else { u64::MAX });
                 let double = received.iter().find(|range| range.start < wanted.end && wanted.start < range.end);
                 let double = double.filter(|_| !is_dying(worker, task));
                 assert!(double.is_none(), "{key:?} asks for {wanted:?}, of which {double:?} is durable");
             }
-            None => assert!(received.is_empty() && others.is_empty(), "{key:?} asks for everything"),
+            None => {
+                // Whether it was the range that was refused is asked while what came by ranges is kept.
+                let may_ask = received.is_empty() || task.progress.ranges.go_without();
+                assert!(may_ask && others.is_empty(), "{key:?} asks for everything");
+            }
         }
         if request.range.is_some_and(|(start, _)| start > 0) && others.is_empty() {
             assert!(kept.is_some_and(Representation::is_resumable), "{key:?} continues what cannot be continued");
@@ -75,10 +97,10 @@ impl World {
                 kept.is_none_or(|kept| kept.etag.as_ref() == Some(tag) || kept.last_modified.as_ref() == Some(tag));
             let is_ours = is_ours || !others.is_empty() || is_dying(worker, task);
             assert!(is_ours && !tag.starts_with("W/"), "If-Range {tag} is not strong, or not that of what is kept");
-            assert!(self.origin.find(&request.url).same_origin, "If-Range across origins needs a preflight");
+            assert!(origin_of(&request.url) == "https://app.example", "If-Range across origins needs a preflight");
         }
         if request.if_none_match.is_some() || request.if_modified_since.is_some() {
-            assert!(self.origin.find(&request.url).same_origin, "a condition across origins needs a preflight");
+            assert!(origin_of(&request.url) == "https://app.example", "a condition across origins needs a preflight");
             self.stats.count(Group::Engine, "conditional requests");
         }
     }
@@ -86,7 +108,11 @@ impl World {
     /// Why a task may not be fetched now, as far as the worker was told.
     pub(super) fn blocks(&self, worker: &Worker, task: &Task) -> Option<WaitReason> {
         let policy = &task.record.spec.policy;
-        let limits = &worker.sessions.get(&task.record.key.session)?.configuration.limits;
+        let session = worker.sessions.get(&task.record.key.session)?;
+        if session.is_unreadable() {
+            return Some(WaitReason::SessionDamaged);
+        }
+        let limits = &session.configuration.limits;
         let metered = worker.metered();
         let says = |wanted, of: fn(&longhaul::engine::policy::Conditions) -> Option<bool>| {
             worker.told.values().any(|told| of(told) == Some(wanted))
@@ -109,13 +135,29 @@ impl World {
 
     /// Headers go to the origin that they were given for, and to no other.
     fn check_headers(&mut self, request: &FetchRequest) {
-        let origin = self.origin.find(&request.url).origin();
+        let origin = origin_of(&request.url);
         for (at, (name, value)) in request.headers.iter().enumerate() {
             assert!(request.headers[..at].iter().all(|(other, _)| other != name), "a header is sent twice");
             let of = value.split(' ').nth(1);
-            assert_eq!(of, Some(origin.as_str()), "a header is told to another origin");
+            assert_eq!(of, Some(origin), "a header is told to another origin");
             self.stats.count(Group::Engine, "requests with a token");
         }
+    }
+
+    /// A redirect has been followed: the browser has taken along every header but one. Those that the app gave for one
+    /// origin may reach another only if it says so.
+    pub(super) fn check_redirect(&mut self, key: &TaskKey, request: &FetchRequest) {
+        let resource = self.origin.find(&request.url);
+        let target = resource.target().expect("it has redirected");
+        if target.starts_with(&resource.origin()) {
+            return;
+        }
+        let spec = self.model.tasks.get(key).map(|task| &task.record.spec.request);
+        let is_allowed = spec.is_some_and(|spec| spec.redirects == Redirects::FollowWithHeaders);
+        let mut carried = request.headers.iter().filter(|(name, _)| name != "authorization");
+        assert!(carried.clone().count() == 0 || is_allowed, "{key:?} lets {:?} go along to {target}", carried.next());
+        let name = if carried.next().is_some() { "headers that may go along" } else { "redirects without headers" };
+        self.stats.count(Group::Engine, name);
     }
 
     /// Secrets are never stored.
@@ -167,6 +209,31 @@ impl World {
         keys.dedup();
         let is_more = !keys.contains(&key) && keys.len() as u32 >= limits.max_concurrent_tasks + readers;
         assert!(!is_more, "a session runs more than {} tasks", limits.max_concurrent_tasks);
+    }
+
+    /// Lower limits reach what runs: soon a session runs no more tasks than it may, except tasks with readers and tasks that
+    /// could not be continued.
+    pub(super) fn check_crowd(&mut self, worker: &mut Worker) {
+        for (id, session) in &worker.sessions {
+            let may_be_more = |key: &TaskKey| {
+                let kept = self.model.tasks.get(key).and_then(|task| task.progress.representation.as_ref());
+                worker.read.contains(key) || !kept.is_some_and(Representation::is_resumable)
+            };
+            let of_session =
+                worker.live_attempts().filter(|attempt| attempt.host != BROWSER && attempt.key.session == *id);
+            let tasks: BTreeSet<&TaskKey> = of_session.map(|attempt| &attempt.key).collect();
+            let count = tasks.into_iter().filter(|key| !may_be_more(key)).count() as u32;
+            if count <= session.configuration.limits.max_concurrent_tasks {
+                worker.crowded.remove(id);
+                continue;
+            }
+            if !worker.crowded.contains_key(id) {
+                self.stats.count(Group::Engine, "more tasks than a lower limit allows");
+            }
+            let since = *worker.crowded.entry(id.clone()).or_insert(self.now);
+            let limit = session.configuration.limits.max_concurrent_tasks;
+            assert!(self.now - since < CROWDED_MS, "{id:?} runs {count} tasks for long, and may run {limit}");
+        }
     }
 
     /// A read takes the next bytes, one buffer at a time, and never bytes that are durable or being read by another.

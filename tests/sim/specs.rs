@@ -2,7 +2,7 @@
 
 use longhaul::engine::id::GroupId;
 use longhaul::engine::policy::{Policy, PolicyPatch, Priority};
-use longhaul::engine::request::{Header, RequestFields};
+use longhaul::engine::request::{Header, Redirects, RequestFields};
 use longhaul::engine::session::LimitsPatch;
 use longhaul::engine::task::{Proof, TaskSpec};
 use longhaul::engine::time::Timestamp;
@@ -32,11 +32,16 @@ impl World {
         if resource.guard == Guard::Token {
             match self.random.below(3) {
                 0 => {}
-                1 => request.headers.push(pass_header(&resource.origin(), pass, true)),
-                _ => secrets.push(pass_header(&resource.origin(), pass, false)),
+                1 => request.headers.push(pass_header(resource, pass, true)),
+                _ => secrets.push(pass_header(resource, pass, false)),
             }
         }
         request.has_secrets = !secrets.is_empty();
+        request.redirects = match self.chance.below(8) {
+            0 | 1 => Redirects::FollowWithHeaders,
+            2 => Redirects::Refuse,
+            _ => Redirects::Follow,
+        };
         let sources = vec![resource.source(pass)];
         let mut spec = TaskSpec { sources, request, call_token, ..TaskSpec::default() };
         if is_special {
@@ -58,7 +63,8 @@ impl World {
             spec.fails_when_full = self.random.one_in(3);
             spec.serves_url = self.random.one_in(4);
         }
-        let may_go_out = self.browser.is_used && spec.sources.len() == 1 && secrets.is_empty();
+        let is_plain = spec.sources.len() == 1 && secrets.is_empty() && spec.request.redirects != Redirects::Refuse;
+        let may_go_out = self.browser.is_used && is_plain;
         if may_go_out && self.climate.allows("background-fetch") && self.browser.random.one_in(2) {
             spec.transport = Transport::External { is_strict: self.browser.random.one_in(2), ui: None, out: None };
         }
@@ -127,7 +133,7 @@ impl World {
     pub(super) fn draw_limits_patch(&mut self) -> LimitsPatch {
         let random = &mut self.random;
         LimitsPatch {
-            max_concurrent_tasks: random.one_in(3).then(|| random.within(1..=6) as u32),
+            max_concurrent_tasks: random.one_in(3).then(|| random.within(1..=6).saturating_sub(2).max(1) as u32),
             max_per_host_visible: random.one_in(3).then(|| random.within(1..=4) as u32),
             max_per_host_hidden: random.one_in(3).then(|| random.within(1..=8) as u32),
             max_bytes_per_second: random.one_in(3).then(|| random.pick(&[0, 0, 50_000, 4_000_000])),

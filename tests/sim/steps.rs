@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use longhaul::engine::RangeSet;
-use longhaul::engine::error::ErrorCode;
+use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::group::{GroupKey, GroupRecord};
 use longhaul::engine::http::Resumability;
 use longhaul::engine::id::{BodyId, TaskKey};
@@ -11,12 +11,15 @@ use longhaul::engine::input::{Call, TaskCall};
 use longhaul::engine::output::Change;
 use longhaul::engine::request::Source;
 use longhaul::engine::resume_data::Detached;
-use longhaul::engine::task::{EventKind, Place, Task, TaskEvent, TaskSpec, TaskState};
+use longhaul::engine::task::{
+    EventKind, FoundByUrl, Place, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason,
+};
 use longhaul::engine::transport::Transport;
 
 use super::driver::verb;
 use super::origin::{Origin, Resource};
 use super::storage::Storage;
+use super::trouble::is_given_up;
 
 /// One commit's change to one task.
 pub struct Step<'a> {
@@ -46,7 +49,16 @@ impl Step<'_> {
             |event| matches!(&event.subject, longhaul::engine::task::Subject::Task(task) if *task == self.key.task),
         );
         assert!(is_own, "an event of another task: {:?}", self.event);
+        let unproven =
+            self.before.filter(|before| before.progress.adopted.is_some()).map(|before| before.progress.body);
+        let is_thrown_away = |change: &Change| matches!(change, Change::KillBody(body) if Some(*body) == unproven);
+        let is_complete = self.after.is_some_and(|after| after.record.state == TaskState::Completed);
+        let is_lost = !is_complete && self.changes.iter().any(is_thrown_away);
+        assert!(!is_lost, "{:?} throws away what resume data has brought and no server has agreed with", self.key);
         match (self.before, self.after) {
+            (Some(before), Some(after)) if before.is_damaged() && after.record.spec == before.record.spec => {
+                self.check_mended(before, after);
+            }
             (Some(before), Some(after)) if before.record.spec.call_token == after.record.spec.call_token => {
                 assert_eq!(
                     before.record.created_at, after.record.created_at,
@@ -82,6 +94,42 @@ impl Step<'_> {
         assert!(is_asked, "{any_of:?} happened to {:?}, but no open call asks for it", self.key);
     }
 
+    /// What cannot be read is given up, and that is said; all else stays.
+    fn check_mended(&self, before: &Task, after: &Task) {
+        assert!(!after.is_damaged(), "{:?} is damaged, and stays so: {after:?}", self.key);
+        let is_member = after.record.spec.group.is_some();
+        let is_lost = before.progress.body == BodyId::UNKNOWN;
+        let is_looked_for = self.changes.iter().any(|change| matches!(change, Change::KillBody(BodyId::UNKNOWN)));
+        assert_eq!(is_lost, is_looked_for, "whether the body of {:?} is looked for", self.key);
+        let restarted = EventKind::Restarted(longhaul::engine::http::RestartReason::Damaged);
+        let failed = EventKind::Failed(TaskError::new(ErrorCode::RecordDamaged));
+        let expected = if before.record.is_unnoted() {
+            assert!(matches!(after.record.state, TaskState::Failed(_)), "{:?} is damaged, and goes on", self.key);
+            Some(failed)
+        } else {
+            // Its wait in memory may have become another: a clock that was set back shortens it, and storage that has not
+            // answered, or a host that is busy, begins one.
+            let (state, since) = (before.record.state.clone(), before.record.since);
+            assert_eq!(after.record.state.rank(), state.rank(), "a state was changed that can be read");
+            let reason = if let TaskState::Active { reason, .. } = after.record.state { reason } else { None };
+            let begins =
+                matches!(reason, Some(WaitReason::Storage | WaitReason::HostBusy)) && after.record.state != state;
+            assert!(begins || after.record.since == since, "no wait has begun, but since when it lasts was changed");
+            let kept = TaskRecord { state, since, ..after.record.clone() };
+            assert_eq!(before.record, kept, "a record was changed that can be read");
+            (!before.record.state.has_ended()).then_some(restarted)
+        };
+        let kind = self.event.map(|event| event.kind.clone());
+        assert_eq!(kind, expected.filter(|_| !is_member), "the event of {:?}", self.key);
+        if is_lost {
+            assert!(after.progress.received.is_empty(), "what was lost is claimed");
+        } else {
+            let transport = before.progress.transport.clone();
+            let kept = Progress { transport, ..after.progress.clone() };
+            assert_eq!(before.progress, kept, "a checkpoint was changed that can be read");
+        }
+    }
+
     /// What a task is changes only as a call says.
     fn check_spec(&self, old: &TaskSpec, new: &TaskSpec) {
         if old == new {
@@ -97,7 +145,9 @@ impl Step<'_> {
             let mut request = old.request.clone();
             (request.headers, request.has_secrets) = (new.request.headers.clone(), new.request.has_secrets);
             let mut sources = old.sources.clone();
-            sources[0] = first.cloned().expect("every task has a source");
+            // What stands in for a task that could not be read has none, and nothing is authorized of it.
+            let (Some(own), Some(first)) = (sources.first_mut(), first) else { return false };
+            own.clone_from(first);
             let is_theirs = new.request.headers.is_empty()
                 || new.request.headers == old.request.headers
                 || headers.as_ref() == Some(&new.request.headers);
@@ -115,7 +165,9 @@ impl Step<'_> {
             let rest = (place, wanted.fails_when_full, wanted.serves_url);
             let kept = TaskSpec { transport: Transport::Fetch, destination: None, ..wanted.clone() };
             let kept = TaskSpec { fails_when_full: false, serves_url: false, ..kept };
-            transport && rest == (record.place.clone(), record.fails_when_full, record.serves_url) && kept == *spec
+            transport
+                && rest == (record.place.clone(), record.fails_when_full, record.by_url != FoundByUrl::Never)
+                && kept == *spec
         };
         let is_asked = self.calls.iter().any(|call| match call {
             Call::Download { spec: wanted, .. } | Call::ResumeFrom { spec: wanted, .. } => is_wanted(wanted),
@@ -157,6 +209,14 @@ impl Step<'_> {
             (Active { .. }, Paused) => self.require(&[TaskCall::Pause]),
             (Paused | Failed(_), Active { .. }) => self.require(&[TaskCall::Resume]),
             (Completed, Completed) => self.check_place(before, after, time),
+            (Completed, Active { .. }) if storage.room.is_damaged(before.progress.body) => {
+                let is_right = matches!(kind, None | Some(EventKind::Restarted(_)));
+                assert!(is_right, "a file that is repaired has the event {kind:?}");
+                assert_ne!(before.record.place, Place::Gone, "a file that has left is repaired");
+            }
+            (Completed, Failed(error)) if storage.room.is_damaged(before.progress.body) => {
+                expect(&EventKind::Failed(error.clone()));
+            }
             (Paused, Paused) | (Failed(_), Failed(_)) | (Cancelled, Cancelled) => {
                 assert!(kind.is_none(), "a task that is not active has an event");
             }
@@ -272,9 +332,12 @@ impl Step<'_> {
         let spec = &after.record.spec;
         let by_servers = || origin.family(spec.url()).any(|resource| resource.explains_failure(error));
         let is_explained = match error.code {
-            ErrorCode::QuotaExceeded => storage.has_hit_quota || storage.has_refused_file || by_servers(),
+            ErrorCode::QuotaExceeded => {
+                storage.has_hit_quota || storage.has_refused_file || storage.room.was_limited || by_servers()
+            }
             ErrorCode::DestinationFailed => matches!(before.record.place, Place::Leaving(_)),
             ErrorCode::Storage => storage.has_failed || storage.has_refused_file,
+            ErrorCode::FileDamaged => storage.room.is_damaged(before.progress.body),
             ErrorCode::Crashed => self.has_crashed && after.progress.crashes >= 3,
             ErrorCode::BackgroundFetchRefused => {
                 matches!(before.progress.transport, Transport::External { is_strict: true, out: Some(_), .. })
@@ -283,9 +346,13 @@ impl Step<'_> {
                 let limit = spec.policy.resource_timeout_ms;
                 limit.is_some_and(|limit| after.record.created_at.after(limit).0 <= time)
             }
+            ErrorCode::HttpStatus => is_given_up(before, error, time) && by_servers(),
             ErrorCode::DigestMismatch => {
                 let came_with_digest = self.is_adopted && before.progress.expected.is_some();
-                came_with_digest || by_servers() || is_promised_wrongly(spec, origin)
+                // What the app's own digests prove, mirrors cannot spoil for good.
+                let is_its_own = |resource: &&Resource| !spec.proof.is_of_the_app() || resource.serves(spec.url());
+                let mut own = origin.family(spec.url()).filter(is_its_own);
+                came_with_digest || own.any(|own| own.explains_failure(error)) || is_promised_wrongly(spec, origin)
             }
             _ => by_servers(),
         };
@@ -308,7 +375,10 @@ impl Step<'_> {
                 |change| matches!(change, Change::DetachBody(left, _) if left.body == old.body && left.received == old.received),
             );
             let kept = old.representation.as_ref().is_some_and(|kept| kept.is_resumable());
-            return assert!(is_detached || !kept, "bytes were given up to nobody");
+            // With a record, the digest is lost that may be all that tells whether they are of one version.
+            let is_proof_lost = before.record.spec.sources.is_empty() && old.adopted.is_none();
+            assert!(!is_detached || !is_proof_lost, "bytes were given away without what proves them");
+            return assert!(is_detached || !kept || is_proof_lost, "bytes were given up to nobody");
         }
         if new.restarts == old.restarts {
             assert_eq!(old.body, new.body, "another body without a restart");

@@ -8,8 +8,8 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use longhaul::engine::Snapshot;
-use longhaul::engine::id::{BodyId, EffectId};
-use longhaul::engine::input::{Call, CommitOutcome, Loaded, StoreFailure};
+use longhaul::engine::id::{BodyId, EffectId, TaskKey};
+use longhaul::engine::input::{CommitOutcome, Loaded, StoreFailure};
 use longhaul::engine::output::{Change, Query};
 use longhaul::integrity::HashState;
 use longhaul::store::boot::boot;
@@ -20,7 +20,9 @@ use longhaul::store::{Key, KeyRange, Reader, Table, Value, Write, changes};
 use super::climate::Climate;
 use super::content::{Chunk, update};
 use super::random::Random;
+use super::room::Room;
 use super::worker::Worker;
+use super::writing::Written;
 
 /// How long storage can stand still: longer than the engine waits.
 const STALL_MS: u64 = 70_000;
@@ -28,14 +30,16 @@ const STALL_MS: u64 = 70_000;
 /// What an operation does.
 #[derive(Debug)]
 pub enum Work {
-    Load(Query),
-    Commit {
-        changes: Vec<Change>,
-        writes: Vec<Write<Chunk>>,
-        /// The calls that the engine had not answered when it asked for the commit.
-        calls: Vec<Call>,
+    Load(EffectId, Query),
+    Write(Written),
+    /// Whether so many bytes more can be stored.
+    Room {
+        effect: EffectId,
+        bytes: u64,
     },
     Hash {
+        effect: EffectId,
+        key: TaskKey,
         body: BodyId,
         range: Range<u64>,
         state: HashState,
@@ -65,10 +69,12 @@ impl Outage {
     fn failure(self, work: &Work) -> Option<StoreFailure> {
         match (self, work) {
             (Self::Down, _) => Some(StoreFailure::Other),
-            (Self::Full, Work::Commit { changes, .. }) => {
-                changes.iter().any(|change| matches!(change, Change::Append { .. })).then_some(StoreFailure::Quota)
+            (Self::Full, Work::Write(transaction)) => {
+                let mut changes = transaction.commits.iter().flat_map(|(_, commit)| &commit.changes);
+                changes.any(|change| matches!(change, Change::Append { .. })).then_some(StoreFailure::Quota)
             }
-            (Self::Full, Work::Load(_) | Work::Hash { .. }) => None,
+            (Self::Full, Work::Room { .. }) => Some(StoreFailure::Quota),
+            (Self::Full, Work::Load(..) | Work::Hash { .. }) => None,
         }
     }
 }
@@ -79,15 +85,12 @@ pub struct Operation {
     pub number: u64,
     pub worker: u64,
     pub epoch: u64,
-    pub effect: EffectId,
     pub work: Work,
     /// It fails, and nothing is read or written.
     pub fails: Option<StoreFailure>,
     /// It is not done at all, and nobody is told.
     pub lost: bool,
     pub answered: Answered,
-    /// What its worker's clock showed.
-    pub time: u64,
 }
 
 /// The storage of an origin.
@@ -107,9 +110,16 @@ pub struct Storage {
     pub has_hit_quota: bool,
     /// Whether a destination has refused a file.
     pub has_refused_file: bool,
+    /// The quota, and chunks that cannot be read back.
+    pub room: Room,
 }
 
 impl Storage {
+    /// The storage of a seed.
+    pub fn new(seed: u64, climate: &Climate) -> Self {
+        Self { room: Room::new(seed, climate), ..Self::default() }
+    }
+
     /// Sends an operation on its way; without a climate nothing goes wrong. Returns its number, and when it is decided.
     pub fn issue(
         &mut self,
@@ -117,7 +127,6 @@ impl Storage {
         climate: Option<&Climate>,
         now: u64,
         worker: &Worker,
-        effect: EffectId,
         work: Work,
     ) -> (u64, u64) {
         self.issued += 1;
@@ -128,7 +137,7 @@ impl Storage {
         let mut lost = false;
         if let Some(climate) = climate.filter(|_| fails.is_none()) {
             if random.one_in(climate.storage_stall_one_in) {
-                at += STALL_MS;
+                at += random.pick(&[55_000, STALL_MS, STALL_MS, 2 * STALL_MS]);
                 self.has_failed = true;
             }
             if random.per_mille(climate.lost_answers) {
@@ -146,25 +155,30 @@ impl Storage {
         self.has_failed |= lost || fails.is_some() || !is_prompt(answered);
         self.has_hit_quota |= fails == Some(StoreFailure::Quota);
         self.last_decided_at = self.last_decided_at.max(at);
-        let (worker, epoch, time) = (worker.number, worker.epoch, worker.time(now).0);
-        self.operations.push_back(Operation {
-            number: self.issued,
-            worker,
-            epoch,
-            effect,
-            work,
-            fails,
-            lost,
-            answered,
-            time,
-        });
+        let (worker, epoch) = (worker.number, worker.epoch);
+        self.operations.push_back(Operation { number: self.issued, worker, epoch, work, fails, lost, answered });
         (self.issued, self.last_decided_at)
+    }
+
+    /// So long an operation that is issued now waits for those before it.
+    pub fn stands_still_ms(&self, now: u64) -> u64 {
+        self.last_decided_at.saturating_sub(now)
     }
 
     /// Takes the operation of this number, which must be the oldest; `None` if it died with its worker.
     pub fn take(&mut self, number: u64) -> Option<Operation> {
         let is_next = self.operations.front().is_some_and(|operation| operation.number == number);
         if is_next { self.operations.pop_front() } else { None }
+    }
+
+    /// Aborts a worker's transaction, if it is not decided.
+    pub fn abort_transaction(&mut self, worker: u64, number: u64) -> bool {
+        let is_meant = |operation: &Operation| {
+            operation.worker == worker && matches!(&operation.work, Work::Write(written) if written.number == number)
+        };
+        let before = self.operations.len();
+        self.operations.retain(|operation| !is_meant(operation));
+        self.operations.len() < before
     }
 
     /// Takes the oldest operation.
@@ -188,7 +202,7 @@ impl Storage {
 
     /// Hashes the chunks that lie within a range, from its first byte on.
     pub fn hash(&self, operation: &Operation) -> Result<HashState, StoreFailure> {
-        let Work::Hash { body, range, state } = &operation.work else { unreachable!("only hashes are hashed") };
+        let Work::Hash { body, range, state, .. } = &operation.work else { unreachable!("only hashes are hashed") };
         match operation.fails {
             Some(failure) => return Err(failure),
             None if !is_prompt(operation.answered) => return Err(StoreFailure::Other),
@@ -199,6 +213,9 @@ impl Storage {
         for (offset, chunk, len) in self.chunks(*body, range) {
             if offset != at || offset + len > range.end {
                 break;
+            }
+            if self.room.lost_in(*body, &(at..at + len)).is_some() {
+                return Err(StoreFailure::Other);
             }
             chunk.iter().for_each(|piece| update(&mut state, piece));
             at += len;
@@ -233,13 +250,18 @@ impl Storage {
         self.operations.clear();
     }
 
-    /// Does what a commit asks for. What the engine is told may differ.
-    pub fn commit(&mut self, operation: &Operation, writes: Vec<Write<Chunk>>) -> CommitOutcome {
+    /// Why an operation does not even begin, if it does not.
+    pub fn refusal(&mut self, operation: &Operation) -> Option<CommitOutcome> {
         match operation.fails {
-            Some(failure) => CommitOutcome::Failed(failure),
-            None if operation.lost => CommitOutcome::Unknown,
-            None => self.store.apply(operation.epoch, writes),
+            Some(failure) => return Some(CommitOutcome::Failed(failure)),
+            None if operation.lost => return Some(CommitOutcome::Unknown),
+            None => {}
         }
+        let Work::Write(transaction) = &operation.work else { return None };
+        let len = transaction.commits.iter().map(|(_, commit)| Self::len_of(&commit.writes)).sum();
+        let is_full = !self.has_room(len);
+        self.has_hit_quota |= is_full;
+        is_full.then_some(CommitOutcome::Failed(StoreFailure::Quota))
     }
 
     /// The rows of `changes`; the worker's buffers go with them.

@@ -16,6 +16,8 @@ use super::content::Chunk;
 use super::crash::Blamed;
 use super::hook::Hook;
 use super::network::Body;
+use super::trouble::Asked;
+use super::writing::Queue;
 
 /// The time of day at which runs begin.
 pub const EPOCH_MS: u64 = 1_700_000_000_000;
@@ -111,6 +113,8 @@ pub struct Worker {
     pub number: u64,
     pub epoch: u64,
     pub engine: Engine,
+    /// Operations on their way to storage.
+    pub queue: Queue,
     /// What this worker's clock shows when the run's clock shows zero.
     pub clock_ms: u64,
     pub attempts: BTreeMap<EffectId, Attempt>,
@@ -137,16 +141,34 @@ pub struct Worker {
     pub wakes: BTreeMap<u64, Wake>,
     /// Whether the last one was settled although there was work, so that nothing is begun before the next.
     pub has_ended_early: bool,
-    /// What the engine said last about having work.
+    /// What the engine said last about having work, and about when it wants to be woken for more.
     pub is_working: bool,
+    pub wanted_at: Option<Timestamp>,
+    /// Nothing holds it: when the browser ends it, if no event comes before.
+    pub rests_at: Option<u64>,
     /// Loads of which there is one at a time: by kind, the one in flight and when it began.
     pub single_loads: BTreeMap<(&'static str, Option<SessionId>), (EffectId, u64)>,
     /// By session, what its engine last heard about the tasks that are due.
     pub due_answers: BTreeMap<SessionId, DueAnswer>,
+    /// Sessions of which it runs more tasks than they allow, each since when.
+    pub crowded: BTreeMap<SessionId, u64>,
+    /// Tasks that had readers while they were active: they may exceed the limits.
+    pub read: BTreeSet<TaskKey>,
     /// When it was handed the last timeout, and how many there were at that time.
     pub timeouts: (u64, u32),
     /// The task at which the worker before this one crashed.
     pub blamed: Option<Blamed>,
+    pub asked: Asked,
+    /// Its commits of bytes, each with when it was begun.
+    pub appending: BTreeMap<EffectId, u64>,
+    /// The millisecond in which its engine last began an effect, and the first that it began then.
+    pub begun: Option<(u64, EffectId)>,
+    /// The trial for room that its engine has not given up, and when that began.
+    pub trial: Option<(EffectId, u64)>,
+    /// Whether it has heard that there is no room, and not since then that there is.
+    pub is_full: bool,
+    /// What was tried for a task since anything of it became durable: since when, and how often.
+    pub repeats: BTreeMap<(&'static str, TaskKey), (u64, u32)>,
 }
 
 impl Worker {
@@ -162,6 +184,7 @@ impl Worker {
             number,
             epoch,
             engine,
+            queue: Queue::default(),
             clock_ms,
             attempts: BTreeMap::new(),
             filings: BTreeMap::new(),
@@ -173,15 +196,25 @@ impl Worker {
             opening: BTreeMap::new(),
             killing: BTreeMap::new(),
             told: BTreeMap::new(),
+            crowded: BTreeMap::new(),
+            read: BTreeSet::new(),
             probes: BTreeSet::new(),
             meters: BTreeMap::new(),
             wakes: BTreeMap::new(),
             has_ended_early: false,
             is_working: false,
+            wanted_at: None,
+            rests_at: None,
             single_loads: BTreeMap::new(),
             due_answers: BTreeMap::new(),
             timeouts: (0, 0),
             blamed: None,
+            asked: Asked::default(),
+            appending: BTreeMap::new(),
+            begun: None,
+            trial: None,
+            is_full: false,
+            repeats: BTreeMap::new(),
         }
     }
 
@@ -199,6 +232,7 @@ impl Worker {
     pub fn open_wake(&mut self, name: u64, wake: Wake) {
         self.wakes.insert(name, wake);
         self.has_ended_early = false;
+        self.rests_at = None;
     }
 
     /// The wake that ends last, or the newest of these: it is held while there is work.

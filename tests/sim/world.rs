@@ -3,13 +3,15 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::rc::Rc;
 
 use longhaul::engine::error::ErrorCode;
-use longhaul::engine::id::{EffectId, SessionId, TaskKey};
+use longhaul::engine::id::{BodyId, EffectId, SessionId, TaskKey};
 use longhaul::engine::input::{Completion, Input};
 
 use super::browser::Browser;
+use super::checks::LOST_AFTER_MS;
 use super::climate::Climate;
 use super::invariants::{check_storage, stored_task};
 use super::model::{Committed, Model, tasks_of};
@@ -20,6 +22,7 @@ use super::stats::{Group, Stats};
 use super::storage::{Answered, Operation, Outage, Storage, Work};
 use super::trace::Trace;
 use super::worker::Worker;
+use super::writing::{Commit, Written};
 
 use longhaul::engine::input::CommitOutcome;
 
@@ -34,6 +37,21 @@ pub enum Event {
         worker: u64,
         effect: EffectId,
         completion: Completion,
+    },
+    /// A worker's transaction has ended.
+    TransactionEnded {
+        worker: u64,
+        transaction: u64,
+        outcome: CommitOutcome,
+    },
+    /// Every file that cannot be read is read.
+    ReadAll,
+    /// A worker has found that a chunk cannot be read.
+    Unreadable {
+        worker: u64,
+        key: TaskKey,
+        body: BodyId,
+        range: Range<u64>,
     },
     /// The head of an attempt comes, or its failure.
     Head {
@@ -99,14 +117,22 @@ pub enum Event {
     Overlap,
     /// A worker is killed.
     Kill(u64),
+    /// The browser ends a worker that nothing holds.
+    Rest(u64),
+    /// It is the time for which a worker that is gone wanted to be woken.
+    Due(u64),
     /// A file on the server changes.
     Change,
+    /// A host serves nothing for a while.
+    Maintenance,
     /// The browser goes online or offline.
     Online(bool),
     /// The network becomes metered, or free again.
     Network,
     /// Tokens and signatures expire.
     Expire,
+    /// An app changes how much may run.
+    Limits,
     /// Storage begins or ends to fail.
     Outage(Option<Outage>),
     /// Nothing goes wrong from now on.
@@ -117,6 +143,12 @@ pub enum Event {
 #[derive(Debug)]
 pub struct World {
     pub random: Random,
+    /// What pages say that makes no sense: of its own, so that the rest of a seed stays what it was.
+    pub nonsense: Random,
+    /// What the trouble of servers is drawn from.
+    pub chance: Random,
+    /// Decides which rows are damaged.
+    pub damage_random: Random,
     pub climate: Climate,
     pub trace: Rc<RefCell<Trace>>,
     pub stats: Stats,
@@ -126,12 +158,18 @@ pub struct World {
     pub steps: u64,
     pub origin: Origin,
     pub storage: Storage,
+    /// What decides about wrong clocks.
+    pub clock: Random,
+    /// How many steps there were at this time in which nothing became durable and no byte came.
+    pub steps_at_once: (u64, u32),
     pub model: Model,
     /// The workers that are alive, the newest last.
     pub workers: Vec<Worker>,
     /// How many workers there have been.
     pub booted: u64,
     pub pages: Vec<Page>,
+    /// What decides about limits that change.
+    pub limiting: Random,
     /// What the browser itself fetches.
     pub browser: Browser,
     pub locks: BTreeMap<SessionId, Lock>,
@@ -143,8 +181,10 @@ pub struct World {
     pub tells_network: bool,
     /// What pages were given to take up later.
     pub resume_data: Vec<Vec<u8>>,
-    /// The body of which a page was last given bytes.
+    /// What a page was last given bytes of, or told of, by its name…
     pub last_read: Option<String>,
+    /// …and by name, how long each version was said to be, and by which tag it was to be known.
+    pub told: BTreeMap<String, (u64, Option<String>)>,
     /// The task at which the component has crashed, until the next worker has heard of it…
     pub blamed: Option<TaskKey>,
     /// …and the last one.
@@ -176,12 +216,26 @@ impl World {
         let mut random = Random::new(seed);
         let mut climate = Climate::draw(&mut random);
         climate.most_held_bytes = Random::new(!seed).pick(&[0, 0, 0, 0, 0, 0, 1, 1, 12 << 20]);
+        let mut nonsense = Random::new(seed ^ u64::from_be_bytes(*b"nonsense"));
+        climate.nonsense_one_in = nonsense.pick(&[0, 0, 0, 3, 10]);
+        let mut chance = Random::new(seed.rotate_left(32) ^ 0x5eed);
+        climate.draw_trouble(&mut chance);
+        climate.rests = Random::new(seed ^ 0x7e57).below(2);
+        climate.draw_more(seed);
+        let mut damage_random = Random::new(seed ^ 0xDA3A_6ED0);
+        climate.damage_one_in = damage_random.pick(&[0, 0, 0, 1, 4]);
         climate.change(only);
-        let origin = Origin::new(&mut random, &climate);
+        let mut origin = Origin::new(&mut random, &climate);
+        origin.divide(&mut chance, &climate);
+        origin.speak(Random::new(seed ^ 0xD1A1_EC75), &climate);
+        let storage = Storage::new(seed, &climate);
         let tells_network = random.one_in(2);
         let sessions = (0..climate.sessions).map(|n| (SessionId::new(&format!("session{n}")), 1)).collect();
         let mut world = Self {
             random,
+            nonsense,
+            chance,
+            damage_random,
             climate,
             trace,
             stats: Stats::default(),
@@ -190,11 +244,14 @@ impl World {
             scheduled: 0,
             steps: 0,
             origin,
-            storage: Storage::default(),
+            storage,
+            clock: Random::new(seed ^ 0x0063_6c6f_636b),
+            steps_at_once: (0, 0),
             model: Model::default(),
             workers: Vec::new(),
             booted: 0,
             pages: Vec::new(),
+            limiting: Random::new(0),
             browser: Browser::new(seed),
             locks: BTreeMap::new(),
             sessions,
@@ -203,6 +260,7 @@ impl World {
             tells_network,
             resume_data: Vec::new(),
             last_read: None,
+            told: BTreeMap::new(),
             blamed: None,
             crashed_at: None,
             evictions: 0,
@@ -211,6 +269,7 @@ impl World {
             named: 0,
         };
         world.begin();
+        world.begin_limits(seed);
         world
     }
 
@@ -261,8 +320,13 @@ impl World {
             let (at, count) = worker.timeouts;
             worker.timeouts = if at == now { (at, count + 1) } else { (now, 1) };
             assert!(worker.timeouts.1 < 50, "the engine's timer stands still: it is always due");
+            worker.trial.take_if(|(_, at)| now - *at >= LOST_AFTER_MS);
         }
         self.give(number, vec![Input::Timeout]);
+        if let Some(worker) = self.workers.iter().find(|worker| worker.number == number) {
+            let next = worker.engine.poll_timeout();
+            assert!(next.is_none_or(|at| at > worker.time(now)), "a time that was served comes again: {next:?}");
+        }
     }
 
     fn handle(&mut self, event: Event) {
@@ -274,9 +338,15 @@ impl World {
             }
             Event::Answer { worker, effect, completion } => {
                 self.check_load_answer(worker, effect, &completion);
+                self.hear_of_room(worker, effect, &completion);
                 self.note_session(worker, effect, &completion);
                 self.give(worker, vec![Input::Completed(effect, completion)]);
             }
+            Event::TransactionEnded { worker, transaction, outcome } => {
+                self.transaction_ended(worker, transaction, outcome);
+            }
+            Event::ReadAll => self.read_all(),
+            Event::Unreadable { worker, key, body, range } => self.lost_is_heard(worker, key, body, range),
             Event::Head { worker, attempt } => self.head_comes(worker, attempt),
             Event::Read { worker, attempt, read } => self.read_is_done(worker, attempt, read),
             Event::Filed { worker, filing, code } => self.file_is_done(worker, filing, code),
@@ -303,43 +373,74 @@ impl World {
             }
             Event::Overlap => self.overlap(),
             Event::Kill(worker) => self.kill(worker),
+            Event::Rest(worker) => self.rest(worker),
+            Event::Due(worker) => self.wake_when_due(worker),
             Event::Change => self.change_file(),
+            Event::Maintenance => self.maintain(),
             Event::Online(is_online) => self.go_online(is_online),
             Event::Network => self.change_network(),
             Event::Expire => self.expire_passes(),
+            Event::Limits => self.change_limits(),
             Event::Outage(outage) => self.fail_storage(outage),
             Event::Calm => self.calm_down(),
         }
     }
 
     /// Storage decides an operation, and answers it in its own time.
-    pub fn decide(&mut self, mut operation: Operation) {
-        let completion = match &mut operation.work {
-            Work::Load(query) => {
-                let query = query.clone();
-                Completion::Loaded(self.storage.load(&operation, &query))
+    pub fn decide(&mut self, operation: Operation) {
+        let worker = operation.worker;
+        let event = match &operation.work {
+            Work::Load(effect, query) => {
+                let completion = Completion::Loaded(self.storage.load(&operation, query));
+                Event::Answer { worker, effect: *effect, completion }
             }
-            Work::Commit { writes, .. } => {
-                let writes = std::mem::take(writes);
-                let outcome = self.storage.commit(&operation, writes);
-                self.check_outcome(&operation, outcome);
-                Completion::Committed(outcome)
+            Work::Write(transaction) => {
+                let outcome = self.write(&operation, transaction);
+                let is_told = !matches!(operation.answered, Answered::Unknown(_));
+                let outcome = if is_told { outcome } else { CommitOutcome::Unknown };
+                Event::TransactionEnded { worker, transaction: transaction.number, outcome }
             }
-            Work::Hash { .. } => Completion::Hashed(self.storage.hash(&operation)),
+            Work::Hash { effect, .. } => {
+                Event::Answer { worker, effect: *effect, completion: Completion::Hashed(self.storage.hash(&operation)) }
+            }
+            Work::Room { effect, bytes } => {
+                let is_there = operation.fails.is_none() && self.storage.has_room(*bytes);
+                let name = if is_there { "trials that find room" } else { "trials that find none" };
+                self.stats.count(Group::Storage, name);
+                let is_told = !matches!(operation.answered, Answered::Unknown(_));
+                Event::Answer { worker, effect: *effect, completion: Completion::Room(is_there && is_told) }
+            }
         };
-        note!(self, "storage decides {:?} of w{}: {completion:?}", operation.effect, operation.worker);
-        let Operation { worker, effect, answered, .. } = operation;
-        let completion = match (answered, completion) {
-            (Answered::Unknown(_), Completion::Committed(_)) => Completion::Committed(CommitOutcome::Unknown),
-            (_, completion) => completion,
-        };
-        if let Answered::After(delay_ms) | Answered::Unknown(delay_ms) = answered {
-            self.schedule(delay_ms, Event::Answer { worker, effect, completion });
+        note!(self, "storage decides {event:?}");
+        if let Answered::After(delay_ms) | Answered::Unknown(delay_ms) = operation.answered {
+            if let Event::Answer { completion: Completion::Hashed(Err(_)), .. } = event
+                && let Work::Hash { key, body, range, .. } = &operation.work
+                && let Some(lost) = self.storage.room.lost_in(*body, range)
+            {
+                self.find_lost(worker, key.clone(), *body, lost, delay_ms);
+            }
+            self.schedule(delay_ms, event);
         }
     }
 
-    fn check_outcome(&mut self, operation: &Operation, outcome: CommitOutcome) {
-        let Work::Commit { changes, calls, .. } = &operation.work else { return };
+    /// Writes a transaction: all of its commits or none.
+    fn write(&mut self, operation: &Operation, transaction: &Written) -> CommitOutcome {
+        let refusal = self.storage.refusal(operation);
+        let mut outcome = CommitOutcome::Committed;
+        for (_, commit) in &transaction.commits {
+            let apply = || self.storage.store.apply(operation.epoch, commit.writes.clone());
+            outcome = refusal.unwrap_or_else(apply);
+            self.check_outcome(operation, commit, outcome);
+        }
+        // A hundred tasks would make this dear after every commit.
+        if outcome == CommitOutcome::Committed && (self.climate.bursts == 0 || self.steps.is_multiple_of(16)) {
+            check_storage(&self.storage, &self.model, &self.origin);
+        }
+        outcome
+    }
+
+    fn check_outcome(&mut self, operation: &Operation, commit: &Commit, outcome: CommitOutcome) {
+        let Commit { changes, calls, time, .. } = commit;
         self.stats.count(
             Group::Storage,
             match outcome {
@@ -350,25 +451,27 @@ impl World {
             },
         );
         if outcome == CommitOutcome::Committed {
+            self.steps_at_once = (self.now, 0);
+            self.storage.room.committed(changes, self.is_calm);
+            if let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == operation.worker) {
+                let keys = tasks_of(changes);
+                worker.repeats.retain(|(_, key), _| !keys.contains(key));
+            }
             let (epoch, newest) = (operation.epoch, self.storage.epoch);
             assert_eq!(epoch, newest, "an engine wrote although a newer one has the lease");
             let after = tasks_of(changes).into_iter().map(|key| (key.clone(), stored_task(&self.storage, &key)));
-            let time = operation.time;
-            let committed = Committed { changes, calls, after: after.collect(), time };
+            let committed = Committed { changes, calls, after: after.collect(), time: *time };
             self.model.commit(committed, &self.origin, &self.storage);
-            // A hundred tasks would make this dear after every commit.
-            if self.climate.bursts == 0 || self.steps.is_multiple_of(16) {
-                check_storage(&self.storage, &self.model, &self.origin);
-            }
+            tasks_of(changes).iter().for_each(|key| self.check_found_anywhere(key));
         }
     }
 
     /// What is durable of a session's configuration is in force when its engine hears of it.
-    fn note_session(&mut self, worker: u64, effect: EffectId, completion: &Completion) {
+    pub(super) fn note_session(&mut self, worker: u64, effect: EffectId, completion: &Completion) {
         let Some(worker) = self.workers.iter_mut().find(|alive| alive.number == worker) else { return };
         worker.killing.remove(&effect);
         let Some((record, began_at)) = worker.opening.remove(&effect) else { return };
-        let is_in_time = self.now - began_at < super::checks::LOST_AFTER_MS;
+        let is_in_time = self.now - began_at < LOST_AFTER_MS;
         if is_in_time && matches!(completion, Completion::Committed(CommitOutcome::Committed)) {
             worker.sessions.insert(record.id.clone(), record);
         }

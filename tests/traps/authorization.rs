@@ -1,8 +1,13 @@
 //! Tokens, signatures, and who may be told of them.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use longhaul::engine::error::ErrorCode;
-use longhaul::engine::input::{Call, IfExists, TaskCall};
-use longhaul::engine::output::FetchRequest;
+use longhaul::engine::id::{ClientId, SessionId};
+use longhaul::engine::input::{Call, IfExists, Input, TaskCall};
+use longhaul::engine::output::{Answer, FetchRequest};
+use longhaul::engine::request::Credentials;
 use longhaul::engine::task::{TaskSpec, TaskState, WaitReason};
 
 use super::world::{File, HOME, Reply, World, at_home, failure, from, key, source};
@@ -78,6 +83,41 @@ fn a_signed_url_that_expired_is_replaced_by_another() {
 }
 
 #[test]
+fn the_length_that_another_url_hides_is_not_taken_from_the_one_before() {
+    const LONG: usize = 12 << 20;
+    const LAST: u64 = LONG as u64 - 1;
+    let dated = |number, len| File {
+        etag: None,
+        last_modified: Some("Mon, 07 Nov 1994 08:49:37 GMT"),
+        ..File::new(number, len)
+    };
+    let (file, other) = (dated(0, LONG), dated(1, LONG + 10));
+    let bytes = file.bytes.clone();
+    let has_expired = Rc::new(Cell::new(false));
+    let is_refused = has_expired.clone();
+    let mut world = World::new(move |request, _| match request.url.contains("far.example") {
+        true => file.answer_hidden(request),
+        false if is_refused.get() => Reply::status(403),
+        false => other.answer(request),
+    });
+    world.hold_answers(1 << 20);
+    world.read_bytes = 100_000;
+    world.download(at_home()).expect("accepted");
+    for offset in [0, LAST] {
+        world.task_call(TaskCall::Chunk { offset, body: None, waits: true }).expect("read");
+    }
+    world.until(|world| world.task().is_some_and(|task| task.progress.received.contains(&(LAST..LAST + 1))));
+    has_expired.set(true);
+    world.until(|world| world.task().is_some_and(|task| waits_for_authorization(&task.record.state)));
+    let source = Some(source("https://far.example/f"));
+    world
+        .task_call(TaskCall::Authorize { origin: HOME.into(), headers: None, persist: false, source })
+        .expect("accepted");
+    assert_eq!(world.play(60 * 60_000).record.state, TaskState::Completed);
+    assert!(world.file() == bytes, "no mix of two files");
+}
+
+#[test]
 fn a_secret_is_never_stored_and_is_asked_for_after_a_kill() {
     let file = File::new(0, LEN);
     let bytes = file.bytes.clone();
@@ -118,7 +158,8 @@ fn a_task_that_could_not_go_on_without_secrets_is_refused_at_the_call() {
 fn headers_are_told_to_no_other_origin() {
     let file = File::new(0, LEN);
     let mut world = World::new(move |request, number| match number {
-        0 => Reply::status(404),
+        // With a range and without.
+        0 | 1 => Reply::status(404),
         _ => file.answer(request),
     });
     let mut spec = at_home();
@@ -269,4 +310,138 @@ fn what_is_supplied_takes_the_place_of_what_was_refused() {
         TaskCall::Authorize { origin: HOME.into(), headers: Some(token("new")), persist: false, source: None };
     world.task_call(supplied).expect("accepted");
     assert_eq!(world.play(60_000).record.state, TaskState::Completed, "it was sent alone");
+}
+
+#[test]
+fn a_403_with_no_page_waits_for_one_that_can_be_asked() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, number| match number {
+        0 => file.answer(request).cut_after(150_000),
+        _ if request.url.ends_with("?sig=new") => file.answer(request),
+        _ => Reply::status(403),
+    });
+    world.open_session(true);
+    world.attach("page", true);
+    world.download(from("https://app.example/f?sig=old")).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+    // The browser is killed, and wakes the worker with no page open. What it tries is refused, however often.
+    world.kill();
+    for wake in 1..20 {
+        world.sync(wake, 60_000);
+        assert!(waits_for_authorization(&world.play(5_000).record.state), "{:?}", world.task());
+    }
+    assert!(!world.is_working, "no worker is held for it");
+    world.kill();
+    world.attach("page", true);
+    let (client, need) = world.asked.last().expect("the page that returns is asked");
+    assert_eq!((client.is_some(), need.url.as_str()), (true, "https://app.example/f"));
+    let source = Some(source("https://app.example/f?sig=new"));
+    world
+        .task_call(TaskCall::Authorize { origin: HOME.into(), headers: None, persist: false, source })
+        .expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+}
+
+#[test]
+fn a_page_that_comes_is_asked_although_one_that_has_gone_is_still_known() {
+    let mut world = World::new(|_, _| Reply::status(403));
+    let session = || SessionId::new("s");
+    world.open_session(true);
+    world.attach("page", true);
+    world.download(at_home()).expect("accepted");
+    assert!(waits_for_authorization(&world.play(5_000).record.state));
+    let asked = |world: &World| world.asked.last().and_then(|(client, _)| client.clone());
+    for name in ["another", "z"] {
+        // It was closed without a word, and still holds the lock as far as is known.
+        let client = ClientId::new(name);
+        world.give(Input::Hello { client: client.clone(), session: session(), delegate: false, can_authorize: true });
+        assert_eq!(asked(&world), Some(client));
+    }
+    // And when it is found to be gone, another than that may have been asked in vain.
+    let count = world.asked.len();
+    world.give(Input::Bye { client: ClientId::new("page"), session: None });
+    assert!(world.asked.len() > count && asked(&world) != Some(ClientId::new("page")));
+}
+
+#[test]
+fn what_was_supplied_is_refused_five_times_at_the_most_whatever_is_tried_in_between() {
+    let mut world = World::new(|_, _| Reply::status(403));
+    world.open_session(true);
+    world.attach("page", true);
+    world.download(at_home()).expect("accepted");
+    for supplied in 0..5 {
+        for _ in 0..9 {
+            assert!(waits_for_authorization(&world.play(5_000).record.state), "after {supplied} answers");
+            world.kick();
+        }
+        let headers = Some(token("wrong"));
+        let supplied = TaskCall::Authorize { origin: HOME.into(), headers, persist: false, source: None };
+        world.task_call(supplied).expect("accepted");
+    }
+    assert_eq!(failure(&world.play(5_000)), ErrorCode::Unauthorized);
+}
+
+#[test]
+fn a_session_whose_newer_pages_can_supply_nothing_waits_for_none() {
+    let mut world = World::new(|_, _| Reply::status(403));
+    world.open_session(true);
+    world.attach("page", true);
+    world.download(at_home()).expect("accepted");
+    assert!(waits_for_authorization(&world.play(5_000).record.state));
+    world.kill();
+    world.open_version(2, false);
+    world.attach("page", false);
+    world.kick();
+    assert_eq!(failure(&world.play(5_000)), ErrorCode::HttpStatus);
+}
+
+/// Whether the file of the task `t` is found by its URL, by all and by those who name this session.
+fn is_found(world: &mut World, session: Option<&str>) -> bool {
+    let url = world.task().expect("stored").record.spec.url().to_owned();
+    match world.call(Call::Find(url, session.map(SessionId::new))) {
+        Ok(Answer::Found(found)) => found == Some(key("t")),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_one_user_was_given_is_not_found_by_its_url_alone() {
+    let mut stored = at_home();
+    stored.request.headers = token("stored");
+    let mut with_cookies = at_home();
+    with_cookies.request.credentials = Credentials::Include;
+    let mut plain = at_home();
+    plain.request.headers = vec![("accept".into(), "audio/*".into())];
+    let supplied =
+        TaskCall::Authorize { origin: HOME.into(), headers: Some(token("new")), persist: false, source: None };
+    for (mut spec, secrets, refuses, is_open) in [
+        (plain, Vec::new(), false, true),
+        (secret_spec(), token("secret"), false, false),
+        (stored, Vec::new(), false, false),
+        (with_cookies, Vec::new(), false, false),
+        (at_home(), Vec::new(), true, false),
+    ] {
+        spec.serves_url = true;
+        let file = File::new(0, LEN);
+        let mut world = World::new(move |request, number| match number {
+            0 if refuses => Reply::status(401),
+            _ => file.answer(request),
+        });
+        world.download_with(spec, secrets, IfExists::Keep).expect("accepted");
+        world.play(5_000);
+        if refuses {
+            world.task_call(supplied.clone()).expect("accepted");
+        }
+        assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+        assert_eq!(is_found(&mut world, None), is_open);
+        assert!(is_found(&mut world, Some("s")) && !is_found(&mut world, Some("another")));
+        // A refresh without headers finds the old file to be the newest.
+        world.serve(|_, _| Reply::status(304));
+        let spec = TaskSpec { serves_url: true, ..at_home() };
+        world.download_with(spec, Vec::new(), IfExists::Refresh).expect("accepted");
+        assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+        assert_eq!((is_found(&mut world, None), is_found(&mut world, Some("s"))), (is_open, true));
+    }
 }

@@ -8,7 +8,7 @@ use longhaul::engine::task::TaskState;
 use longhaul::integrity::Expected;
 
 use super::proof::expected;
-use super::world::{File, Reply, World, at_home, key};
+use super::world::{File, Reply, World, at_home, key, source};
 
 const MIB: usize = 1 << 20;
 const LEN: usize = 36 * MIB;
@@ -154,4 +154,28 @@ fn no_more_segments_go_on_than_are_allowed_by_now() {
     world.until(|world| world.requests.len() > 2);
     assert_eq!(world.requests.len(), 3, "one goes on: {:?}", world.ranges());
     is_whole(&mut world);
+}
+
+#[test]
+fn no_segment_goes_on_at_a_mirror_that_was_found_out_meanwhile() {
+    let (file, other) = (File::new(0, LEN), File::new(1, LEN));
+    let mut mirrored = 0;
+    let mut world = World::new(move |request, number| {
+        let is_mirror = request.url.contains("mirror.example");
+        mirrored += usize::from(is_mirror);
+        // The mirror has two nodes, and they differ.
+        let from = if is_mirror && mirrored > 1 { &other } else { &file };
+        let reply = from.answer(request).with(|head| head.all_headers_readable = true);
+        let busy = || Reply::status(503).with(|head| head.retry_after = Some("120".into()));
+        if number == 0 { busy() } else { reply }
+    });
+    world.hold_answers(LEN as u64 - 1);
+    let mut spec = at_home();
+    spec.policy.max_segments = 3;
+    spec.sources.push(source("https://mirror.example/f"));
+    world.download(spec).expect("accepted");
+    is_whole(&mut world);
+    let asked = world.requests.iter().filter(|request| request.url.contains("mirror.example")).count();
+    assert_eq!(asked, 2, "it was asked again after its second answer");
+    assert_eq!(world.task().map(|task| task.progress.bad_sources), Some(0b10));
 }

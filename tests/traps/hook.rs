@@ -1,7 +1,8 @@
 //! Events that the worker's own code handles, while no page does.
 
-use longhaul::engine::id::{ClientId, SessionId};
-use longhaul::engine::input::Input;
+use longhaul::engine::group::GroupKey;
+use longhaul::engine::id::{ClientId, GroupId, SessionId, TaskId};
+use longhaul::engine::input::{Call, Input};
 
 use super::world::{FIRST, File, World, at_home};
 
@@ -59,6 +60,16 @@ fn a_hook_that_fails_is_called_again_after_a_growing_pause() {
         world.wait(1);
         assert_eq!(world.stood, times + 1);
     }
+    while world.is_working {
+        elect(&mut world);
+        ack(&mut world, 0);
+        let before = world.now;
+        world.until(|world| world.stood > world.hook_batches.len() || !world.is_working);
+        assert!(world.now < before + 65_000 && world.stood < 10, "who always fails holds the worker for ever");
+    }
+    assert!(world.wanted_at.is_some_and(|at| at > world.now), "a page, or whatever comes, brings it another turn");
+    let at = world.wanted_at.expect("seen");
+    world.wait(at - world.now);
     elect(&mut world);
     ack(&mut world, FIRST);
     world.wait(1_000);
@@ -114,4 +125,34 @@ fn a_hook_that_waits_behind_a_silent_page_does_not_hold_the_worker_for_ever() {
     assert!(!world.is_working);
     elect(&mut world);
     assert_eq!(world.hook_batches, [[FIRST]], "but its turn may still come");
+}
+
+#[test]
+fn a_hook_that_is_owed_the_end_holds_the_worker_no_longer_than_any() {
+    for fails in [false, true] {
+        let mut world = one_event();
+        elect(&mut world);
+        let group = GroupKey { session: session(), group: GroupId::new("g") };
+        let members = vec![(TaskId::new("u"), at_home())];
+        world.call(Call::DownloadAll { group, fails_together: false, members, is_last: false }).expect("accepted");
+        world.until(|world| world.stored_events() == 2);
+        world.drain_all();
+        ack(&mut world, FIRST);
+        assert_eq!(world.stood, 2, "there is more for it");
+        for _ in 0..if fails { 10 } else { 0 } {
+            elect(&mut world);
+            ack(&mut world, 0);
+            world.wait(world.wanted_at.filter(|_| !world.is_working).map_or(60_000, |at| at - world.now));
+        }
+        if fails {
+            elect(&mut world);
+            ack(&mut world, 0);
+        }
+        world.wait(11_000);
+        assert!(!world.is_working, "held for a page that has the lock, or for the next try in an hour");
+        elect(&mut world);
+        ack(&mut world, FIRST + 1);
+        world.wait(1_000);
+        assert_eq!((world.stored_events(), world.hook_ends), (0, 1), "it hears of the end all the same");
+    }
 }

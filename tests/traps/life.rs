@@ -1,10 +1,13 @@
 //! Life and death: of workers, pages, storage and tasks.
 
+use std::collections::BTreeSet;
+
 use longhaul::engine::error::ErrorCode;
 use longhaul::engine::id::{ClientId, SessionId};
 use longhaul::engine::input::{Call, CommitOutcome, IfExists, Input, TaskCall};
 use longhaul::engine::output::{Answer, Change};
-use longhaul::engine::task::{EventKind, TaskEvent, TaskSpec, TaskState, WaitReason};
+use longhaul::engine::session::{Configuration, LimitsPatch, MAX_SESSIONS, SessionRecord};
+use longhaul::engine::task::{EventKind, Subject, TaskEvent, TaskSpec, TaskState, WaitReason};
 use longhaul::store::changes::to_writes;
 use longhaul::store::{Key, Table, Value, Write};
 
@@ -46,6 +49,38 @@ fn a_kill_at_every_step_leaves_the_right_file_in_the_end() {
         assert_eq!(world.file(), file.bytes, "killed after {kill_after} steps");
         let asked_for: u64 = world.requests.len() as u64;
         assert!(asked_for <= 2, "killed once, asked {asked_for} times");
+    }
+}
+
+#[test]
+fn a_commit_that_was_given_up_is_never_written() {
+    let file = File::new(0, LEN);
+    // A checkpoint, or the commit that completes the file.
+    for steps in 0..10 {
+        let mut world = honest(&file);
+        world.read_bytes = 100_000;
+        world.download(at_home()).expect("accepted");
+        (0..steps).for_each(|_| world.one_step());
+        world.stall_storage();
+        // The commit of another call has begun, so that those of this task wait behind it.
+        world.ask(Call::UpdateSession(
+            SessionId::new("s"),
+            LimitsPatch { max_concurrent_tasks: Some(5), ..LimitsPatch::default() },
+        ));
+        world.wait(65_000);
+        world.let_storage_move_on();
+        world.wait(300_000);
+        assert_eq!(world.stored("t").expect("there is a task").record.state, TaskState::Completed);
+        assert_eq!(world.file(), file.bytes, "stalled after {steps} steps");
+        // The page has acknowledged nothing: the next worker delivers all that is stored.
+        world.kill();
+        world.attach("page", false);
+        world.drain_all();
+        let completed = |event: &&TaskEvent| {
+            matches!(event.kind, EventKind::Completed { .. }) && event.subject == Subject::Task(key("t").task)
+        };
+        let delivered = world.events.iter().filter(completed).map(|event| event.seq).collect::<BTreeSet<_>>();
+        assert_eq!(delivered.len(), 1, "stalled after {steps} steps: {:?}", world.events);
     }
 }
 
@@ -256,7 +291,7 @@ fn a_quota_that_is_used_up_mid_way_keeps_what_is_there() {
     world.read_bytes = 50_000;
     world.download(at_home()).expect("accepted");
     world.until(|world| world.task().is_some_and(|task| task.progress.received.len() >= 150_000));
-    world.failing_commits = 3;
+    world.failing_commits = 4;
     assert_eq!(world.play(3_600_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), file.bytes);
 }
@@ -273,7 +308,7 @@ fn a_file_that_cannot_fit_waits_for_room_before_its_first_byte() {
     assert_eq!((task.progress.received.len(), world.bytes_sent), (0, 0));
     assert!(world.requests.len() < 5, "it looks again from time to time: {}", world.requests.len());
     world.free_bytes = Some(LEN as u64);
-    assert_eq!(world.play(100_000).record.state, TaskState::Completed);
+    assert_eq!(world.play(600_000).record.state, TaskState::Completed);
 }
 
 #[test]
@@ -287,6 +322,7 @@ fn somebody_who_comes_back_may_have_made_room() {
     world.wait(10_000);
     let asked = world.requests.len();
     world.kick();
+    world.drain_all();
     assert_eq!(world.requests.len(), asked + 1);
     assert_eq!(world.play(10_000).record.state, TaskState::Completed);
 }
@@ -374,4 +410,21 @@ fn a_resource_timeout_ends_a_transfer_that_never_would() {
     let began = world.now;
     assert_eq!(failure(&world.play(3_600_000)), ErrorCode::TimedOut);
     assert!(world.now - began <= 601_000, "{} ms", world.now - began);
+}
+
+#[test]
+fn a_session_more_than_can_be_booted_is_refused() {
+    let mut world = honest(&File::new(0, LEN));
+    let record = |id: &str| SessionRecord::new(SessionId::new(id), Configuration::default(), false);
+    // The session `s` is there already.
+    for number in 1..MAX_SESSIONS {
+        world.call(Call::Open(record(&format!("a{number}")))).expect("there is room for it");
+    }
+    let refused = world.call(Call::Open(record("one more"))).err().map(|error| error.code);
+    assert_eq!(refused, Some(ErrorCode::TooManySessions));
+    world.call(Call::Open(record("a7"))).expect("those that are there are opened again");
+    // The last of all of them goes on after a kill.
+    world.download(at_home()).expect("accepted");
+    world.kill();
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
 }

@@ -1,8 +1,15 @@
 //! Several segments, and several servers.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
+use longhaul::engine::error::ErrorCode;
+use longhaul::engine::input::TaskCall;
+use longhaul::engine::output::Answer;
 use longhaul::engine::task::TaskState;
 
-use super::world::{File, Reply, World, at_home, source};
+use super::proof::expected;
+use super::world::{File, Reply, World, at_home, failure, key, source};
 
 const LEN: usize = 12 << 20;
 
@@ -158,4 +165,79 @@ fn a_mirror_whose_length_cors_hides_must_show_it_all_the_same() {
         assert_eq!(task.progress.bad_sources != 0, longer_by > 0, "{longer_by} bytes longer");
         assert!(world.requests.iter().any(|request| request.url.contains("mirror.example")), "it was asked");
     }
+}
+
+#[test]
+fn a_server_that_is_asked_after_its_mirror_must_show_its_length_as_well() {
+    let dated = |number, len| File {
+        etag: None,
+        last_modified: Some("Mon, 07 Nov 1994 08:49:37 GMT"),
+        ..File::new(number, len)
+    };
+    for (number, longer_by) in [(0, 0), (1, 10)] {
+        let (file, other) = (dated(0, LEN), dated(number, LEN + longer_by));
+        let bytes = file.bytes.clone();
+        let is_busy = Rc::new(Cell::new(true));
+        let is_still_busy = is_busy.clone();
+        let mut world = World::new(move |request, _| match request.url.contains("far.example") {
+            true if is_still_busy.get() => Reply::status(503),
+            true => file.answer_hidden(request),
+            false if is_still_busy.get() => other.answer(request),
+            false => Reply::status(404),
+        });
+        world.hold_answers(1 << 20);
+        world.read_bytes = 100_000;
+        let mut spec = at_home();
+        spec.sources.insert(0, source("https://far.example/f"));
+        world.download(spec).expect("accepted");
+        // The mirror brings the file's two ends, each to a reader, and then it is gone.
+        for offset in [0, LEN as u64 - 1_000] {
+            let read = world.task_call(TaskCall::Chunk { offset, body: None, waits: true });
+            assert!(matches!(read, Ok(Answer::Chunk(..))), "{read:?}");
+        }
+        world.until(|world| {
+            world.task().is_some_and(|task| task.progress.received.contains(&(LEN as u64 - 1..LEN as u64)))
+        });
+        is_busy.set(false);
+        assert_eq!(world.play(60 * 60_000).record.state, TaskState::Completed);
+        assert!(world.file() == bytes, "{longer_by} bytes longer");
+    }
+}
+
+#[test]
+fn a_mirror_that_wants_to_know_who_asks_is_left_alone() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, number| match number {
+        0 => Reply::status(503),
+        _ if request.url.contains("mirror") => Reply::status(403),
+        _ => file.answer(request),
+    });
+    let mut spec = at_home();
+    spec.sources.push(source("https://mirror.example/f"));
+    world.download(spec).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed, "no page was asked for headers");
+    assert_eq!((world.file(), world.asked.len()), (bytes, 0));
+}
+
+#[test]
+fn wrong_bytes_are_not_claimed_when_the_file_has_begun_anew_too_often() {
+    let (file, other) = (File::new(0, 400_000), File::new(1, 400_000));
+    let served = file.clone();
+    let mut world = World::new(move |request, _| served.answer(request));
+    world.read_bytes = 100_000;
+    let mut spec = spec(1, &["https://mirror.example/f"]);
+    spec.proof.expected = expected(&other.bytes);
+    world.download(spec).expect("accepted");
+    world.until(|world| world.task().is_some_and(|task| task.progress.received.len() >= 100_000));
+    world.kill();
+    let mut progress = world.task().expect("it is there").progress;
+    progress.restarts_in_row = 100;
+    world.put_progress(&key("t"), &progress);
+    world.kill();
+    let task = world.play(60_000);
+    assert_eq!(failure(&task), ErrorCode::DigestMismatch);
+    world.drain_all();
+    assert_eq!(task.progress.received.len(), 0, "bytes that are wrong are of no use");
+    assert_eq!(world.stored_bytes(), 0);
 }

@@ -168,6 +168,120 @@ fn changes_take_effect_on_running_tasks() {
     assert_eq!(reason(&mut world, "t"), Some((WaitReason::UnknownNetwork, None)));
 }
 
+fn lower(world: &mut World, limits: LimitsPatch) {
+    world.call(Call::UpdateSession(SessionId::new("s"), limits)).expect("updated");
+}
+
+/// Whether of the task's bytes a chunk is durable.
+fn has_begun(world: &World, id: &str) -> bool {
+    world.stored(id).is_some_and(|task| !task.progress.received.is_empty())
+}
+
+#[test]
+fn fewer_tasks_run_once_a_session_allows_fewer() {
+    let mut world = endless(40 << 20);
+    for (at, id) in ["a", "b", "c"].into_iter().enumerate() {
+        add(&mut world, id, from(&format!("https://host{at}.example/f")));
+    }
+    world.until(|world| ["a", "b", "c"].iter().all(|id| has_begun(world, id)));
+    let patch = PolicyPatch { priority: Some(Priority::High), ..PolicyPatch::default() };
+    world.call(Call::Task(key("b"), TaskCall::Update(patch))).expect("updated");
+    lower(&mut world, LimitsPatch { max_concurrent_tasks: Some(1), ..LimitsPatch::default() });
+    world.wait(10_000);
+    assert_eq!(reason(&mut world, "b"), None, "the one that comes first goes on");
+    for id in ["a", "c"] {
+        assert_eq!(reason(&mut world, id), Some((WaitReason::SessionBusy, None)), "{id}");
+    }
+    let asked = world.requests.len();
+    world.wait(30_000);
+    assert_eq!((world.open_requests(), world.requests.len()), (1, asked), "they do not take turns");
+    lower(&mut world, LimitsPatch { max_concurrent_tasks: Some(3), ..LimitsPatch::default() });
+    world.until(|world| world.open_requests() == 3);
+    let from: Vec<u64> =
+        world.requests[asked..].iter().filter_map(|request| request.range).map(|(from, _)| from).collect();
+    assert!(from.iter().all(|from| *from > 0), "they go on where they were: {from:?}");
+}
+
+#[test]
+fn first_connections_beyond_a_lower_limit_of_their_host_end_too() {
+    let mut world = endless(40 << 20);
+    for id in ["a", "b", "c"] {
+        add(&mut world, id, from("https://app.example/f"));
+    }
+    world.until(|world| ["a", "b", "c"].iter().all(|id| has_begun(world, id)));
+    tell(&mut world, Conditions { visible: Some(true), ..Conditions::default() });
+    world.wait(10_000);
+    assert_eq!(world.open_requests(), 2, "a page that can be seen needs connections of its own");
+    assert_eq!(reason(&mut world, "c"), Some((WaitReason::HostBusy, None)), "the youngest waits");
+    lower(&mut world, LimitsPatch { max_per_host_visible: Some(1), ..LimitsPatch::default() });
+    world.wait(10_000);
+    assert_eq!((world.open_requests(), reason(&mut world, "a")), (1, None));
+}
+
+#[test]
+fn a_request_whose_answer_has_not_come_is_not_made_twice_for_a_lower_limit() {
+    let mut world = endless(40 << 20);
+    for id in ["a", "b", "tile"] {
+        add(&mut world, id, from("https://app.example/f"));
+    }
+    world.until(|world| world.requests.len() == 3);
+    tell(&mut world, Conditions { visible: Some(true), ..Conditions::default() });
+    world.until(|world| has_begun(world, "tile"));
+    assert_eq!(world.requests.len(), 3);
+    world.wait(10_000);
+    assert_eq!(
+        reason(&mut world, "tile"),
+        Some((WaitReason::HostBusy, None)),
+        "it makes way with what it was answered"
+    );
+}
+
+#[test]
+fn what_could_not_be_continued_is_not_ended_by_a_lower_limit() {
+    let file = File::new(0, 40 << 20);
+    let mut world = World::new(move |request, _| {
+        let mut reply = file.answer(&longhaul::engine::output::FetchRequest { range: None, ..request.clone() });
+        reply.body.truncate(1 << 20);
+        reply.stalls = true;
+        reply
+    });
+    for id in ["a", "b"] {
+        add(&mut world, id, from("https://app.example/f"));
+    }
+    world.until(|world| ["a", "b"].iter().all(|id| has_begun(world, id)));
+    lower(
+        &mut world,
+        LimitsPatch { max_concurrent_tasks: Some(1), max_per_host_hidden: Some(1), ..LimitsPatch::default() },
+    );
+    world.wait(10_000);
+    assert_eq!(world.open_requests(), 2, "all that came would be lost");
+}
+
+#[test]
+fn other_limits_under_the_same_version_are_told_of() {
+    let mut world = honest();
+    let mut open = |max_concurrent_tasks, version| {
+        let limits = Limits { max_concurrent_tasks, ..Limits::default() };
+        let record = SessionRecord::new(SessionId::new("s"), Configuration { version, limits }, true);
+        match world.call(Call::Open(record)) {
+            Ok(Answer::Opened { differs, .. }) => differs,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(!open(5, 2), "a new version");
+    assert!(open(6, 2) && !open(5, 2));
+    let limits = LimitsPatch { max_concurrent_tasks: Some(6), ..LimitsPatch::default() };
+    world.call(Call::UpdateSession(SessionId::new("s"), limits)).expect("updated");
+    world.kill();
+    let mut open = |max_concurrent_tasks, version| {
+        let limits = Limits { max_concurrent_tasks, ..Limits::default() };
+        let record = SessionRecord::new(SessionId::new("s"), Configuration { version, limits }, false);
+        matches!(world.call(Call::Open(record)), Ok(Answer::Opened { differs: true, .. }))
+    };
+    assert!(!open(5, 2), "what was changed since is no other configuration");
+    assert!(open(6, 2) && !open(6, 3));
+}
+
 #[test]
 fn a_page_that_can_be_seen_keeps_connections_for_itself() {
     let mut world = endless(200 << 20);
@@ -191,9 +305,7 @@ fn a_session_that_is_careful_with_a_host_is_not_kept_from_it_by_one_that_is_not(
     let id = SessionId::new("careful");
     let limits = Limits { max_per_host_hidden: 2, ..Limits::default() };
     let configuration = Configuration { version: 1, limits };
-    world
-        .call(Call::Open(SessionRecord { id: id.clone(), configuration, tidied_at: Timestamp(0) }))
-        .expect("the session opens");
+    world.call(Call::Open(SessionRecord::new(id.clone(), configuration, false))).expect("the session opens");
     let key = TaskKey { session: id, task: TaskId::new("t") };
     let spec = from("https://app.example/another");
     let download = Call::Download { key: key.clone(), spec, secrets: Vec::new(), if_exists: IfExists::Keep };

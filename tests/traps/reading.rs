@@ -3,10 +3,12 @@
 use longhaul::engine::error::ErrorCode;
 use longhaul::engine::http::Selection;
 use longhaul::engine::id::CallId;
-use longhaul::engine::input::{Call, Input, TaskCall};
-use longhaul::engine::output::Answer;
+use longhaul::engine::input::{Call, IfExists, Input, TaskCall};
+use longhaul::engine::output::{Answer, FetchRequest};
 use longhaul::engine::task::TaskState;
+use longhaul::integrity::Pieces;
 
+use super::proof::sha256;
 use super::world::{File, Reply, World, at_home, key};
 
 const MIB: usize = 1 << 20;
@@ -229,6 +231,31 @@ fn two_who_wait_do_not_take_the_connection_from_one_another_before_it_brings_any
 }
 
 #[test]
+fn what_is_read_for_a_piece_makes_no_way_for_the_end_of_it() {
+    // A reader of the last byte of a file that is one piece needs all of it, and a further connection is not to be had. The
+    // answers have all that is asked for, or less.
+    for (most_bytes, most_requests) in [(u64::MAX, 3), (100_000, 36)] {
+        let file = File::new(0, 3 * MIB);
+        let mut spec = at_home();
+        spec.policy.max_segments = 4;
+        spec.proof.pieces = Pieces::new(3 * MIB as u64, sha256(&file.bytes).bytes());
+        let served = file.clone();
+        let mut world = World::new(move |request, nth| {
+            let range = request.range.map(|(start, _)| (start, Some(start.saturating_add(most_bytes))));
+            let etag = if nth == 1 { "\"other\"" } else { "\"one\"" };
+            File { etag: Some(etag), ..served.clone() }.answer(&FetchRequest { range, ..request.clone() })
+        });
+        world.read_bytes = 10_000;
+        world.download(spec).expect("accepted");
+        world.until(|world| world.task().is_some_and(|task| !task.progress.received.is_empty()));
+        assert!(matches!(world.task_call(wait_for(3 * MIB as u64 - 1, None)), Ok(Answer::Chunk(..))));
+        assert_eq!(world.play(600_000).record.state, TaskState::Completed);
+        assert_eq!(world.file(), file.bytes);
+        assert!(world.requests.len() <= most_requests, "{:?}", world.ranges());
+    }
+}
+
+#[test]
 fn what_a_long_read_would_bring_late_is_fetched_beside_it() {
     let (mut world, file) = begun();
     let offset = world.task().expect("it is there").progress.received.len() + 900_000;
@@ -260,4 +287,47 @@ fn readers_of_distant_places_do_not_take_the_connection_from_each_other() {
     world.until(|world| asked.iter().all(|asked| world.replies.contains_key(asked)));
     assert_eq!(world.play(600_000).record.state, TaskState::Completed);
     assert_eq!(world.file(), file.bytes);
+}
+
+/// A request for the URL that is answered by the head of the first version, of which nothing becomes durable; the next
+/// answer is of the second. Returns by which name the first was to be read.
+fn told_of_another(kill: bool) -> (World, File, String) {
+    let (old, new) = (File::new(0, 2 * MIB), File::new(1, MIB));
+    let served = new.clone();
+    let mut world = World::new(move |request, nth| match nth {
+        0 => Reply { stalls: true, ..old.answer(request).cut_after(10) },
+        _ => served.answer(request),
+    });
+    world.is_slow_to_store = true;
+    world.ask(Call::Download { key: key("t"), spec: at_home(), secrets: Vec::new(), if_exists: IfExists::Keep });
+    world.drain_all();
+    world.let_storage_answer();
+    let answer = world.task_call(TaskCall::Serve { range: None, if_range: None });
+    let Ok(Answer::Serve(service)) = answer else { panic!("no answer: {answer:?}") };
+    assert_eq!((service.file.length, service.etag.as_str()), (2 * MIB as u64, "\"v0\""));
+    assert!(world.task().is_some_and(|task| task.progress.received.is_empty()), "something is durable");
+    if kill {
+        world.kill();
+        world.attach("page", true);
+    } else {
+        // The connection is given up, with what it has brought.
+        world.task_call(TaskCall::Pause).expect("paused");
+        world.task_call(TaskCall::Resume).expect("resumed");
+    }
+    (world, new, service.file.name)
+}
+
+#[test]
+fn who_was_told_of_one_version_is_given_no_byte_of_another() {
+    for kill in [false, true] {
+        let (mut world, new, name) = told_of_another(kill);
+        let read = world.task_call(wait_for(0, Some(name.clone())));
+        assert_eq!(read.expect_err("the new bytes under the old head").code, ErrorCode::FileChanged);
+        assert_eq!(world.play(600_000).record.state, TaskState::Completed);
+        assert_eq!(world.file(), new.bytes);
+        let read = world.task_call(wait_for(0, Some(name)));
+        assert_eq!(read.expect_err("nor once it is complete").code, ErrorCode::FileChanged);
+        let Ok(Answer::Chunk(found, 0)) = world.task_call(wait_for(0, None)) else { panic!("no chunk") };
+        assert_eq!(found.length, new.bytes.len() as u64);
+    }
 }

@@ -1,7 +1,7 @@
 //! How long finished files are kept: until they are taken, unless the session says for how long.
 
 use longhaul::engine::id::SessionId;
-use longhaul::engine::input::{Call, TaskCall};
+use longhaul::engine::input::{Call, StoreFailure, TaskCall};
 use longhaul::engine::session::LimitsPatch;
 use longhaul::engine::task::{Place, TaskState};
 
@@ -43,10 +43,35 @@ fn a_file_goes_when_its_time_is_over_and_its_task_stays() {
     pass(&mut world, 3 * 24 - 1);
     assert_eq!(place(&world), Place::Store);
     world.task_call(TaskCall::Chunk { offset: 0, body: None, waits: false }).expect("it can be read");
-    pass(&mut world, 25);
+    pass(&mut world, 49);
     assert_eq!(place(&world), Place::Gone);
     assert_eq!(world.task().expect("it stays").record.state, TaskState::Completed);
     assert_eq!(world.bodies(), 0);
+}
+
+#[test]
+fn a_change_that_may_be_stored_has_not_failed_because_storing_it_once_more_has() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| file.answer(request));
+    world.unknown_commits = 1;
+    let patch = LimitsPatch { keep_ms: Some(3 * DAY_MS), ..LimitsPatch::default() };
+    let asked = world.ask(Call::UpdateSession(SessionId::new("s"), patch));
+    world.drain_all();
+    world.refused = Some(StoreFailure::Other);
+    world.wait(10_000);
+    assert!(!world.replies.contains_key(&asked), "{:?}, and it is stored", world.replies[&asked]);
+    world.refused = None;
+    world.wait(10_000);
+    assert!(matches!(world.replies.get(&asked), Some(Ok(_))), "{:?}", world.replies.get(&asked));
+    world.download(at_home()).expect("accepted");
+    assert_eq!(world.play(60_000).record.state, TaskState::Completed);
+    // Files go with the second look after they were finished.
+    for _ in 0..2 {
+        world.wait(4 * DAY_MS);
+        world.kick();
+        world.wait(1_000);
+    }
+    assert_eq!(place(&world), Place::Gone, "the worker that was told so acts by it");
 }
 
 #[test]
@@ -58,7 +83,7 @@ fn a_file_that_is_read_is_kept() {
     }
     pass(&mut world, 48);
     assert_eq!(place(&world), Place::Store);
-    pass(&mut world, 49);
+    pass(&mut world, 73);
     assert_eq!(place(&world), Place::Gone);
 }
 
@@ -76,4 +101,33 @@ fn it_is_looked_once_a_day_and_not_at_every_boot() {
     let before = world.page_loads;
     pass(&mut world, 48);
     assert!((2..=3).contains(&(world.page_loads - before)), "{} looks in two days", world.page_loads - before);
+}
+
+#[test]
+fn next_years_date_deletes_nothing_and_leaves_nothing_behind() {
+    let mut world = kept_for(3, true);
+    pass(&mut world, 48);
+    // For some hours the clock shows next year.
+    let right = world.now;
+    world.now += 365 * DAY_MS;
+    world.kill();
+    pass(&mut world, 5);
+    assert_eq!(place(&world), Place::Store, "one look is none");
+    world.now = right + 5 * HOUR_MS;
+    world.kill();
+    pass(&mut world, 12);
+    assert_eq!(place(&world), Place::Store);
+    pass(&mut world, 40);
+    assert_eq!(place(&world), Place::Gone, "its time is over by the right clock");
+}
+
+#[test]
+fn a_file_whose_app_is_opened_once_a_month_goes_too() {
+    let mut world = kept_for(3, false);
+    for _ in 0..2 {
+        world.now += 30 * DAY_MS;
+        world.kill();
+        pass(&mut world, 1);
+    }
+    assert_eq!(place(&world), Place::Gone);
 }

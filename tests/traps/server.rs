@@ -4,7 +4,7 @@ use longhaul::engine::error::ErrorCode;
 use longhaul::engine::http::Resumability;
 use longhaul::engine::task::{EventKind, TaskState, WaitReason};
 
-use super::world::{File, HOME, Reply, World, at_home, failure, from};
+use super::world::{File, Reply, World, at_home, failure, from};
 
 const LEN: usize = 300_000;
 
@@ -84,7 +84,7 @@ fn an_unknown_length_ends_with_the_body_and_cannot_be_continued() {
 }
 
 #[test]
-fn a_redirect_to_another_host_is_followed_each_time_and_needs_no_if_range() {
+fn what_was_redirected_to_another_host_goes_on_there_and_needs_no_if_range() {
     let mut file = File::new(0, LEN);
     file.last_modified = Some("Sun, 06 Nov 1994 08:49:37 GMT");
     let bytes = file.bytes.clone();
@@ -99,7 +99,7 @@ fn a_redirect_to_another_host_is_followed_each_time_and_needs_no_if_range() {
     let task = world.play(120_000);
     assert_eq!(task.record.state, TaskState::Completed);
     assert_eq!(world.file(), bytes);
-    assert!(world.requests.iter().all(|request| request.url.starts_with(HOME)), "the redirect is not remembered");
+    assert_eq!(world.requests[1].url, "https://cdn.example/f?signature=secret-signature");
     assert_eq!(world.requests[1].if_range, None, "across origins it would need a preflight");
     let answer = task.progress.answer.expect("kept");
     assert_eq!(answer.final_url.as_deref(), Some("https://cdn.example/f"), "without its signature");
@@ -116,7 +116,9 @@ fn retry_after_is_kept_whatever_else_happens() {
     let asked_at = world.now;
     let task = world.play(1_000);
     let TaskState::Active { not_before, reason } = task.record.state else { panic!("{:?}", task.record.state) };
-    assert_eq!((not_before.0, reason), (asked_at + 120_000, Some(WaitReason::ServerAsked)));
+    assert_eq!(reason, Some(WaitReason::ServerAsked));
+    // Not all who were told so come at one time.
+    assert!((120_000..136_000).contains(&(not_before.0 - asked_at)), "{} ms", not_before.0 - asked_at);
     // Back online, page visible: nothing that concerns this server.
     world.kick();
     world.until(|world| world.requests.len() == 2);
@@ -135,11 +137,11 @@ fn passing_troubles_are_waited_out_and_lasting_ones_are_not() {
         world.download(at_home()).expect("accepted");
         assert_eq!(world.play(3_600_000).record.state, TaskState::Completed, "{status}");
     }
-    for status in [304, 400, 404, 410, 501] {
+    for (status, times) in [(304, 1), (400, 2), (404, 2), (410, 1), (501, 2)] {
         let mut world = World::new(move |_, _| Reply::status(status));
         world.download(at_home()).expect("accepted");
         assert_eq!(failure(&world.play(3_600_000)), ErrorCode::HttpStatus, "{status}");
-        assert_eq!(world.requests.len(), 1, "{status} is not asked about twice");
+        assert_eq!(world.requests.len(), times, "{status}: once more without a range, if that may be why");
     }
 }
 
@@ -166,7 +168,9 @@ fn a_server_without_cors_headers_is_told_from_being_offline() {
     let mut world = World::new(|_, _| Reply::unreachable(true));
     world.download(from("https://cdn.example/f")).expect("accepted");
     assert_eq!(failure(&world.play(60_000)), ErrorCode::CorsBlocked);
-    assert_eq!(world.probes.len(), 2, "once may be an accident");
+    assert_eq!(world.probes.len(), 4, "once may be an accident");
+    let carries_range: Vec<bool> = world.requests.iter().map(|request| request.range.is_some()).collect();
+    assert_eq!(carries_range, [true, true, false, false], "a coding may be why, which browsers refuse to a range");
 
     let mut world = World::new(|_, _| Reply::unreachable(true));
     world.reachable = false;

@@ -5,6 +5,7 @@ use longhaul::engine::id::{ClientId, SessionId};
 use longhaul::engine::input::{Input, TaskCall};
 use longhaul::engine::output::Outcome;
 use longhaul::engine::task::{TaskState, WaitReason};
+use longhaul::engine::time::Timestamp;
 
 use super::world::{File, Reply, World, at_home};
 
@@ -228,4 +229,63 @@ fn what_could_not_be_continued_is_not_thrown_away_for_a_kick() {
         world.kick();
     }
     assert_eq!(world.requests.len(), 1);
+}
+
+/// A download that meets this answer each time, with a page open.
+fn waiting(answer: impl Fn() -> Reply + 'static) -> World {
+    let mut world = World::new(move |_, _| answer());
+    world.download(at_home()).expect("accepted");
+    world
+}
+
+#[test]
+fn only_what_can_be_done_soon_holds_the_worker() {
+    let busy = || Reply::status(503).with(|head| head.retry_after = Some("86400".into()));
+    let mut world = waiting(busy);
+    world.wait(60_000);
+    assert!(!world.is_working, "for a day");
+    let due = world.task().and_then(|task| task.record.due()).expect("it is to be tried again").0;
+    assert_eq!(world.wanted_at, Some(due), "the page is told when to wake it");
+
+    let mut world = waiting(|| Reply::unreachable(false));
+    world.wait(1_000);
+    assert!(!world.is_working && world.wanted_at.is_some(), "offline: the page says when that is over");
+
+    let mut world = World::new(|request, _| File::new(0, LEN).answer(request));
+    world.free_bytes = Some(1_000);
+    world.download(at_home()).expect("accepted");
+    world.wait(1_000);
+    let state = world.task().expect("there is a task").record.state;
+    assert!(matches!(state, TaskState::Active { reason: Some(WaitReason::Quota), .. }), "{state:?}");
+    assert!(!world.is_working && world.wanted_at.is_some(), "there is no room");
+
+    let mut world = waiting(|| Reply::unreachable(true));
+    world.wait(1);
+    assert!(world.is_working, "the first pauses are short");
+    world.until(|world| !world.is_working);
+    let due = world.task().and_then(|task| task.record.due()).expect("it is to be tried again").0;
+    assert!(due > world.now + 60_000 && world.wanted_at == Some(due), "{} ms", due - world.now);
+}
+
+#[test]
+fn what_is_to_begin_tomorrow_is_begun_by_the_page_that_is_open_then() {
+    let mut world = World::new(|_, _| Reply::status(404));
+    let mut spec = at_home();
+    spec.policy.begin_at = Some(Timestamp(86_400_000));
+    world.download(spec).expect("accepted");
+    world.wait(1_000);
+    assert_eq!((world.is_working, world.wanted_at), (false, Some(86_400_000)));
+    world.kill();
+    world.wait(1_000);
+    assert_eq!(world.wanted_at, Some(86_400_000), "the next worker says so, too");
+}
+
+#[test]
+fn a_sync_fails_only_if_the_browser_would_repeat_it_in_time() {
+    for (seconds, outcome) in [("300", AGAIN), ("86400", DONE)] {
+        let mut world =
+            under_way(60_000, move |_, _| Reply::status(503).with(|head| head.retry_after = Some(seconds.into())));
+        world.wait(5_000);
+        assert_eq!(world.settled, [(1, outcome)], "{seconds}: at once, and not when it is about to be cut");
+    }
 }

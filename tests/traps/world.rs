@@ -2,18 +2,20 @@
 //! after the other. Nothing is random; time passes by
 //! reading, or when nothing else is left to happen.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::Head;
 use longhaul::engine::id::{BodyId, CallId, ClientId, EffectId, SessionId, TaskId, TaskKey, WakeId};
 use longhaul::engine::input::{
-    Arrived, Call, Completion, FetchFailure, IfExists, Input, Loaded, Look, ReadEnd, StoreFailure, TaskCall,
+    Arrived, Call, CommitOutcome, Completion, FetchFailure, IfExists, Input, Loaded, Look, ReadEnd, StoreFailure,
+    TaskCall,
 };
 use longhaul::engine::output::{
-    Answer, AuthorizationNeed, BeginRequest, Effect, FetchRequest, Outcome, Output, Query, RecordRequest,
+    Answer, AuthorizationNeed, BeginRequest, Change, Effect, FetchRequest, Outcome, Output, Query, RecordRequest, Work,
 };
 use longhaul::engine::request::{Header, Source};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
@@ -26,7 +28,8 @@ use longhaul::store::boot::boot;
 use longhaul::store::changes::to_writes;
 use longhaul::store::memory::MemoryStore;
 use longhaul::store::queries::load;
-use longhaul::store::{Key, Reader, Table, Value};
+use longhaul::store::queue::{Abandoned, Next, StorageQueue, Transaction};
+use longhaul::store::{Key, Reader, Table, Value, Write};
 
 /// When the clock begins.
 const BEGIN_MS: u64 = 1_000;
@@ -140,6 +143,10 @@ struct Attempt {
     stalls: bool,
 }
 
+type Writes = Rc<Vec<Write<Vec<u8>>>>;
+/// The order of the operations, as the browser's driver keeps it.
+type Queue = StorageQueue<Writes, Query>;
+
 type Server = Box<dyn FnMut(&FetchRequest, usize) -> Reply>;
 
 /// One worker, its database, and the server.
@@ -161,6 +168,8 @@ pub struct World {
     pub hook_ends: usize,
     /// Whether the worker is to be held.
     pub is_working: bool,
+    /// When pages are to wake the worker, if they were told.
+    pub wanted_at: Option<u64>,
     /// The wakes that were settled, and how.
     pub settled: Vec<(u64, Outcome)>,
     /// Whom the engine asked for headers or another URL.
@@ -179,6 +188,18 @@ pub struct World {
     pub failing_commits: u32,
     /// Commits that are carried out, but answered by "unknown".
     pub unknown_commits: u32,
+    /// Every commit fails, for this reason.
+    pub refused: Option<StoreFailure>,
+    /// How many bytes of files storage takes in all.
+    pub capacity: Option<u64>,
+    /// How often it was tried whether there is room.
+    pub trials: u32,
+    /// How many commits there were.
+    pub commits: u32,
+    /// Chunks that cannot be read back, by their offsets in any body.
+    pub unreadable: BTreeSet<u64>,
+    /// How often stored bytes were to be read back.
+    pub hashes: u32,
     /// So many of the next loads fail.
     pub failing_loads: u32,
     /// How often it was looked which tasks are due.
@@ -217,6 +238,9 @@ pub struct World {
     pub is_slow_to_file: bool,
     on_the_way: Vec<(EffectId, Destination, Vec<u8>)>,
     held: Vec<Input>,
+    queue: Queue,
+    /// What storage was asked for while it stands still.
+    stalled: Option<VecDeque<Next<Writes, Query>>>,
     attempts: BTreeMap<EffectId, Attempt>,
     buffers: BTreeMap<EffectId, Vec<u8>>,
     inputs: VecDeque<Input>,
@@ -241,6 +265,7 @@ impl World {
             stood: 0,
             hook_ends: 0,
             is_working: false,
+            wanted_at: None,
             settled: Vec::new(),
             asked: Vec::new(),
             replies: BTreeMap::new(),
@@ -252,6 +277,12 @@ impl World {
             wholes: 0,
             failing_commits: 0,
             unknown_commits: 0,
+            refused: None,
+            capacity: None,
+            trials: 0,
+            commits: 0,
+            unreadable: BTreeSet::new(),
+            hashes: 0,
             failing_loads: 0,
             due_loads: 0,
             page_loads: 0,
@@ -272,28 +303,37 @@ impl World {
             is_slow_to_file: false,
             on_the_way: Vec::new(),
             held: Vec::new(),
+            queue: Queue::default(),
+            stalled: None,
             attempts: BTreeMap::new(),
             buffers: BTreeMap::new(),
             inputs: VecDeque::new(),
             calls: 0,
             seed: 7,
         };
-        world.open_session();
+        world.open_session(false);
+        world.attach("page", true);
         world
     }
 
-    fn open_session(&mut self) {
-        let (id, configuration) = (SessionId::new("s"), Configuration::default());
-        let record = SessionRecord { id, configuration, tidied_at: Timestamp(0) };
+    /// A page opens the session, one that can supply headers or not.
+    pub fn open_session(&mut self, can_authorize: bool) {
+        self.open_version(1, can_authorize);
+    }
+
+    /// The same with another version of its configuration.
+    pub fn open_version(&mut self, version: u32, can_authorize: bool) {
+        let configuration = Configuration { version, ..Configuration::default() };
+        let record = SessionRecord::new(SessionId::new("s"), configuration, can_authorize);
         self.call(Call::Open(record)).expect("the session opens");
-        self.attach("page", true);
     }
 
     /// The browser throws away all that is stored, and the page opens its session anew.
     pub fn evict(&mut self) {
         self.store = MemoryStore::default();
         self.kill();
-        self.open_session();
+        self.open_session(false);
+        self.attach("page", true);
     }
 
     /// A page says hello.
@@ -310,6 +350,8 @@ impl World {
         self.buffers.clear();
         self.inputs.clear();
         self.on_the_way.clear();
+        self.queue = Queue::default();
+        self.stalled = None;
         self.drain();
     }
 
@@ -470,7 +512,7 @@ impl World {
         true
     }
 
-    /// The task `t`, as it is stored.
+    /// The task `t`, as it is stored, if it can be read.
     pub fn task(&self) -> Option<Task> {
         self.stored("t")
     }
@@ -480,10 +522,15 @@ impl World {
             Some(Value::Bytes(bytes)) => Some(bytes),
             _ => None,
         };
-        let decode = |bytes: Vec<u8>| longhaul::engine::codec::decode(&bytes).expect("it can be read");
-        let record = decode(row(Table::Tasks)?);
-        let progress = longhaul::engine::codec::decode(&row(Table::Progress)?).expect("it can be read");
+        let record = longhaul::engine::codec::decode(&row(Table::Tasks)?)?;
+        let progress = longhaul::engine::codec::decode(&row(Table::Progress)?)?;
         Some(Task { record, progress })
+    }
+
+    /// Changes what is stored of a task's progress.
+    pub fn put_progress(&mut self, key: &TaskKey, progress: &longhaul::engine::task::Progress) {
+        let writes = to_writes(&[Change::PutProgress(key.clone(), progress.clone())], |_| None);
+        self.store.apply(self.epoch, writes);
     }
 
     /// The states of all tasks that are stored.
@@ -515,6 +562,12 @@ impl World {
             }
         }
         bytes
+    }
+
+    /// Writes to storage what no engine has asked for.
+    pub fn commit(&mut self, changes: &[longhaul::engine::output::Change]) {
+        let outcome = self.store.apply(self.epoch, to_writes(changes, |_| None));
+        assert_eq!(outcome, longhaul::engine::input::CommitOutcome::Committed);
     }
 
     /// How many bodies storage holds, once the dead ones are swept.
@@ -556,6 +609,7 @@ impl World {
                 Output::Abort(id) => {
                     self.attempts.remove(&id);
                     self.on_the_way.retain(|(filing, ..)| *filing != id);
+                    self.withdraw(id);
                 }
                 Output::Discard(buffer) => {
                     self.buffers.remove(&buffer);
@@ -568,7 +622,10 @@ impl World {
                 }
                 Output::AllDelivered(client, _) if client == ClientId::hook() => self.hook_ends += 1,
                 Output::Stand(_) => self.stood += 1,
-                Output::Working(is_working) => self.is_working = is_working,
+                Output::Working(work) => {
+                    self.is_working = work == Work::Now;
+                    self.wanted_at = if let Work::At(at) = work { at.map(|at| at.0) } else { None };
+                }
                 Output::Settle(wake, outcome) => self.settled.push((wake.0, outcome)),
                 Output::Deliver(_, _, events) => self.events.extend(events),
                 Output::Changed(_, snapshot) if snapshot.record.key == key("t") => {
@@ -584,6 +641,59 @@ impl World {
                 _ => {}
             }
         }
+    }
+
+    /// The driver has found out that the chunk at `at` cannot be read.
+    fn lose(&mut self, at: u64, body: BodyId) {
+        let row = ready(self.store.view().get(Table::Chunks, &Key::chunk(body, at))).expect("it answers");
+        let Some(Value::Chunk(_, len)) = row else { return };
+        self.unreadable.remove(&at);
+        self.inputs.push_back(Input::Unreadable { key: key("t"), body, range: at..at + len });
+    }
+
+    /// A page reads the task `t` from its beginning to its end, as it does: what it cannot read the worker tries.
+    pub fn read_file(&mut self) -> Result<Vec<u8>, TaskError> {
+        let mut bytes = Vec::new();
+        let mut body = None;
+        loop {
+            let offset = bytes.len() as u64;
+            let call = TaskCall::Chunk { offset, body: body.clone(), waits: false };
+            let Answer::Chunk(file, _) = self.task_call(call)? else { panic!("another answer") };
+            body = Some(file.name.clone());
+            if offset == file.length {
+                return Ok(bytes);
+            }
+            if self.unreadable.contains(&offset) {
+                let call = TaskCall::Check { offset, body: body.clone() };
+                let Answer::Check(_, file, at) = self.task_call(call)? else { panic!("another answer") };
+                self.lose(at, file.body);
+                return Err(TaskError::new(ErrorCode::FileDamaged));
+            }
+            let row = ready(self.store.view().get(Table::Chunks, &Key::chunk(file.body, offset))).expect("it answers");
+            let Some(Value::Chunk(chunk, _)) = row else { panic!("a chunk begins where the last one ends") };
+            bytes.extend(chunk);
+        }
+    }
+
+    /// Why storage refuses these rows, if it does.
+    fn refusal(&mut self, writes: &[Write<Vec<u8>>]) -> Option<StoreFailure> {
+        if self.failing_commits > 0 {
+            self.failing_commits -= 1;
+            return Some(StoreFailure::Quota);
+        }
+        let len = |write: &Write<Vec<u8>>| match write {
+            Write::Put { value: Value::Chunk(_, len), .. } => *len,
+            _ => 0,
+        };
+        let more: u64 = writes.iter().map(len).sum();
+        let is_full = more > 0 && self.capacity.is_some_and(|capacity| self.stored_bytes() + more > capacity);
+        self.refused.or(is_full.then_some(StoreFailure::Quota))
+    }
+
+    /// How many bytes of files are stored, whether a task has them or not.
+    pub fn stored_bytes(&self) -> u64 {
+        let len = |value| if let Value::Chunk(_, len) = value { len } else { 0 };
+        self.store.rows(Table::Chunks).into_iter().map(|(_, value)| len(value)).sum()
     }
 
     fn load(&mut self, query: &Query) -> Result<Loaded, StoreFailure> {
@@ -629,22 +739,78 @@ impl World {
         Some(Completion::Read { len, end, hash })
     }
 
+    /// Storage stands still: what it is asked for from now on is done when [`World::let_storage_move_on`] is called.
+    pub fn stall_storage(&mut self) {
+        self.stalled = Some(VecDeque::new());
+    }
+
+    /// Storage does what it was asked for, in order.
+    pub fn let_storage_move_on(&mut self) {
+        for next in self.stalled.take().into_iter().flatten() {
+            self.carry_out(next);
+        }
+        self.begin_operations();
+    }
+
+    fn begin_operations(&mut self) {
+        while let Some(next) = self.queue.poll_next() {
+            match &mut self.stalled {
+                Some(stalled) => stalled.push_back(next),
+                None => self.carry_out(next),
+            }
+        }
+    }
+
+    fn carry_out(&mut self, next: Next<Writes, Query>) {
+        match next {
+            Next::Load(id, query) => {
+                let loaded = self.load(&query);
+                self.inputs.push_back(Input::Completed(id, Completion::Loaded(loaded)));
+            }
+            Next::Write(Transaction { number, commits }) => {
+                let writes = commits.iter().flat_map(|(_, writes)| writes.iter().cloned()).collect();
+                let outcome = self.write(writes);
+                for (id, outcome) in self.queue.handle_outcome(number, outcome) {
+                    let input = Input::Completed(id, Completion::Committed(outcome));
+                    if self.is_slow_to_store { self.held.push(input) } else { self.inputs.push_back(input) }
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, writes: Vec<Write<Vec<u8>>>) -> CommitOutcome {
+        if let Some(failure) = self.refusal(&writes) {
+            return CommitOutcome::Failed(failure);
+        }
+        let outcome = self.store.apply(self.epoch, writes);
+        let is_lost = self.unknown_commits > 0;
+        self.unknown_commits -= u32::from(is_lost);
+        if is_lost { CommitOutcome::Unknown } else { outcome }
+    }
+
+    /// A transaction that storage has not done is aborted.
+    fn withdraw(&mut self, id: EffectId) {
+        if let Some(Abandoned { transaction, others }) = self.queue.withdraw(id) {
+            let is_meant =
+                |next: &Next<Writes, Query>| matches!(next, Next::Write(written) if written.number == transaction);
+            self.stalled.iter_mut().for_each(|stalled| stalled.retain(|next| !is_meant(next)));
+            let unknown = |id| Input::Completed(id, Completion::Committed(CommitOutcome::Unknown));
+            self.inputs.extend(others.into_iter().map(unknown));
+        }
+        self.begin_operations();
+    }
+
     fn start(&mut self, id: EffectId, effect: Effect) {
         let completion = match effect {
-            Effect::Load(query) => Completion::Loaded(self.load(&query)),
+            Effect::Load(query) => {
+                self.queue.push_load(id, query);
+                return self.begin_operations();
+            }
             Effect::Commit(changes) => {
+                self.commits += 1;
                 let writes = to_writes(&changes, |buffer| self.buffers.remove(&buffer));
-                if self.failing_commits > 0 {
-                    self.failing_commits -= 1;
-                    let failure = StoreFailure::Quota;
-                    Completion::Committed(longhaul::engine::input::CommitOutcome::Failed(failure))
-                } else {
-                    let outcome = self.store.apply(self.epoch, writes);
-                    let is_lost = self.unknown_commits > 0;
-                    self.unknown_commits -= u32::from(is_lost);
-                    let unknown = longhaul::engine::input::CommitOutcome::Unknown;
-                    Completion::Committed(if is_lost { unknown } else { outcome })
-                }
+                self.queue.push_commit(id, Rc::new(writes));
+                return self.begin_operations();
             }
             Effect::Fetch { request, .. } => {
                 let reply = (self.server)(&request, self.requests.len());
@@ -661,8 +827,14 @@ impl World {
                 }
             }
             Effect::HashStored { body, range, mut state, .. } => {
+                self.hashes += 1;
                 let mut at = range.start;
                 while at < range.end {
+                    if self.unreadable.contains(&at) {
+                        self.lose(at, body);
+                        self.inputs.push_back(Input::Completed(id, Completion::Hashed(Err(StoreFailure::Other))));
+                        return;
+                    }
                     let row = ready(self.store.view().get(Table::Chunks, &Key::chunk(body, at))).expect("it answers");
                     let Some(Value::Chunk(chunk, len)) = row else { panic!("no chunk at {at} of {range:?}") };
                     if at + len > range.end && at > range.start {
@@ -679,6 +851,14 @@ impl World {
                 if let Some(code) = self.filing_failures.pop_front() {
                     Completion::Filed(Err(TaskError::new(code)))
                 } else {
+                    if let Some(at) = self.unreadable.first().copied() {
+                        self.lose(at, file.file.body);
+                        self.inputs.push_back(Input::Completed(
+                            id,
+                            Completion::Filed(Err(TaskError::new(ErrorCode::Storage))),
+                        ));
+                        return;
+                    }
                     let bytes = self.chunks_of(file.file.body);
                     assert_eq!(bytes.len() as u64, file.file.length, "what is filed is all that there is");
                     self.on_the_way.push((id, destination, bytes));
@@ -690,16 +870,19 @@ impl World {
             }
             Effect::Look { registration } => self.look(&registration),
             Effect::TakeRecord { record, .. } => self.take_record(id, &record),
+            Effect::TryRoom { bytes } => {
+                self.trials += 1;
+                let is_full = self.capacity.is_some_and(|capacity| self.stored_bytes() + bytes > capacity);
+                let is_refused = self.failing_commits > 0;
+                self.failing_commits -= u32::from(is_refused);
+                Completion::Room(!is_full && !is_refused)
+            }
             Effect::Probe { url } => {
                 self.probes.push(url);
                 Completion::Probed(self.reachable)
             }
         };
-        let is_held = match completion {
-            Completion::Hashed(_) => self.is_slow_to_hash,
-            Completion::Committed(_) => self.is_slow_to_store,
-            _ => false,
-        };
+        let is_held = matches!(completion, Completion::Hashed(_)) && self.is_slow_to_hash;
         let input = Input::Completed(id, completion);
         if is_held { self.held.push(input) } else { self.inputs.push_back(input) }
     }

@@ -92,7 +92,9 @@ pub fn judge(asked: &Asked<'_>, head: &Head) -> Verdict {
         return from_mirror(asked, head);
     }
     match head.status {
-        200 => whole(asked, head),
+        // Also what a proxy has changed (203), what was made for this request (201, 202) and what is the result of
+        // something (226) is the file as it is to be had.
+        200..=203 | 226 => whole(asked, head),
         204 | 205 => empty(asked, head),
         206 => partial(asked, head),
         304 if asked.conditional => Verdict::NotModified,
@@ -108,10 +110,14 @@ fn is_passing(status: u16) -> bool {
     matches!(status, 407 | 408 | 421 | 425 | 429 | 500 | 502 | 503 | 504 | 511 | 520..=530)
 }
 
-/// Whether the bytes come in a content coding (RFC 9110 section 8.4).
-pub(super) fn is_coded(head: &Head) -> bool {
+/// The content codings that browsers decode (RFC 9110 section 8.4.1, RFC 7932, RFC 8878). Anything else in
+/// `Content-Encoding` (`aws-chunked`, `UTF-8`, `binary`) leaves the bytes as they are, and their length honest.
+const CODINGS: [&str; 5] = ["gzip", "x-gzip", "deflate", "br", "zstd"];
+
+/// Whether the browser hands out other bytes than came (RFC 9110 section 8.4).
+pub fn is_coded(head: &Head) -> bool {
     let mut codings = head.content_encoding.as_deref().unwrap_or_default().split(',').map(str::trim);
-    codings.any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case("identity"))
+    codings.any(|coding| CODINGS.iter().any(|known| coding.eq_ignore_ascii_case(known)))
 }
 
 /// `Content-Length`, also if it was sent more than once with one value (RFC 9110 section 8.6).
@@ -141,25 +147,33 @@ fn empty(asked: &Asked<'_>, head: &Head) -> Verdict {
 }
 
 /// All bytes of the file, whatever was asked for.
-fn whole(asked: &Asked<'_>, head: &Head) -> Verdict {
+pub(super) fn whole(asked: &Asked<'_>, head: &Head) -> Verdict {
     let is_coded = is_coded(head);
     // A request with `Range` asks for no coding, so its length is that of the bytes to come; without, a length
     // that CORS lets through may be that of a coded body whose coding it hides.
     let length_is_honest = !is_coded && (asked.range.is_some() || head.all_headers_readable);
-    let complete_length = content_length(head).filter(|_| length_is_honest);
+    // No bytes are none in any coding.
+    let complete_length = content_length(head).filter(|length| length_is_honest || *length == 0);
     if complete_length == Some(0) {
         return empty(asked, head);
     }
     let start = asked.range.map_or(0, |range| range.start);
     let mut restart = None;
     if let Some(kept) = asked.kept {
-        // From the first byte of the kept version on, every byte has its place.
-        if start == 0 && !is_coded && kept.complete_length != Some(0) && agrees(kept, head, complete_length, false) {
+        // From the first byte of the kept version on, every byte has its place. A request without `Range`, unless it is a
+        // refresh, was sent because of what a range did: it brings the whole file once more.
+        let is_once_more = asked.range.is_none() && !asked.conditional;
+        if start == 0
+            && !is_once_more
+            && !is_coded
+            && kept.complete_length != Some(0)
+            && agrees(kept, head, complete_length, false)
+        {
             return Verdict::Body { representation: kept.clone(), start: 0, end: kept.complete_length, restart };
         }
         let looks_same = kept.etag == head.etag && kept.last_modified == head.last_modified;
         restart = Some(match looks_same {
-            true if start > 0 => RestartReason::RangesRefused,
+            true if start > 0 || asked.range.is_none() => RestartReason::RangesRefused,
             true => RestartReason::NotResumable,
             false => RestartReason::Changed,
         });
@@ -328,8 +342,30 @@ mod tests {
         for status in [407, 408, 421, 425, 429, 500, 502, 503, 504, 511, 520, 522, 530] {
             assert_eq!(first(&head(status, None, None)), Verdict::Retry(TaskError::status(status), None));
         }
-        for status in [0, 201, 202, 203, 301, 304, 400, 404, 405, 410, 412, 451, 501, 505, 519, 531] {
+        for status in [0, 207, 301, 304, 400, 404, 405, 410, 412, 451, 501, 505, 519, 531] {
             assert_eq!(first(&head(status, None, None)), Verdict::Fail(TaskError::status(status)));
+        }
+    }
+
+    #[test]
+    fn other_successes_are_the_file_as_it_is_to_be_had() {
+        for status in [201, 202, 203, 226] {
+            let (representation, end, _) = body(first(&head(status, Some("1000"), Some("\"a\""))));
+            assert_eq!((end, representation.is_resumable()), (Some(1000), false), "{status}");
+        }
+    }
+
+    #[test]
+    fn only_what_browsers_decode_is_a_coding() {
+        let length = |coding: &str| {
+            let coded = Head { content_encoding: Some(coding.into()), ..head(200, Some("1000"), None) };
+            body(first(&coded)).0.complete_length
+        };
+        for coding in ["aws-chunked", "UTF-8", "none", "binary", "identity", "", "aws-chunked, identity"] {
+            assert_eq!(length(coding), Some(1000), "{coding}");
+        }
+        for coding in ["gzip", "GZIP", "x-gzip", "deflate", "br", "zstd", "aws-chunked, gzip", "identity,gzip"] {
+            assert_eq!(length(coding), None, "{coding}");
         }
     }
 

@@ -1,6 +1,8 @@
 //! The file name in `Content-Disposition` (RFC 6266), made safe. Servers are sloppy with this field and some are
 //! hostile, so it is read leniently and its name is trusted with nothing.
 
+use crate::integrity::decode_base64;
+
 /// The longest name that all file systems take, in bytes of UTF-8.
 const LONGEST_NAME: usize = 255;
 /// What comes behind the last dot of a name counts as its extension up to this many bytes.
@@ -22,7 +24,7 @@ pub fn file_name(value: &str) -> Option<String> {
         if name.eq_ignore_ascii_case("filename*") {
             extended = extended.or_else(|| extended_value(value));
         } else if name.eq_ignore_ascii_case("filename") {
-            plain = plain.or_else(|| Some(utf8_if_it_is(unquoted(value))));
+            plain = plain.or_else(|| decoded(utf8_if_it_is(unquoted(value))));
         }
     }
     let safe = |name: String| sanitised(&name);
@@ -69,14 +71,61 @@ fn utf8_if_it_is(text: String) -> String {
     bytes.and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or(text)
 }
 
+/// A plain name as browsers read it, which no RFC allows: encoded words (RFC 2047), as Chromium and Firefox decode them, or else
+/// percent-encoded UTF-8, as Chromium does. `None` for an encoded word in another charset.
+fn decoded(name: String) -> Option<String> {
+    if name.starts_with("=?") && name.split('?').count() > 4 {
+        return encoded_words(&name);
+    }
+    String::from_utf8(percent_decoded(&name)).ok().or(Some(name))
+}
+
+/// Text in which encoded words stand: what separates two of them is not part of it (RFC 2047 section 6.2).
+fn encoded_words(text: &str) -> Option<String> {
+    let (mut all, mut bytes, mut charset) = (String::new(), Vec::new(), "");
+    // `=?charset?coding?word?=`: what stands between the marks, if all of them are there.
+    let mut parts = text.split('?');
+    let mut before = parts.next()?;
+    while let (Some(next), Some(coding), Some(word), Some(behind)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    {
+        let (between, end) = (before.strip_suffix('=')?, behind.strip_prefix('=')?);
+        // A character may be divided between two words.
+        let is_next = !bytes.is_empty() && between.trim().is_empty();
+        if !is_next || !next.eq_ignore_ascii_case(charset) {
+            all += &text_of(std::mem::take(&mut bytes), charset)?;
+        }
+        if !is_next {
+            all += between;
+        }
+        (charset, before) = (next, end);
+        bytes.extend(match coding {
+            "B" | "b" => decode_base64(word)?,
+            "Q" | "q" => escaped(word, b'='),
+            _ => return None,
+        });
+    }
+    all += &text_of(bytes, charset)?;
+    Some(all + before)
+}
+
 /// `charset'language'percent-encoded` (RFC 8187 section 3.2), in one of the two charsets that were ever in use.
 fn extended_value(value: &str) -> Option<String> {
     // Quotes are not allowed here and seen nevertheless.
     let value = value.trim_matches('"');
     let (charset, rest) = value.split_once('\'')?;
     let (_, encoded) = rest.split_once('\'')?;
-    let bytes = percent_decoded(encoded)?;
-    if charset.eq_ignore_ascii_case("utf-8") {
+    // What is no code is broken here.
+    let is_broken = |part: &str| part.as_bytes().get(..2).and_then(byte_of).is_none();
+    if encoded.split('%').skip(1).any(is_broken) {
+        return None;
+    }
+    text_of(percent_decoded(encoded), charset)
+}
+
+/// The text of which these are the bytes.
+fn text_of(bytes: Vec<u8>, charset: &str) -> Option<String> {
+    if bytes.is_empty() || charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("us-ascii") {
         String::from_utf8(bytes).ok()
     } else if charset.eq_ignore_ascii_case("iso-8859-1") {
         Some(bytes.into_iter().map(char::from).collect())
@@ -85,23 +134,32 @@ fn extended_value(value: &str) -> Option<String> {
     }
 }
 
-fn percent_decoded(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let decoded = match byte {
-            b'%' => {
-                let mut digit = || char::from(rest.next()?).to_digit(16);
-                u8::try_from(digit()? * 16 + digit()?).ok()?
-            }
-            _ => byte,
-        };
-        bytes.push(decoded);
-    }
-    Some(bytes)
+/// The bytes of percent-encoded text. What is no code stays as it is.
+pub(super) fn percent_decoded(text: &str) -> Vec<u8> {
+    escaped(text, b'%')
 }
 
-fn sanitised(name: &str) -> Option<String> {
+/// The bytes of text in which `mark` and two digits stand for one; where that is `=`, `_` stands for a space (RFC 2047).
+fn escaped(text: &str, mark: u8) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, behind @ ..] = rest {
+        let code = behind.get(..2).filter(|_| *first == mark).and_then(byte_of);
+        let plain = if mark == b'=' && *first == b'_' { b' ' } else { *first };
+        bytes.push(code.unwrap_or(plain));
+        rest = if code.is_some() { &behind[2..] } else { behind };
+    }
+    bytes
+}
+
+/// The byte that two hexadecimal digits name.
+fn byte_of(digits: &[u8]) -> Option<u8> {
+    let [high, low] = digits else { return None };
+    let digit = |digit: &u8| char::from(*digit).to_digit(16);
+    u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+}
+
+pub(super) fn sanitised(name: &str) -> Option<String> {
     // A path says where the server wants the file to go, which is not for the server to say.
     let last = name.rsplit(['/', '\\']).next()?;
     let visible = last.chars().filter(|char| !is_invisible(*char));
@@ -188,7 +246,26 @@ mod tests {
         check("attachment; filename*=\"UTF-8''a%20b.txt\"", Some("a b.txt"));
         check("attachment; filename=\"na\u{c3}\u{af}ve.txt\"", Some("naïve.txt"));
         check("attachment; filename=\"na\u{ef}ve.txt\"", Some("naïve.txt"));
-        check("attachment; filename=\"100%25.txt\"", Some("100%25.txt"));
+    }
+
+    #[test]
+    fn reads_what_browsers_read_and_no_rfc_allows() {
+        check("attachment; filename=\"100%25.txt\"", Some("100%.txt"));
+        check("attachment; filename=\"na%C3%AFve%20file.txt\"", Some("naïve file.txt"));
+        check("attachment; filename=%E4%BD%A0%E5%A5%BD.pdf", Some("你好.pdf"));
+        check("attachment; filename=\"50%.txt\"", Some("50%.txt"));
+        check("attachment; filename=\"%FF.txt\"", Some("%FF.txt"));
+        check("attachment; filename=\"..%2F..%2Fa.txt\"", Some("a.txt"));
+        check("attachment; filename=\"=?UTF-8?B?bmHDr3ZlLnR4dA==?=\"", Some("naïve.txt"));
+        check("attachment; filename==?utf-8?q?na=C3=AFve_file.txt?=", Some("naïve file.txt"));
+        check("attachment; filename=\"=?ISO-8859-1?Q?na=EFve?= =?ISO-8859-1?Q?_file?=.txt\"", Some("naïve file.txt"));
+        check("attachment; filename=\"=?UTF-8?B?w6k=?= =?UTF-8?Q?=C3?= =?UTF-8?Q?=A9.txt?=\"", Some("éé.txt"));
+        check("attachment; filename=\"=?UTF-8?Q?a/..=2Fb.txt?=\"", Some("b.txt"));
+        check("attachment; filename=\"=?UTF-8?Q?b?= c.txt\"", Some("b c.txt"));
+        check("attachment; filename=\"=?b.txt\"", Some("=_b.txt"));
+        for broken in ["=?koi8-r?B?4Q==?=", "=?UTF-8?B?!?=", "=?UTF-8?X?a?=", "=?UTF-8?Q?=FF?="] {
+            check(&format!("attachment; filename=\"{broken}\""), None);
+        }
     }
 
     #[test]

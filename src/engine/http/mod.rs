@@ -5,22 +5,26 @@ mod answer;
 mod content_disposition;
 mod content_range;
 mod date;
+mod interposed;
 mod mirror;
 mod partial;
 mod representation;
 mod retry_after;
 mod serve;
+mod url_name;
 mod validator;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::{Asked, AskedRange, Source, Verdict, judge};
+pub use answer::{Asked, AskedRange, Source, Verdict, is_coded, judge};
 pub use content_disposition::file_name;
 pub use content_range::ContentRange;
+pub use interposed::is_interposed;
 pub use representation::{Representation, Resumability, VerdictReason};
 pub use retry_after::RetryAfter;
 pub use serve::{Selection, if_range_holds, select};
-pub use validator::{if_range, is_strong_tag, same_version};
+pub use url_name::{name_of, named_by_url};
+pub use validator::{drop_constants, if_range, is_strong_tag, same_version};
 
 /// The head of an answer, as far as the page's origin may read it. Every field is as the browser gave it.
 #[derive(Clone, Debug, Default)]
@@ -70,6 +74,8 @@ pub enum RestartReason {
     NotResumable,
     /// The file was not what its digest says, and mirrors had a part in it.
     DigestMismatch,
+    /// What was stored of the transfer cannot be read any more.
+    Damaged,
 }
 
 impl RestartReason {
@@ -80,6 +86,7 @@ impl RestartReason {
             Self::RangesRefused => "ranges-refused",
             Self::NotResumable => "not-resumable",
             Self::DigestMismatch => "digest-mismatch",
+            Self::Damaged => "damaged",
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Answers about ranges: 206 and 416 (RFC 9110 sections 14.4, 15.3.7 and 15.5.17).
 
 use super::super::error::{ErrorCode, TaskError};
-use super::answer::{Asked, AskedRange, Verdict, changed, content_length, is_coded, without_ranges};
+use super::answer::{Asked, AskedRange, Verdict, changed, content_length, is_coded, whole, without_ranges};
 use super::content_range::{ContentRange, LARGEST_POSITION};
 use super::representation::{describe, resumability};
 use super::validator::agrees;
@@ -59,6 +59,17 @@ pub(super) fn complete_length_from_start(head: &Head) -> Option<u64> {
     }
 }
 
+/// Whether the answer to a request without `Range` is all of the file, although the server calls it a part. Where CORS hides
+/// what it is a part of, it may be less.
+fn is_all(head: &Head) -> bool {
+    match &head.content_range {
+        Some(_) => {
+            part(AskedRange { start: 0, end: None }, None, head).is_some_and(|part| part.end == part.complete_length)
+        }
+        None => head.all_headers_readable && content_length(head).is_some() && !is_multipart(head),
+    }
+}
+
 fn is_multipart(head: &Head) -> bool {
     const KIND: &str = "multipart/byteranges";
     let kind = head.content_type.as_deref().map(str::trim_start);
@@ -68,6 +79,9 @@ fn is_multipart(head: &Head) -> bool {
 /// Judges a 206.
 pub(super) fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
     let Some(range) = asked.range else {
+        if is_all(head) {
+            return whole(asked, head);
+        }
         return Verdict::Fail(TaskError::new(ErrorCode::BadContentRange));
     };
     let Some(Part { end, complete_length }) = part(range, asked.kept, head) else {
@@ -285,10 +299,27 @@ mod tests {
     }
 
     #[test]
-    fn a_part_that_nobody_asked_for_is_a_failure() {
+    fn a_206_to_a_request_without_range_is_the_file_only_if_it_is_all_of_it() {
         let asked = Asked { range: None, if_range: false, conditional: false, kept: None, source: Source::Origin };
-        let verdict = judge(&asked, &head(206, Some("bytes 0-999/1000"), Some("\"a\"")));
-        assert_eq!(verdict, Verdict::Fail(TaskError::new(ErrorCode::BadContentRange)));
+        let ask = |len: Option<&str>, range: Option<&str>, all_headers_readable| {
+            let content_length = len.map(Into::into);
+            judge(&asked, &Head { content_length, all_headers_readable, ..head(206, range, Some("\"a\"")) })
+        };
+        for (len, range) in [(Some("1000"), Some("bytes 0-999/1000")), (Some("1000"), None)] {
+            let Verdict::Body { representation, start, end, .. } = ask(len, range, true) else { panic!("{range:?}") };
+            let found = (start, end, representation.complete_length, representation.is_resumable());
+            assert_eq!(found, (0, Some(1000), Some(1000), false), "{range:?}");
+        }
+        for (len, range, readable) in [
+            (Some("500"), Some("bytes 0-499/1000"), true),
+            (Some("500"), Some("bytes 500-999/1000"), true),
+            (Some("1000"), Some("bytes 0-1000/1000"), true),
+            (None, None, true),
+            (Some("1000"), None, false),
+        ] {
+            let refused = Verdict::Fail(TaskError::new(ErrorCode::BadContentRange));
+            assert_eq!(ask(len, range, readable), refused, "{range:?} {readable}");
+        }
     }
 
     #[test]

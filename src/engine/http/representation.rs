@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Head;
 use super::content_disposition::file_name;
+use super::url_name::named_by_url;
 use super::validator::{is_strong_date, is_strong_tag};
 
 /// Whether kept bytes may be continued (RFC 9110 sections 8.8.1 and 14.2).
@@ -89,7 +90,7 @@ pub struct Representation {
     pub last_modified_is_strong: bool,
     /// Its media type, as sent.
     pub content_type: Option<String>,
-    /// The name that the server suggests, safe to use as a file's name.
+    /// The name that the server suggests, or that the URL has to which it redirects, safe to use as a file's name.
     pub file_name: Option<String>,
     /// Whether its kept bytes may be continued.
     pub resumability: Resumability,
@@ -122,13 +123,15 @@ pub(super) fn describe(
     complete_length: Option<u64>,
     (resumability, reason): (Resumability, VerdictReason),
 ) -> Representation {
+    let told = head.content_disposition.as_deref().and_then(file_name);
+    let by_url = |url: &str| named_by_url(url, head.content_type.as_deref());
     Representation {
         complete_length,
         etag: head.etag.clone(),
         last_modified: head.last_modified.clone(),
         last_modified_is_strong: is_strong_date(head),
         content_type: head.content_type.clone(),
-        file_name: head.content_disposition.as_deref().and_then(file_name),
+        file_name: told.or_else(|| head.final_url.as_deref().and_then(by_url)),
         resumability,
         reason,
         same_origin: head.all_headers_readable,

@@ -8,6 +8,30 @@ use super::{Head, Representation, date};
 /// nobody knows whose clock it was.
 const CLOCKS_APART_MS: u64 = 60_000;
 
+const DAY_S: u64 = 86_400;
+/// Times that are written for no time at all, in seconds since the epoch: by Unix (and a second later by Nix), by archives of
+/// the DOS kind (and by Gradle, which stays clear of time zones), by npm, by devices without a clock, and by Bazel. Those at the
+/// beginning of an epoch differ by time zones.
+const CONSTANT_TIMES_S: [std::ops::Range<u64>; 6] = [
+    0..DAY_S,
+    3_651 * DAY_S..3_653 * DAY_S,
+    3_683 * DAY_S..3_683 * DAY_S + 1,
+    499_162_500..499_162_501,
+    946_684_800..946_684_801,
+    1_262_304_000..1_262_304_001,
+];
+
+/// Takes validators out of an answer that are the same whatever the file is: they would agree with any other version. An
+/// empty tag or `"0"` is one, and so is a date that stands for no date.
+pub fn drop_constants(head: &mut Head) {
+    let is_constant_tag = |tag: &String| matches!(opaque(tag).trim_matches('"').trim(), "" | "0");
+    let is_constant_date = |text: &String| {
+        date::parse(text).is_some_and(|at| CONSTANT_TIMES_S.iter().any(|times| times.contains(&(at.0 / 1_000))))
+    };
+    head.etag = head.etag.take().filter(|tag| !is_constant_tag(tag));
+    head.last_modified = head.last_modified.take().filter(|date| !is_constant_date(date));
+}
+
 /// Whether the entity tag may be compared strongly: quoted and without `W/` (RFC 9110 section 8.8.3.2).
 pub fn is_strong_tag(etag: &str) -> bool {
     etag.len() >= 2 && etag.starts_with('"') && etag.ends_with('"')
@@ -71,6 +95,38 @@ mod tests {
     use super::*;
 
     const MONDAY: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
+
+    #[test]
+    fn a_validator_that_is_the_same_for_every_version_is_none() {
+        let left = |etag: &str, last_modified: &str| {
+            let (etag, last_modified) = (Some(etag.into()), Some(last_modified.into()));
+            let mut head = Head { etag, last_modified, ..Head::default() };
+            drop_constants(&mut head);
+            (head.etag.is_some(), head.last_modified.is_some())
+        };
+        for constant in ["", "\"\"", "W/\"\"", "\"0\"", "W/\"0\"", "0", "\" \""] {
+            assert_eq!(left(constant, MONDAY), (false, true), "{constant}");
+        }
+        for tag in ["\"00\"", "\"a\"", "W/\"1\"", "\"-\""] {
+            assert_eq!(left(tag, MONDAY), (true, true), "{tag}");
+        }
+        for constant in [
+            "Thu, 01 Jan 1970 00:00:00 GMT",
+            "Thu, 01 Jan 1970 00:00:01 GMT",
+            "Mon, 31 Dec 1979 23:00:00 GMT",
+            "Tue, 01 Jan 1980 00:00:00 GMT",
+            "Fri, 01 Feb 1980 00:00:00 GMT",
+            "Sat, 26 Oct 1985 08:15:00 GMT",
+            "Sat, 01 Jan 2000 00:00:00 GMT",
+            "Fri, 01 Jan 2010 00:00:00 GMT",
+        ] {
+            assert_eq!(left("\"a\"", constant), (true, false), "{constant}");
+        }
+        for date in ["Sat, 26 Oct 1985 08:15:01 GMT", "Wed, 02 Jan 1980 00:00:00 GMT", "Fri, 01 Jan 2010 00:00:01 GMT"]
+        {
+            assert_eq!(left("\"a\"", date), (true, true), "{date}");
+        }
+    }
 
     fn kept(etag: Option<&str>, last_modified: Option<&str>) -> Representation {
         Representation {

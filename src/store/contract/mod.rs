@@ -8,6 +8,7 @@
 )]
 
 mod bodies;
+mod damage;
 mod due;
 mod groups;
 mod select;
@@ -27,7 +28,7 @@ use crate::engine::policy::Policy;
 use crate::engine::request::{RequestFields, Source};
 use crate::engine::session::{Configuration, SessionRecord};
 use crate::engine::task::{
-    EventKind, Place, Progress, Proof, Subject, Task, TaskEvent, TaskRecord, TaskSpec, TaskState,
+    EventKind, FoundByUrl, Place, Progress, Proof, Subject, Task, TaskEvent, TaskRecord, TaskSpec, TaskState,
 };
 use crate::engine::time::Timestamp;
 use crate::engine::transport::Transport;
@@ -44,6 +45,7 @@ pub async fn all<S: Store>(store: &S, chunk: MakeChunk<S::Chunk>) {
     select::all(store).await;
     groups::all(store).await;
     bodies::all(store, chunk).await;
+    damage::all(store).await;
     a_boot_reads_no_finished_tasks(store).await;
 }
 
@@ -87,7 +89,7 @@ fn task(session: &str, id: &str, state: TaskState) -> Task {
         place: Place::Store,
         fails_when_full: false,
         used_at: Timestamp(0),
-        serves_url: false,
+        by_url: FoundByUrl::Never,
     };
     Task { record, progress: Progress::new(BodyId(7)) }
 }
@@ -137,7 +139,7 @@ async fn commits_are_read_back<S: Store>(store: &S, chunk: MakeChunk<S::Chunk>) 
     let mut stored = task("contract", "read back", TaskState::READY);
     stored.progress.received.insert(0..100_000);
     let body = stored.progress.body;
-    let record = SessionRecord { id: session(), configuration: Configuration::default(), tidied_at: Timestamp(0) };
+    let record = SessionRecord::new(session(), Configuration::default(), false);
     let append = Change::Append { body, offset: 0, len: 100_000, buffer: EffectId(3) };
     let changes: Vec<Change> =
         [Change::PutSession(record.clone()), Change::PutBody(body), append].into_iter().chain(put(&stored)).collect();

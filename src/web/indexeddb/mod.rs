@@ -16,7 +16,8 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::IdbTransaction;
 
 pub use reader::IdbReader;
-pub use values::ChunkKind;
+pub use values::{ChunkKind, has_room};
+pub use write::Writing;
 
 use super::error::store_failure;
 use crate::engine::input::{CommitOutcome, StoreFailure};
@@ -32,6 +33,15 @@ struct Inner {
     version: Option<u32>,
     connection: RefCell<Option<Rc<Database>>>,
     chunk_kind: Cell<ChunkKind>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // The browser would do that when it collects the connection, and until then that would block every upgrade.
+        if let Some(database) = self.connection.take() {
+            database.close();
+        }
+    }
 }
 
 impl IndexedDb {
@@ -69,6 +79,11 @@ impl IndexedDb {
             Factory::new().and_then(|factory| factory.open(&self.0.name, self.0.version)).map_err(failure)?;
         request.on_upgrade_needed(|event| schema::upgrade(&event));
         let mut database = request.await.map_err(failure)?;
+        // Two callers may have found none at the same time. One that nothing closes any more would block every upgrade.
+        if let Some(other) = &*self.0.connection.borrow() {
+            database.close();
+            return Ok(Rc::clone(other));
+        }
         let forget = |inner: &Rc<Inner>| {
             let inner = Rc::downgrade(inner);
             move |_| {
@@ -85,6 +100,21 @@ impl IndexedDb {
         Ok(database)
     }
 
+    /// Writes all or nothing, as [`Store::commit`] does; `writing` can be given up meanwhile.
+    pub async fn write(&self, epoch: u64, writes: &[Write<JsValue>], writing: &Writing) -> CommitOutcome {
+        let touches = |table: Table| {
+            writes.iter().any(|write| match write {
+                Write::Put { table: to, .. } | Write::Delete { table: to, .. } => *to == table,
+            })
+        };
+        let tables: Vec<Table> =
+            Table::ALL.into_iter().filter(|table| *table == Table::Meta || touches(*table)).collect();
+        match self.transaction(&tables, TransactionMode::ReadWrite).await {
+            Ok(transaction) => write::commit(transaction, epoch, writes, writing).await,
+            Err(failure) => CommitOutcome::Failed(failure),
+        }
+    }
+
     /// A transaction over `tables`. A connection that has died unnoticed is replaced once.
     async fn transaction(&self, tables: &[Table], mode: TransactionMode) -> Result<Transaction, StoreFailure> {
         let names: Vec<&str> = tables.iter().map(|table| table.name()).collect();
@@ -92,7 +122,10 @@ impl IndexedDb {
         if let Ok(transaction) = database.transaction(&names, mode) {
             return Ok(transaction);
         }
-        self.0.connection.take();
+        // Another caller may have replaced it already.
+        let is_current = |current: &mut Rc<Database>| Rc::ptr_eq(current, &database);
+        drop(self.0.connection.borrow_mut().take_if(is_current));
+        database.close();
         self.connection().await?.transaction(&names, mode).map_err(failure)
     }
 }
@@ -102,7 +135,7 @@ impl Store for IndexedDb {
     type Reader = IdbReader;
 
     async fn reader(&self) -> Result<IdbReader, StoreFailure> {
-        Ok(IdbReader::new(self.transaction(&Table::ALL, TransactionMode::ReadOnly).await?))
+        IdbReader::begin(self).await
     }
 
     async fn advance_epoch(&self) -> Result<u64, StoreFailure> {
@@ -110,17 +143,7 @@ impl Store for IndexedDb {
     }
 
     async fn commit(&self, epoch: u64, writes: Vec<Write<JsValue>>) -> CommitOutcome {
-        let touches = |table: Table| {
-            writes.iter().any(|write| match write {
-                Write::Put { table: to, .. } | Write::Delete { table: to, .. } => *to == table,
-            })
-        };
-        let tables: Vec<Table> =
-            Table::ALL.into_iter().filter(|table| *table == Table::Meta || touches(*table)).collect();
-        match self.transaction(&tables, TransactionMode::ReadWrite).await {
-            Ok(transaction) => write::commit(transaction, epoch, &writes).await,
-            Err(failure) => CommitOutcome::Failed(failure),
-        }
+        self.write(epoch, &writes, &Writing::default()).await
     }
 }
 

@@ -39,6 +39,26 @@ pub async fn probe_chunk_kind(store: &IndexedDb) -> Result<ChunkKind, StoreFailu
     Ok(if accepted && kept { ChunkKind::Blob } else { ChunkKind::ArrayBuffer })
 }
 
+/// Whether so many bytes more can be stored. They are, for a moment: an estimate may say anything.
+pub async fn has_room(store: &IndexedDb, bytes: u64) -> bool {
+    let chunk = store.chunk_kind().join(&Array::of1(&Uint8Array::new_with_length(bytes as u32)), bytes);
+    let key = JsValue::from_str("room");
+    let is_stored = write(store, |chunks| chunks.put(&chunk, Some(&key)).map(drop)).await.is_ok();
+    // A kill in between leaves it to the next trial.
+    is_stored && write(store, |chunks| chunks.delete(key).map(drop)).await.is_ok()
+}
+
+async fn write(
+    store: &IndexedDb,
+    what: impl FnOnce(&idb::ObjectStore) -> Result<(), idb::Error>,
+) -> Result<(), StoreFailure> {
+    let transaction = store.transaction(&[Table::Chunks], idb::TransactionMode::ReadWrite).await?;
+    let chunks = table(&transaction, Table::Chunks)?;
+    let raw = transaction.into();
+    what(&chunks).map_err(failure)?;
+    finished(&raw).await
+}
+
 /// A key as IndexedDB takes it: an array.
 pub fn key_to_js(key: &Key) -> JsValue {
     let parts = key.0.iter().map(|part| match part {
@@ -84,18 +104,23 @@ pub fn value_to_js(table: Table, value: &Value<JsValue>, keys: &IndexKeys) -> Js
     row.into()
 }
 
-/// A row as IndexedDB gives it.
+/// A row's key in an index, if it has one.
+pub fn index_key_from_js(row: &JsValue, index: Index) -> Option<Key> {
+    let key = Reflect::get(row, &index.name().into()).ok()?;
+    key.is_instance_of::<Array>().then(|| key_from_js(&key))
+}
+
+/// A row as IndexedDB gives it. What is no record at all becomes one that cannot be read.
 pub fn value_from_js(table: Table, row: &JsValue) -> Result<Value<JsValue>, StoreFailure> {
-    let raw = if table.indexes().is_empty() {
-        row.clone()
-    } else {
-        Reflect::get(row, &BYTES.into()).map_err(|_| StoreFailure::Other)?
-    };
+    let of_row = || Reflect::get(row, &BYTES.into()).unwrap_or_default();
+    let raw = if table.indexes().is_empty() { row.clone() } else { of_row() };
     if let Some(blob) = raw.dyn_ref::<Blob>() {
         let len = blob.size() as u64;
         return Ok(Value::Chunk(raw, len));
     }
-    let buffer: &ArrayBuffer = raw.dyn_ref().ok_or(StoreFailure::Other)?;
+    let Some(buffer) = raw.dyn_ref::<ArrayBuffer>() else {
+        return if table == Table::Chunks { Err(StoreFailure::Other) } else { Ok(Value::Bytes(Vec::new())) };
+    };
     if table == Table::Chunks {
         let len = u64::from(buffer.byte_length());
         return Ok(Value::Chunk(raw, len));

@@ -6,9 +6,9 @@ import { build } from 'esbuild';
 import { root } from '../../../tools/setup.mjs';
 
 const component = `
-  export default async () => {};
+  export default async () => load();
   export const atWork = () => [];
-  export const retireInstance = () => {};
+  export const retireInstance = () => told('retired');
   export const beginInstance = () => {};
   export class Component {
     constructor(host) {
@@ -35,8 +35,11 @@ const { outputFiles } = await build({
     },
   ],
 });
-const GLOBALS = ['told', 'navigator', 'location', 'Client', 'reportError', 'indexedDB', 'caches'];
+const GLOBALS = ['told', 'load', 'navigator', 'location', 'Client', 'reportError', 'indexedDB', 'IDBKeyRange', 'WebAssembly', 'caches', 'fetch', 'console'];
 const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, GLOBALS);
+const offline = async () => {
+  throw new TypeError('Failed to fetch');
+};
 /** The component's file is always there. */
 const caches = { open: async () => ({ match: async () => new Response() }) };
 
@@ -86,30 +89,36 @@ export class WorkerEvent extends Event {
   }
 }
 
-/** A service worker that has attached longhaul, with these `options`. */
-export async function start({ connection, locks, userAgent, indexedDB, backgroundFetch, ...options } = {}) {
+/**
+ * A service worker that has attached longhaul, with these `options`. `load` gets the component ready, or fails; an export
+ * throws what `throws` returns for its name, if anything.
+ */
+export async function start({ connection, locks, userAgent, indexedDB, backgroundFetch, load = () => {}, throws = () => {}, fetch = offline, warned = [], WebAssembly = globalThis.WebAssembly, ...options } = {}) {
   const told = [];
   const reported = [];
-  let host;
+  const hosts = [];
   const tell = (name, ...args) => {
-    if (name === 'started') [host] = args;
+    if (name === 'started') hosts.push(...args);
     else told.push([name, ...args]);
+    const error = throws(name, ...args);
+    if (error) throw error;
   };
+  const page = new Client('page');
   const scope = Object.assign(new EventTarget(), {
     registration: {
       scope: 'https://app.example/',
       sync: { register: async (tag) => void told.push(['sync', tag]) },
       ...(backgroundFetch && { backgroundFetch }),
     },
-    clients: { matchAll: async () => [] },
+    clients: { matchAll: async () => [page] },
   });
   const location = new URL('https://app.example/sw.js');
   const report = (error) => reported.push(error);
-  const { attach } = evaluate(tell, { connection, locks, userAgent }, location, Client, report, indexedDB, caches);
+  const IDBKeyRange = { bound: (lower, upper) => ({ lower, upper }) };
+  const { attach } = evaluate(tell, load, { connection, locks, userAgent }, location, Client, report, indexedDB, IDBKeyRange, WebAssembly, caches, fetch, { ...console, warn: (text) => warned.push(text) });
   const longhaul = attach(scope, { wasm: 'longhaul.wasm', ...options });
-  const page = new Client('page');
-  const post = async (message, ports = []) => {
-    const event = { data: { longhaul: 1, ...message }, source: page, ports, waitUntil() {} };
+  const post = async (message, ports = [], source = page) => {
+    const event = { data: { longhaul: 1, ...message }, source, ports, waitUntil() {} };
     scope.dispatchEvent(Object.assign(new Event('message'), event));
     await new Promise(setImmediate);
   };
@@ -124,7 +133,7 @@ export async function start({ connection, locks, userAgent, indexedDB, backgroun
   /** Answers the last call of this type. */
   const answer = (type, value, ok = true) => {
     const [number] = of('call').findLast(([, call]) => call.type === type);
-    host.reply(number, ok, value);
+    hosts.at(-1).reply(number, ok, value);
   };
-  return { longhaul, scope, page, post, dispatch, hello, of, answer, told, reported, host: () => host };
+  return { longhaul, scope, page, post, dispatch, hello, of, answer, told, reported, hosts, host: () => hosts.at(-1) };
 }

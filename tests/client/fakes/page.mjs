@@ -21,11 +21,14 @@ const evaluate = compileFunction(`${outputFiles[0].text}\nreturn client;`, GLOBA
 class Container extends EventTarget {
   /** The worker that the page's requests go through. */
   controller = null;
+  /** Registrations whose scope does not cover the page. */
+  others = [];
   #early = [];
 
   constructor(findRegistration) {
     super();
     this.getRegistration = async () => findRegistration();
+    this.getRegistrations = async () => this.others;
   }
 
   startMessages() {
@@ -41,6 +44,13 @@ class Container extends EventTarget {
   }
 }
 
+/** The worker's word about a file that is to be saved. */
+export function say(url, saving) {
+  const channel = new BroadcastChannel(url);
+  channel.postMessage(saving);
+  channel.close();
+}
+
 export class Page {
   /** What went to `reportError`. */
   reported = [];
@@ -50,10 +60,19 @@ export class Page {
   fetch = async () => Response.error();
   /** What was loaded in frames. */
   frames = [];
+  /** How many of them were taken out again. */
+  removed = 0;
+  /** What becomes of a frame: the worker takes it for a download. */
+  onFrame = ({ src }) => say(src, {});
   document = Object.assign(new EventTarget(), {
     visibilityState: 'visible',
-    createElement: () => ({}),
-    body: { append: ({ src }) => this.frames.push(src) },
+    createElement: () => ({ remove: () => void this.removed++ }),
+    body: {
+      append: (frame) => {
+        this.frames.push(frame.src);
+        this.onFrame(frame);
+      },
+    },
   });
   #locks;
   #timers = [];
@@ -67,7 +86,7 @@ export class Page {
     this.registration = worker.registrationFor(this);
     this.container = new Container(() => this.registration);
     this.client = evaluate(
-      { ...navigator, serviceWorker: this.container, locks: locks.of(this) },
+      { serviceWorker: this.container, locks: locks.of(this), ...navigator },
       this.document,
       new URL('app/index.html', worker.scope),
       this.window.addEventListener.bind(this.window),

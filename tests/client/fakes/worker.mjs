@@ -13,8 +13,10 @@ export class FakeWorker extends EventEmitter {
   received = [];
   /** Tasks by id, for the answers. */
   tasks = new Map();
-  /** Whether a message starts the worker when it does not run. If not, the message is lost. */
+  /** Whether a message starts the worker when it does not run. If not, the message is lost, as with a worker without longhaul. */
   starts = true;
+  /** Settled when its wasm is compiled: until then it takes calls in, and does nothing else. */
+  compiled = Promise.resolve();
   boot = undefined;
   isWorking = false;
   /** What was registered for Background Sync: a tag, or a tag and how seldom. */
@@ -38,7 +40,11 @@ export class FakeWorker extends EventEmitter {
     this.#pages.add(page);
     const postMessage = (message, transfer = []) => {
       const copy = structuredClone(message);
-      setImmediate(() => (this.#inbox = this.#inbox.then(() => this.#take(page, copy, transfer[0]))));
+      setImmediate(() => {
+        // The script alone says so, before the wasm is there.
+        if (this.boot || this.starts) transfer[0]?.postMessage('taken');
+        this.#inbox = this.#inbox.then(() => this.#take(page, copy, transfer[0]));
+      });
     };
     const register = async (...registered) => {
       if (this.hasSync === null) throw new DOMException('denied', 'NotAllowedError');
@@ -48,7 +54,7 @@ export class FakeWorker extends EventEmitter {
     return { scope: this.scope, active: { postMessage, state: 'activated', scriptURL: `${this.scope}sw.js` }, waiting: null, installing: null, ...syncing };
   }
 
-  /** Answers this type of call with `answer(call)`: an answer, `{ code }` for an error, or `SWALLOW`. */
+  /** Answers this type of call with `answer(call)`: an answer, `{ code }` for an error, `{ raw }` for what is no reply, or `SWALLOW`. */
   answer(type, answer) {
     this.#answers.set(type, answer);
   }
@@ -73,10 +79,10 @@ export class FakeWorker extends EventEmitter {
     page.deliver(structuredClone({ longhaul: PROTOCOL, ...message }));
   }
 
-  /** Tells the page whether there is work, as the real worker tells every page it knows. */
-  setWorking(working) {
+  /** Tells the page whether there is work, or when there will be, as the real worker tells every page it knows. */
+  setWorking(working, next) {
     this.isWorking = working;
-    for (const page of this.#pages) this.post(page, { type: 'working', working });
+    for (const page of this.#pages) this.post(page, { type: 'working', working, next });
   }
 
   /** Everything received that fits: `type` of the message or of its call, and `page` if given. */
@@ -108,6 +114,7 @@ export class FakeWorker extends EventEmitter {
     // The pong is the harness' own barrier; waking a dead worker with it would hide what the page does by itself.
     if (!this.boot && message.type !== 'pong') {
       if (!this.starts) return this.emit('lost');
+      await this.compiled;
       await this.start();
     }
     this.received.push({ page, boot: this.boot, message });
@@ -122,7 +129,7 @@ export class FakeWorker extends EventEmitter {
   #reply(call, port) {
     const answer = (this.#answers.get(call.type) ?? this.#usual)(call);
     if (answer === SWALLOW) this.#ports.add(port);
-    else port.postMessage(answer.code ? { ok: false, error: answer } : { ok: true, answer });
+    else port.postMessage('raw' in answer ? answer.raw : answer.code ? { ok: false, error: answer } : { ok: true, answer });
     if (answer !== SWALLOW) setImmediate(() => port.close());
   }
 

@@ -36,7 +36,7 @@ WritableStreamDefaultWriter.prototype.write = async function (bytes) {
 longhaul.attach(self, {
   wasm: '/longhaul/longhaul.wasm',
   ...quiet,
-  serveOriginalUrls: ({ pathname }) => pathname.startsWith('/podcasts/'),
+  serveOriginalUrls: ({ pathname }) => pathname.startsWith('/podcasts/') || (pathname.startsWith('/mine/') && 'podcasts'),
   onEvents: async (session, events) => {
     for (const { type, taskId: id } of events) await say(`${type}/${id}/cache-${await inCache(id)}/opfs-${await inOpfs(id)}`);
   },

@@ -127,6 +127,26 @@ test('the worker answers by itself while no page is open', async (t) => {
   assert.ok(kept >= 8 * MIB && requests[2].range.start === kept, `it went on at ${kept} and ${requests[2].range.start}`);
 });
 
+test('with every page closed a refusal is waited out, and the page that comes back is asked', async (t) => {
+  const world = await startWorld(t.after.bind(t));
+  const { origin, browser } = world;
+  const urls = new SignedUrls();
+  const file = origin.add('/f.bin', { length: LENGTH, seed: 7, access: urls, faults: [{ kind: 'stall', bytes: 10 * MIB }] });
+  const page = await openAsked(world);
+  await download(page, urls.sign('/f.bin', { requests: 1 }), { id: 'f', maxSegments: 1, stallTimeout: 1_000 });
+  const elsewhere = await browser.newPage();
+  await page.close();
+  await origin.waitFor(() => requestsFor(origin, '/f.bin').length > 1 && requestsFor(origin, '/f.bin')[1].endedAt);
+  const later = await openAsked(world);
+  await elsewhere.close();
+  await untilAsked(later);
+  const { state, reason } = await untilTask(later, 'f', () => true);
+  assert.deepEqual([state, reason], ['waiting', 'authorization']);
+  await later.evaluate((url) => supply({ url }), urls.sign('/f.bin'));
+  assert.equal((await outcome(later, 'f')).sha256, file.sha256);
+  assert.ok(requestsFor(origin, '/f.bin').at(-1).range.start >= 8 * MIB, 'what was kept is not asked for again');
+});
+
 test('a refusal that nobody could answer fails the task, as does one answer after the other that is refused', async (t) => {
   const world = await startWorld(t.after.bind(t));
   const tokens = new BearerTokens();

@@ -22,7 +22,7 @@ async function handedOver(t, fields = {}) {
   await untilTask(page, 'big', (task) => task.reason === 'background-fetch');
   await world.origin.waitForRequest(PATH, isPart);
   const said = (what) => requestsFor(world.origin, `/said/${what}`).length;
-  const untilFiled = () => world.origin.waitFor(() => said('all-of-podcasts') > 0, { timeoutMs: 90_000 });
+  const untilFiled = () => world.origin.waitFor(() => said('all-of-podcasts') > 0);
   return { ...world, file, page, said, untilFiled };
 }
 

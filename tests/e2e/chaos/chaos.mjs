@@ -48,14 +48,14 @@ class Chaos {
   /** Resolves when so many more bytes of the files have been sent. */
   async untilSent(moreBytes) {
     const until = this.sentBytes() + moreBytes;
-    await this.#world.origin.waitFor(() => this.sentBytes() >= until, { timeoutMs: 60_000, what: `${moreBytes} more bytes` });
+    await this.#world.origin.waitFor(() => this.sentBytes() >= until, { what: `${moreBytes} more bytes` });
   }
 
   /** The same, with no page open: the worker may be gone before. */
   async untilSentOrQuiet(moreBytes) {
     const until = this.sentBytes() + moreBytes;
     const isQuiet = (entries) => entries.every(({ path, endedAt }) => !this.#files.has(path) || endedAt !== undefined);
-    await this.#world.origin.waitFor((entries) => this.sentBytes() >= until || isQuiet(entries), { timeoutMs: 60_000 });
+    await this.#world.origin.waitFor((entries) => this.sentBytes() >= until || isQuiet(entries));
   }
 
   /** How fast files come. While a browser is started again they do not, or all would be there before the last kill. */
@@ -111,6 +111,29 @@ class Chaos {
   }
 }
 
+/** In the page: holds the whole database by one transaction for so long, as an app's own long work on it would. */
+const holdStorage = async (holdMs) => {
+  const { scope } = await navigator.serviceWorker.ready;
+  const database = await new Promise((resolve, reject) => {
+    const request = indexedDB.open(`longhaul:${scope}`);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const transaction = database.transaction([...database.objectStoreNames], 'readwrite');
+  const ended = new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error);
+  });
+  const until = Date.now() + holdMs;
+  // A transaction lives for as long as it has requests.
+  const goOn = () => {
+    if (Date.now() < until) transaction.objectStore('meta').get('epoch').onsuccess = goOn;
+  };
+  goOn();
+  await ended;
+  database.close();
+};
+
 /** Lengths that add up to `total`, from very small to large. */
 function lengths(next, total) {
   const shares = Array.from({ length: FILES }, () => next() ** 2);
@@ -118,11 +141,16 @@ function lengths(next, total) {
   return shares.map((share) => Math.max(SAMPLE, Math.floor((total * share) / sum)));
 }
 
-/** Runs it all; `tell` is called with a line for each kill. Returns the figures, and throws if anything is wrong. */
-export async function chaos(after, { kills, seed, tell = () => {} }) {
+/**
+ * Runs it all; `tell` is called with a line for each kill. After half of the kills storage stands still for `holdMs`.
+ * Returns the figures, and throws if anything is wrong.
+ */
+export async function chaos(after, { kills, seed, holdMs = 0, tell = () => {} }) {
   const next = random(seed);
-  const world = await startWorld(after, { timeoutMs: 180_000 });
-  const total = kills * BYTES_PER_KILL;
+  const world = await startWorld(after);
+  const untilLastKill = (kills * BYTES_PER_KILL) / 2;
+  // Where the browser reads on by itself, all that comes while storage is held may have to come again.
+  const total = 2 * untilLastKill + (holdMs / 1000) * BYTES_PER_SECOND;
   const files = new Map(
     lengths(next, total).map((length, at) => {
       const path = `/${at}.bin`;
@@ -135,13 +163,17 @@ export async function chaos(after, { kills, seed, tell = () => {} }) {
   await run.enter();
   for (const [path, { id }] of files) await download(run.page, path, { id });
   const killed = {};
-  const points = pointsIn(next, kills, total / 2);
+  const points = pointsIn(next, kills, untilLastKill);
   for (const [at, point] of points.entries()) {
     await run.untilSent(point - (points[at - 1] ?? 0));
     const kind = kinds[Math.floor(next() * kinds.length)];
     killed[kind] = 1 + (killed[kind] ?? 0);
     tell(`${at + 1}/${kills}: ${kind} after ${(run.sentBytes() / MIB).toFixed(1)} MiB`);
     await run.kill(kind);
+    if (holdMs && at + 1 === Math.ceil(kills / 2)) {
+      tell(`storage is held for ${holdMs / 1000} s`);
+      await run.page.evaluate(holdStorage, holdMs);
+    }
   }
   run.flow(Infinity);
   const figures = await conclude(run.page, files);

@@ -19,8 +19,9 @@ test('a server without CORS headers is told from one that is not there, after a 
   await download(page, `${other.url}/f.bin`, { id: 'f' });
   const { state, code } = await outcome(page, 'f');
   assert.deepEqual({ state, code }, { state: 'failed', code: 'cors-blocked' });
-  assert.deepEqual(other.log.map(({ method }) => method), ['GET', 'HEAD', 'GET', 'HEAD']);
-  assert.deepEqual(other.log.map(({ headers }) => headers.cookie), Array(4).fill(undefined));
+  // Twice with a range, and twice without: it may be the range that the browser makes nothing of.
+  assert.deepEqual(other.log.map(({ method, headers }) => [method, headers.range !== undefined]), [true, true, false, false].flatMap((range) => [['GET', range], ['HEAD', false]]));
+  assert.deepEqual(other.log.map(({ headers }) => headers.cookie), Array(8).fill(undefined));
 });
 
 test('a server that cannot be reached is waited for, and the download begins when it is there', async (t) => {

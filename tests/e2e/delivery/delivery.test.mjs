@@ -79,6 +79,25 @@ test('a frozen page gives its turn to the next, and stands in line again when it
   assert.deepEqual(await kinds(first, 'handled'), []);
 });
 
+test('two handlers of one page are both heard: the later one gets what the first is still at', async (t) => {
+  const { origin, open } = await startWorld(t.after.bind(t));
+  origin.add('/one.bin', { length: MIB, seed: 4 });
+  const page = await open('?idle');
+  await page.evaluate(async () => {
+    window.started = [];
+    const session = await open({ onEvent: (event) => (started.push(event.seq), new Promise((resolve) => (window.finish = resolve))) });
+    await session.download('/one.bin', { id: 'one' });
+  });
+  await until(page, () => started.length === 1);
+  await page.evaluate(async () => void (await open()));
+  await until(page, () => handled.length === 1);
+  assert.deepEqual(await numbers(page, 'handled'), await page.evaluate(() => started));
+  assert.equal(await ackedRows(page), 1, 'the first has not resolved');
+  await page.evaluate(() => finish());
+  while ((await ackedRows(page)) > 0);
+  assert.equal(await page.evaluate(() => started.length), 1, 'it was called once');
+});
+
 test('a reload between doing and acknowledging repeats the event with the same number', async (t) => {
   const { origin, open } = await startWorld(t.after.bind(t));
   origin.add('/slow.bin', { length: MIB, seed: 3 });

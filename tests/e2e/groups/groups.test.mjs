@@ -22,7 +22,7 @@ const completed = (count) => ({ active: 0, paused: 0, completed: count, failed: 
 
 /** The group has ended with one event and right counts, and its tiles are the server's. */
 async function ended(page, tiles) {
-  await page.waitForFunction(() => handled.some(({ type }) => type === 'group-ended'), { polling: 100, timeout: 55_000 });
+  await page.waitForFunction(() => handled.some(({ type }) => type === 'group-ended'), { polling: 100 });
   assert.deepEqual(await page.evaluate(() => handled.map(({ type, groupId, counts }) => ({ type, groupId, counts }))), [
     { type: 'group-ended', groupId: 'map', counts: completed(TILES) },
   ]);

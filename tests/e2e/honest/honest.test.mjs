@@ -38,7 +38,9 @@ const cases = [
 /** Servers that cannot be downloaded from, and the code that says so. */
 const failures = [
   { name: 'a body longer than announced', faults: [{ kind: 'long', bytes: 100 }], code: 'body-too-long' },
-  { name: 'a file that is not there', faults: [{ kind: 'status', status: 404 }], code: 'http-status', status: 404 },
+  { name: 'a redirect that is not to be followed', file: { redirect: { to: '/elsewhere.bin' } }, options: { redirect: 'error' }, faults: [], code: 'redirect-refused' },
+  // Once more without a range, which may be what a filter refuses.
+  { name: 'a file that is not there', faults: [{ kind: 'status', status: 404 }, { kind: 'status', status: 404 }], code: 'http-status', status: 404 },
 ];
 
 describe('honest', () => {
@@ -51,12 +53,12 @@ describe('honest', () => {
   });
   after(() => end());
 
-  async function run(name, file, faults) {
+  async function run(name, file, faults, options = {}) {
     const path = `/${name.replaceAll(/\W+/g, '-')}.bin`;
     const bytesPerSecond = faults.some(({ kind }) => kind === 'cut') ? PACE : Infinity;
     const fields = { length: LENGTH, seed: name.length, bytesPerSecond, ...file };
     const resource = world.origin.add(path, { ...fields, faults: faults.map((fault) => ({ ...fault })) });
-    await download(page, path, { id: name });
+    await download(page, path, { id: name, ...options });
     const result = await outcome(page, name);
     assert.deepEqual(resource.faults, [], 'every fault was met');
     const starts = world.origin.log.filter((entry) => entry.path === path).map((entry) => entry.range?.start);
@@ -74,10 +76,11 @@ describe('honest', () => {
     });
   }
 
-  for (const { name, faults, code, status } of failures) {
+  for (const { name, file, faults, options, code, status } of failures) {
     test(name, async () => {
-      const { result } = await run(name, {}, faults);
+      const { result, starts } = await run(name, file, faults, options);
       assert.deepEqual({ state: result.state, code: result.code, status: result.status }, { state: 'failed', code, status });
+      assert.equal(starts.length, Math.max(faults.length, 1), 'it is not asked for again');
     });
   }
 

@@ -111,3 +111,17 @@ test('a page without a service worker is told so', async (t) => {
   const code = await page.evaluate(async () => (await errorOf((await import('/longhaul/client.js')).openSession('x'))).code);
   assert.equal(code, 'no-service-worker');
 });
+
+test('a registration that is removed under an open page leaves no call unanswered', async (t) => {
+  const { open } = await startWorld(t.after.bind(t));
+  // The first page of a registration is not controlled by its worker, which so goes at once.
+  const page = await open();
+  const codes = await page.evaluate(async () => {
+    const removed = (await navigator.serviceWorker.getRegistration()).unregister();
+    const code = async (call) => (await errorOf(call))?.code ?? 'answered';
+    const before = code(session.tasks());
+    await removed;
+    return Promise.all([before, code(session.tasks()), code(session.download('/f.bin'))]);
+  });
+  for (const code of codes) assert.ok(['answered', 'no-service-worker'].includes(code), String(codes));
+});

@@ -10,7 +10,7 @@ import { download, killAndReturn, ledgerFor, MIB, outcome, requestsFor, startWor
 
 const LENGTH = 32 * MIB;
 /** Slow enough that a second segment is worth it, however busy the machine is. */
-const PACE = 3 * MIB;
+const PACE = MIB;
 const PIECE = 2 * MIB;
 
 const sri = (file, algorithm = 'sha256') => `${algorithm}-${createHash(algorithm).update(bytes(file.seed, 0, file.length)).digest('base64')}`;

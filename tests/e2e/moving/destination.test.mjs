@@ -103,7 +103,7 @@ test('200 members of a group go into a cache: one event, and no chunk is left', 
     const members = Array.from({ length: count }, (_, tile) => ({ url: `/tiles/${tile}.png`, id: `tile-${tile}`, destination }));
     await session.downloadAll(members, { group: 'map' });
   }, count);
-  await page.waitForFunction(() => handled.length > 0, { polling: 50, timeout: 55_000 });
+  await page.waitForFunction(() => handled.length > 0, { polling: 50 });
   const digests = await page.evaluate(async (count) => {
     const cache = await caches.open('files');
     return Promise.all(Array.from({ length: count }, async (_, tile) => sha256(await (await cache.match(`/tiles/${tile}.png`)).blob())));

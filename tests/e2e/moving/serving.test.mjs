@@ -28,6 +28,9 @@ const ask = (page, url, headers = {}) =>
     headers,
   );
 
+/** The files that the server was asked for. The browser looks for a newer worker when it likes, which is no matter here. */
+const askedFor = ({ log }) => log.map(({ path }) => path).filter((path) => path.endsWith('.mp3'));
+
 test('its own URL is answered without the network, and with it once the file has gone', async (t) => {
   const world = await startMoving(t);
   const { origin, page } = world;
@@ -44,13 +47,12 @@ test('its own URL is answered without the network, and with it once the file has
   for (const piece of bytes) part.update(piece);
   const partial = { status: 206, range: `bytes 1000000-9000000/${LENGTH}`, type: 'audio/mpeg', sha256: part.digest('hex') };
 
-  const asked = () => origin.log.map(({ path }) => path).filter((path) => path.endsWith('.mp3'));
-  const before = asked().length;
+  const before = askedFor(origin).length;
   assert.deepEqual(await ask(page, PODCAST), whole);
-  assert.equal(asked().length, before, 'the server was not asked');
+  assert.equal(askedFor(origin).length, before, 'the server was not asked');
   await ask(page, '/podcasts/other.mp3');
   await ask(page, '/elsewhere/a.mp3');
-  assert.deepEqual(asked().slice(before), ['/podcasts/other.mp3', '/elsewhere/a.mp3'], 'without the word, or the URL');
+  assert.deepEqual(askedFor(origin).slice(before), ['/podcasts/other.mp3', '/elsewhere/a.mp3'], 'without the word, or the URL');
 
   await origin.close();
   assert.deepEqual(await ask(page, PODCAST), whole);
@@ -64,6 +66,20 @@ test('its own URL is answered without the network, and with it once the file has
   back.add(PODCAST, fields);
   assert.deepEqual(await ask(page, PODCAST), whole);
   assert.equal(requestsFor(back, PODCAST).length, 1);
+});
+
+test('a file that headers were given for is answered only where its session is named', async (t) => {
+  const world = await startMoving(t);
+  const { origin, page } = world;
+  const paths = ['/podcasts/secret.mp3', '/mine/secret.mp3'];
+  for (const path of paths) {
+    origin.add(path, fields);
+    await download(page, path, { id: path, serveOriginalUrl: true, headers: { 'X-Api-Key': 'key' }, persistHeaders: true });
+    assert.equal((await outcome(page, path)).state, 'completed');
+  }
+  const before = askedFor(origin).length;
+  for (const path of paths) assert.equal((await ask(page, path)).status, 200);
+  assert.deepEqual(askedFor(origin).slice(before), paths.slice(0, 1), 'the server decides about the first');
 });
 
 test('respond() does the same in a router of the app\'s own, and leaves everything else to it', async (t) => {

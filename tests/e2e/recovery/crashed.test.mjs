@@ -20,6 +20,9 @@ test('a task at which the component crashes three times fails, and the others ar
   assert.equal(requestsFor(origin, '/bad.bin').length, 3);
   assert.equal((await outcome(page, 'good')).sha256, good.sha256);
   assert.deepEqual(await page.evaluate(() => handled.filter(({ taskId }) => taskId === 'bad').map(({ type, error }) => [type, error.code])), [['failed', 'crashed']]);
+  const sentences = await page.evaluate(async () => [handled.find(({ taskId }) => taskId === 'bad').error.message, (await session.task('bad')).error.message]);
+  assert.match(sentences[0], /^The component crashed .*resume\(\)/);
+  assert.equal(sentences[1], sentences[0]);
 
   bad.update({ headers: {} });
   await page.evaluate(async () => (await session.task('bad')).resume());

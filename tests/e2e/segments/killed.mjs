@@ -42,7 +42,7 @@ export async function downloadKilledAtRandom({ length, kills, bytesPerSecond, se
     root: staticDirs['/'],
     routes: { '/longhaul/': staticDirs['/longhaul/'], '/files/': { dir: file.dir, rate: bytesPerSecond } },
   });
-  const browser = await launchBrowser({ timeoutMs: 180_000 });
+  const browser = await launchBrowser();
   try {
     const path = `/files/${file.name}`;
     const requests = async () =>

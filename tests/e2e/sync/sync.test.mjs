@@ -34,7 +34,7 @@ test('a download goes on through sync events with every page closed', { skip: la
   await browser.stopWorkers(outside);
   file.update({ bytesPerSecond: MIB });
 
-  await origin.waitFor(() => origin.log.some(({ path }) => path === '/said/all-of-podcasts'), { timeoutMs: 90_000 });
+  await origin.waitFor(() => origin.log.some(({ path }) => path === '/said/all-of-podcasts'));
   const after = syncs(origin).slice(before);
   assert.ok(after.length >= 2, `${after.length} events were enough`);
   const starts = requestsFor(origin, '/long.bin').map(({ range }) => range.start);

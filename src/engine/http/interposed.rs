@@ -1,0 +1,53 @@
+//! Answers that are not the server's own, or not of the file: a page to log in, a captive portal, a page that says that a
+//! token is over, each with status 200. In place of the rest of a file they would have its bytes thrown away.
+
+use super::{Head, Representation};
+
+/// A page is no longer than this, and a file that it stands for so many times longer.
+const LONGEST_PAGE: u64 = 64 << 10;
+const TIMES_LONGER: u64 = 16;
+
+/// Whether the answer, which is not of the version that is kept, is hardly another version of the same file: it is of
+/// another media type, or a fraction of its length. `complete_length` is the answer's.
+pub fn is_interposed(kept: &Representation, head: &Head, complete_length: Option<u64>) -> bool {
+    let media_type = |text: &Option<String>| text.as_deref().map(essence).filter(|essence| !essence.is_empty());
+    let (before, now) = (media_type(&kept.content_type), media_type(&head.content_type));
+    let is_of_other_type = before.is_some() && now.is_some() && before != now;
+    let is_fraction = kept
+        .complete_length
+        .zip(complete_length)
+        .is_some_and(|(before, now)| now <= LONGEST_PAGE && now.saturating_mul(TIMES_LONGER) <= before);
+    is_of_other_type || is_fraction
+}
+
+/// The media type without its parameters, in lower case (RFC 9110 section 8.3.1).
+fn essence(content_type: &str) -> String {
+    content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_in_place_of_a_file_is_told_from_another_version() {
+        let kept = Representation {
+            complete_length: Some(12 << 20),
+            content_type: Some("application/zip".into()),
+            ..Representation::default()
+        };
+        let ask = |content_type: Option<&str>, length| {
+            let head = Head { content_type: content_type.map(Into::into), ..Head::default() };
+            is_interposed(&kept, &head, length)
+        };
+        assert!(ask(Some("text/html; charset=utf-8"), None));
+        assert!(ask(Some("text/html"), Some(13 << 20)));
+        assert!(ask(Some("application/zip"), Some(36)));
+        assert!(ask(None, Some(36)));
+        assert!(!ask(Some("APPLICATION/ZIP;v=2"), Some(13 << 20)));
+        assert!(!ask(None, Some(100_000)), "a shorter version");
+        assert!(!ask(None, None));
+        let short = Representation { complete_length: Some(500), ..kept.clone() };
+        assert!(!is_interposed(&short, &Head::default(), Some(36)), "a short file changes its length easily");
+    }
+}

@@ -1,0 +1,110 @@
+// Servers, and what stands before them, that do odd things to a request with `Range`: what browsers make of their answers
+// cannot be told without browsers.
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
+import { test } from 'node:test';
+import zlib from 'node:zlib';
+import { bytes as contentBytes } from '../../origin/content.mjs';
+import { download, MIB, outcome, startWorld, untilTask } from '../support.mjs';
+
+const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
+const bytesOf = (seed, length) => Buffer.from(contentBytes(seed, 0, length));
+
+/** A server of another origin whose answers are up to `answer(request, range)`: `{ status, headers, body, cutAfter }`. */
+async function startServer(t, answer) {
+  const log = [];
+  const server = http.createServer((request, response) => {
+    const [, start, end] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
+    const range = start === undefined ? undefined : { start: Number(start), end: end ? Number(end) + 1 : undefined };
+    const { status, headers = {}, body = Buffer.alloc(0), cutAfter } = answer(request, range, log.length);
+    log.push({ url: request.url, range, status });
+    response.writeHead(status, { 'Access-Control-Allow-Origin': '*', 'Content-Length': body.length, ...headers });
+    if (cutAfter === undefined) return response.end(body);
+    return response.write(body.subarray(0, cutAfter), () => response.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => new Promise((resolve) => server.close(resolve) && server.closeAllConnections()));
+  return { url: `http://127.0.0.1:${server.address().port}`, log };
+}
+
+/** The answer of a server that honours ranges of these bytes. */
+function part(bytes, range, headers = {}) {
+  const { start, end = bytes.length } = range ?? { start: 0 };
+  const last = Math.min(end, bytes.length) - 1;
+  const told = { 'Content-Range': `bytes ${start}-${last}/${bytes.length}`, 'Access-Control-Expose-Headers': 'Content-Range, ETag' };
+  return { status: range ? 206 : 200, headers: { ...headers, ...(range && told) }, body: bytes.subarray(start, last + 1) };
+}
+
+test('an object that is stored coded comes decoded, whatever the browser makes of a range of it', async (t) => {
+  const { open } = await startWorld(t.after.bind(t));
+  const text = Buffer.from(Array.from({ length: 200_000 }, (_, line) => `line ${line % 977}\n`).join(''));
+  const coded = zlib.gzipSync(text);
+  const server = await startServer(t, (_, range) => part(coded, range, { 'Content-Encoding': 'gzip', 'Content-Type': 'text/plain', 'Last-Modified': 'Mon, 07 Nov 1994 08:49:37 GMT' }));
+  const page = await open();
+  await download(page, `${server.url}/tiles.json`, { id: 'f' });
+  const { state, sha256: found, code } = await outcome(page, 'f');
+  assert.deepEqual([state, code, found], ['completed', undefined, sha256(text)]);
+  assert(server.log.length <= 5, `${server.log.length} requests`);
+});
+
+for (const status of [403, 404, 501]) {
+  test(`a server that answers ${status} to a range gives the file without`, async (t) => {
+    const { open } = await startWorld(t.after.bind(t));
+    const bytes = bytesOf(1, MIB);
+    const server = await startServer(t, (_, range) => (range ? { status } : part(bytes)));
+    const page = await open();
+    await download(page, `${server.url}/f.bin`, { id: 'f' });
+    const { state, sha256: found } = await outcome(page, 'f');
+    assert.deepEqual([state, found, server.log.length], ['completed', sha256(bytes), 2]);
+  });
+}
+
+test('what is no coding leaves the length honest: a cut is no end', async (t) => {
+  const { open } = await startWorld(t.after.bind(t));
+  const bytes = bytesOf(2, 4 * MIB);
+  const server = await startServer(t, (_, range, number) => ({
+    ...part(bytes, undefined, { 'Content-Encoding': 'aws-chunked' }),
+    cutAfter: number === 0 ? 3 * MIB : undefined,
+  }));
+  const page = await open();
+  await download(page, `${server.url}/f.bin`, { id: 'f' });
+  const { state, sha256: found } = await outcome(page, 'f');
+  assert.deepEqual([state, found], ['completed', sha256(bytes)]);
+});
+
+test('a page in place of the rest of a file loses nothing, and resume goes on', async (t) => {
+  const { open } = await startWorld(t.after.bind(t));
+  const bytes = bytesOf(3, 6 * MIB);
+  const page = Buffer.from('<title>Please sign in</title>');
+  let isSignedIn = false;
+  const server = await startServer(t, (_, range, number) => {
+    if (number > 0 && !isSignedIn) return { status: 200, headers: { 'Content-Type': 'text/html' }, body: page };
+    const answer = part(bytes, range, { 'Content-Type': 'application/zip', ETag: '"a"' });
+    return { ...answer, cutAfter: number === 0 ? 3 * MIB : undefined };
+  });
+  const app = await open();
+  await download(app, `${server.url}/f.zip`, { id: 'f', maxSegments: 1 });
+  const { receivedBytes } = await untilTask(app, 'f', (task) => task.lastError?.code === 'unexpected-content');
+  assert(receivedBytes > 0, `${receivedBytes} bytes are kept`);
+  isSignedIn = true;
+  await app.evaluate(async () => (await session.task('f')).resume());
+  const { state, sha256: found, restarts } = await outcome(app, 'f');
+  assert.deepEqual([state, found, restarts], ['completed', sha256(bytes), 0]);
+});
+
+test('a server that redirects each request elsewhere gives one file, not a mix of two', async (t) => {
+  const { open } = await startWorld(t.after.bind(t));
+  const files = [bytesOf(4, 24 * MIB), bytesOf(5, 24 * MIB)];
+  const server = await startServer(t, ({ url }, range, number) => {
+    const place = /^\/at\/(\d)/.exec(url)?.[1];
+    if (!place) return { status: 302, headers: { Location: `/at/${number % 2}` } };
+    return part(files[place], range, { 'Last-Modified': 'Mon, 07 Nov 1994 08:49:37 GMT' });
+  });
+  const page = await open();
+  await download(page, `${server.url}/f.bin`, { id: 'f' });
+  const { state, sha256: found } = await outcome(page, 'f');
+  assert.deepEqual([state, files.map(sha256).includes(found)], ['completed', true]);
+});

@@ -1,0 +1,76 @@
+//! What servers make of ranges and validators that is not in the books.
+
+use super::answers::{Answer, Wanted};
+use super::climate::Climate;
+use super::origin::{Origin, Resource, target_parts};
+use super::random::Random;
+
+/// The way of a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// None of these.
+    Usual,
+    /// It refuses what has `Range`, with this status.
+    RefusesRange(u16),
+    /// It is busy for what has `Range`.
+    BusyForRange,
+    /// It sends its file in a content coding, which the browser does not hand out to a request with `Range`.
+    Coded,
+    /// The same tag and date for every version.
+    Constant,
+}
+
+impl Origin {
+    /// Gives some servers a way of their own.
+    pub fn speak(&mut self, mut random: Random, climate: &Climate) {
+        for resource in &mut self.resources {
+            let status = random.pick(&[400, 403, 404, 405, 406, 412, 501]);
+            let dialects = [
+                Dialect::RefusesRange(status),
+                Dialect::BusyForRange,
+                Dialect::Coded,
+                Dialect::Constant,
+                Dialect::Usual,
+            ];
+            let dialect = random.pick(&dialects);
+            if climate.dialects > 0 && random.one_in(2) {
+                resource.dialect = dialect;
+            }
+        }
+    }
+}
+
+impl Resource {
+    /// Whether a request with `Range` is of no use there.
+    pub fn spurns_ranges(&self) -> bool {
+        matches!(self.dialect, Dialect::RefusesRange(_) | Dialect::BusyForRange | Dialect::Coded)
+    }
+
+    /// Turns a right answer into the server's own.
+    pub(super) fn in_dialect(&mut self, random: &mut Random, now: u64, wanted: Wanted<'_>, answer: Answer) -> Answer {
+        let is_gone = target_parts(&wanted.request.url).is_some_and(|(_, version)| version != self.version().id.0);
+        let has_range = wanted.start().is_some();
+        let is_file = answer.head.as_ref().is_some_and(|head| matches!(head.status, 200 | 206));
+        let mut answer = match self.dialect {
+            _ if is_gone => self.without_body(random, now, 404, None),
+            Dialect::RefusesRange(status) if has_range => self.without_body(random, now, status, None),
+            Dialect::BusyForRange if has_range => self.without_body(random, now, 503, None),
+            Dialect::Coded if has_range => {
+                self.met.unreachable = true;
+                Answer { head: None, ..answer }
+            }
+            _ => answer,
+        };
+        let Some(head) = answer.head.as_mut() else { return answer };
+        if self.dialect == Dialect::Coded && is_file {
+            head.content_encoding = Some("gzip".into());
+            head.content_length = head.content_length.as_ref().map(|_| "77".into());
+            head.repr_digest = None;
+        }
+        if self.dialect == Dialect::Constant {
+            head.etag = head.etag.as_ref().map(|_| "\"0\"".into());
+            head.last_modified = head.last_modified.as_ref().map(|_| "Tue, 01 Jan 1980 00:00:00 GMT".into());
+        }
+        answer
+    }
+}
