@@ -1,0 +1,99 @@
+// Every run of the zoo, in one browser or in several beside one another.
+import { launchers } from '../browser/launch.mjs';
+import { staticDirs } from '../e2e/support.mjs';
+import { startOrigin } from '../origin/server.mjs';
+import { findChromium, findFirefox } from '../../tools/setup.mjs';
+import { writeFiles } from './content.mjs';
+import { differences, runsOf } from './expected.mjs';
+import { remarksOn } from './look.mjs';
+import { startProxy } from './proxy.mjs';
+import { play, Stage } from './run.mjs';
+import { startServer, titleOf } from './servers/index.mjs';
+import { versionOf } from './servers/support.mjs';
+
+/** WebKitGTK has no program that tells its version, but its library does. */
+const WEBKIT_VERSION = `import gi
+gi.require_version("WebKit2", "4.1")
+from gi.repository import WebKit2 as webkit
+print(webkit.get_major_version(), webkit.get_minor_version(), webkit.get_micro_version(), sep=".")`;
+
+/** What tells the version of each browser. */
+const VERSIONS = {
+  chromium: () => versionOf(findChromium(), ['--version']),
+  firefox: () => versionOf(findFirefox(), ['--version']),
+  webkit: () => versionOf('/usr/bin/python3', ['-c', WEBKIT_VERSION]),
+};
+
+const isMissing = (error) => error.constructor.name === 'MissingServer' || error.code === 'ERR_MODULE_NOT_FOUND';
+
+function sayRun({ browser, server, file, way, event, state, resumability, requests, sent, differences }) {
+  const mark = differences.length ? `✖ ${differences.join('; ')}` : '✔';
+  const which = `${browser} ${server.padEnd(13)} ${file.padEnd(6)} ${way.padEnd(10)} ${event.padEnd(6)}`;
+  console.log(`${which} ${state} ${resumability ?? ''}, ${requests} requests, ${sent} of the file ${mark}`);
+}
+
+/** Every run of one server; a server that is not installed is noted among the skipped ones. */
+async function playServer(server, { stage, content, isWanted }, found) {
+  const started = await startServer(server, content.folder).catch((error) => {
+    if (!isMissing(error)) throw error;
+    found.skipped.set(titleOf(server), error.message.split('\n')[0]);
+  });
+  if (!started) return;
+  const { url: upstream, version, stop } = started;
+  try {
+    found.remarks[server] ??= await remarksOn(upstream, content.files);
+    // Origins of its own for each, since the engine may remember things of a host.
+    await stage.open(await stage.proxy.listen());
+    const far = await stage.proxy.listen();
+    for (const plan of runsOf(server, stage.name).filter(isWanted)) {
+      if (plan.lacks) {
+        found.skipped.set([stage.name, server, plan.file, plan.way, plan.event].join(' · '), plan.lacks);
+        continue;
+      }
+      const seen = await play(stage, { plan, files: content.files, upstream, far });
+      const result = { browser: stage.name, version, ...plan, ...seen, differences: differences(seen, plan.expected) };
+      found.results.push(result);
+      sayRun(result);
+    }
+  } finally {
+    await stop();
+  }
+}
+
+async function playBrowser(name, servers, parts, found) {
+  const origin = await startOrigin({ staticDirs });
+  const proxy = await startProxy(origin.url);
+  const browser = await launchers[name]();
+  try {
+    const stage = new Stage(name, browser, proxy);
+    for (const server of servers) await playServer(server, { stage, ...parts }, found);
+  } finally {
+    await browser.close();
+    await proxy.close();
+    await origin.close();
+  }
+}
+
+/**
+ * Plays the `files` of the `servers` in the `browsers`: `{ results, skipped, remarks, versions }`. Each result has its plan, what
+ * was seen and the `differences` between what was seen and what is expected.
+ */
+export async function playZoo({ browsers, servers, files }) {
+  const found = { results: [], skipped: new Map(), remarks: {} };
+  const content = await writeFiles();
+  const isWanted = ({ file }) => files?.includes(file) ?? true;
+  try {
+    // They mostly wait, so they share the machine.
+    const played = await Promise.allSettled(browsers.map((name) => playBrowser(name, servers, { content, isWanted }, found)));
+    const failed = played.find(({ status }) => status === 'rejected');
+    if (failed) throw failed.reason;
+  } finally {
+    await content.remove();
+  }
+  return {
+    ...found,
+    results: browsers.flatMap((name) => found.results.filter(({ browser }) => browser === name)),
+    skipped: [...found.skipped].map(([title, reason]) => ({ title, reason })),
+    versions: Object.fromEntries(browsers.map((name) => [name, VERSIONS[name]()])),
+  };
+}
