@@ -42,8 +42,18 @@ export interface TransferOptions extends TaskPolicies {
   pieces?: { length: number; sha256: ArrayBuffer | Uint8Array | string[] };
   /** Whether a digest that the server sends (RFC 9530) is to agree, too. Default `verify`. */
   serverDigest?: 'verify' | 'ignore';
-  /** How many bytes the app expects, for a check of the storage quota before the first is fetched. */
+  /** How many bytes the app expects, for a check of the storage quota before the first is fetched. A hint: it may be wrong. */
   expectedBytes?: number;
+  /**
+   * How many bytes the file has. A file of another length is not taken for it (`unexpected-content`), and where the server tells
+   * no length, an end that comes early counts as a cut.
+   */
+  exactBytes?: number;
+  /**
+   * The media types that the file may have: `audio/mpeg`, or `audio/*`. What comes with another, such as a page to log in, is
+   * not taken for it: `onAuthorize` is asked, if there is one, or the task tries again, and fails with `unexpected-content`.
+   */
+  accept?: string | string[];
   /** `strong-only`: go on from kept bytes only if a strong validator proves that they belong together. Default `any`. */
   resume?: 'any' | 'strong-only';
   /**
@@ -86,6 +96,8 @@ export const TRANSFER: NamesOf<TransferOptions> = {
   pieces: { length: 0, sha256: 0 },
   serverDigest: 'verify ignore',
   expectedBytes: 0,
+  exactBytes: 0,
+  accept: 0,
   resume: 'any strong-only',
   destination: DESTINATION,
   whenFull: 'wait fail',
@@ -135,6 +147,8 @@ export function readDownload(target: string | URL | Request, options: DownloadOp
       pieceDigests: pieces && flatten(pieces.sha256),
       ignoreServerDigest: options.serverDigest === 'ignore' || undefined,
       expectedBytes: options.expectedBytes,
+      exactBytes: options.exactBytes,
+      accept: options.accept === undefined ? undefined : [options.accept].flat(),
       strongOnly: options.resume === 'strong-only' || undefined,
       group: options.group,
       tag: options.tag,

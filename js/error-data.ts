@@ -34,7 +34,7 @@ const componentSentences: Record<Exclude<ErrorCode, OwnCode>, string> = {
   'too-many-restarts': 'The file was another again and again. Check the ETag of its server.',
   'too-many-sessions': 'There are 1,000 sessions. Use fewer, with groups and tags.',
   unauthorized: 'The server refuses the headers or the URL. Give others by update(), then resume().',
-  'unexpected-content': 'Something else came in place of the rest of the file. Sign in again, or give another URL by update(); resume() goes on.',
+  'unexpected-content': 'Something else came in place of the file. Sign in again, or give another URL by update(), then resume(). Check accept and exactBytes.',
   'version-too-low': 'A newer version of the configuration is stored. Load the newer app.',
 };
 

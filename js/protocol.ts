@@ -69,6 +69,8 @@ export interface SpecFields {
   pieceDigests?: Uint8Array;
   ignoreServerDigest?: boolean;
   expectedBytes?: number;
+  exactBytes?: number;
+  accept?: string[];
   strongOnly?: boolean;
   group?: string;
   tag?: string;

@@ -15,9 +15,10 @@ const ALLOWED: [what: string, fields: string][] = [
   ['a whole number from 1000', 'stallTimeout'],
   ['a whole number from 1000, or 0', 'resourceTimeout'],
   ['a whole number from 1024, or 0', 'maxBytesPerSecond'],
-  ['a whole number', 'expectedBytes version before pieceLength'],
+  ['a whole number', 'expectedBytes exactBytes version before pieceLength'],
   ['a digest like sha256-…', 'integrity'],
   ['a list of names', 'keepHeaders'],
+  ['a list of media types like audio/*', 'accept'],
   ['a list of up to 15', 'mirrors'],
   ['one digest for each `length` bytes, which are at least 262144', 'pieces'],
 ];

@@ -52,7 +52,8 @@ fn first_answers_are_judged_as_the_table_says() {
     let range = Some(AskedRange { start: 0, end: None });
     for line in lines {
         let (text, expected) = line.split_once(" => ").expect("a line says what is expected");
-        let asked = Asked { range, if_range: false, conditional: false, kept: None, source: Source::Origin };
+        let asked =
+            Asked { range, if_range: false, conditional: false, kept: None, only_parts: false, source: Source::Origin };
         let mut head = head(text);
         drop_constants(&mut head);
         assert_eq!(words(judge(&asked, &head)), expected, "{text}");

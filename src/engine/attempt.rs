@@ -236,9 +236,9 @@ impl Attempt {
     }
 
     /// Holds the answer's head against the request and what is kept or being fetched.
-    pub fn judge(&self, kept: Option<&Representation>, source: Source, head: &Head) -> Verdict {
+    pub fn judge(&self, kept: Option<&Representation>, only_parts: bool, source: Source, head: &Head) -> Verdict {
         let Request { range, if_range, conditional } = self.request.clone();
-        judge(&Asked { range, if_range, conditional, kept, source }, head)
+        judge(&Asked { range, if_range, conditional, kept, only_parts, source }, head)
     }
 
     /// The head was accepted: the body's bytes begin at `start` and end at `body_end`. `hash` is that of all bytes

@@ -162,13 +162,7 @@ impl Engine {
         }
         changes.push(Change::PutTask(task.record.clone()));
         changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
-        let staged = Staged {
-            task: Some(task),
-            event: None,
-            call: Some((asker, Queued::Task(call))),
-            leaves_dead_body: false,
-            secrets,
-        };
+        let staged = Staged { task: Some(task), call: Some((asker, Queued::Task(call))), secrets, ..Staged::default() };
         self.commit_task(key, staged, changes);
     }
 }

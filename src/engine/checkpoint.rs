@@ -9,6 +9,7 @@ use super::id::{EffectId, TaskKey};
 use super::input::ReadEnd;
 use super::output::{Change, Effect, Output};
 use super::pace::read_bytes;
+use super::ranges::Ranges;
 use super::slot::Staged;
 use super::task::{EventKind, Task, TaskState, WaitReason};
 use super::{Engine, Purpose};
@@ -86,7 +87,7 @@ impl Engine {
             Some(Trouble::TooLong { from_start: true }) if self.may_be_coded(&task) => {
                 self.discard(&changes);
                 let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else { return };
-                self.ask_again(key, task, true, Some(RestartReason::RangesRefused));
+                self.ask_again(key, task, Some(Ranges::Useless), Some(RestartReason::RangesRefused));
             }
             Some(Trouble::TooLong { .. }) => {
                 self.drop_attempts(key);
@@ -112,6 +113,7 @@ impl Engine {
     /// Takes the attempts that are over out of the slot. Returns what was wrong with one of them, if anything was.
     fn end_attempts(&mut self, key: &TaskKey, task: &mut Task) -> Option<Trouble> {
         let slot = self.slots.get_mut(key)?;
+        let mut has_part = false;
         let mut trouble = None;
         let (mut over, mut taken, mut finished) = (Vec::new(), Vec::new(), Vec::new());
         for attempt in &slot.attempts {
@@ -137,6 +139,7 @@ impl Engine {
                     slot.more_after = self.now.after(MORE_AFTER_MS).max(slot.more_after);
                     trouble = Some(Trouble::Cut(ErrorCode::BadContentRange, wait_after(offered)));
                 } else if !attempt.gives_way {
+                    has_part = true;
                     let (end, hash) = (reading.next_offset, reading.hash.clone());
                     finished.push(Finished { end, source: attempt.source, hash });
                 }
@@ -157,6 +160,9 @@ impl Engine {
         taken.into_iter().for_each(|start| slot.external.taken(start));
         over.into_iter().for_each(|id| self.drop_attempt(key, id));
         self.go_on(key, task, &finished);
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.has_part = has_part;
+        }
         if let (Some(slot), Some(_)) = (self.slots.get_mut(key), &trouble) {
             slot.bearable_segments = (slot.attempts.len() as u32).max(1);
         }
@@ -209,6 +215,11 @@ impl Engine {
                 changes.push(Change::PutTask(task.record.clone()));
             }
             progress.adopted = None;
+            // Where a digest will tell, no number of bytes proves anything.
+            let is_to_be_checked = task.record.spec.proof.is_of_the_app() || progress.expected.is_some();
+            if !is_to_be_checked {
+                changes.extend(progress.prove(false).map(Change::KillBody));
+            }
         }
         if is_progress {
             slot.failed_sources = 0;
@@ -289,8 +300,7 @@ impl Engine {
         changes: Vec<Change>,
     ) {
         let event = event.and_then(|kind| self.new_task_event(&task.record, kind));
-        let leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
-        self.commit_task(key, Staged { task: Some(task), event, call: None, leaves_dead_body, secrets: None }, changes);
+        self.commit_task(key, Staged { task: Some(task), event, ..Staged::default() }, changes);
     }
 }
 

@@ -31,7 +31,8 @@ impl Engine {
     }
 
     /// Sends a task's commit on its way. The slot keeps the old truth until the answer is there.
-    pub(super) fn commit_task(&mut self, key: &TaskKey, staged: Staged, mut changes: Vec<Change>) {
+    pub(super) fn commit_task(&mut self, key: &TaskKey, mut staged: Staged, mut changes: Vec<Change>) {
+        staged.leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
         changes.extend(staged.event.iter().map(|event| Change::PutEvent(event.clone())));
         if let Some(slot) = self.slots.get_mut(key) {
             slot.busy = true;
@@ -60,8 +61,12 @@ impl Engine {
                 if self.slots.get(key).and_then(|slot| slot.task.as_ref()).is_some_and(Task::is_damaged) {
                     return self.lose(key);
                 }
-                let is_failing =
-                    staged.task.as_ref().is_some_and(|task| matches!(task.record.state, TaskState::Failed(_)));
+                let before = self.slots.get(key).and_then(|slot| slot.task.as_ref());
+                let old = before.and_then(|before| before.progress.previous.as_ref()).map(|previous| previous.body);
+                // A refresh that fails leaves its task with the old file.
+                let fails =
+                    |task: &Task| matches!(task.record.state, TaskState::Failed(_)) || old == Some(task.progress.body);
+                let is_failing = staged.task.as_ref().is_some_and(fails);
                 self.handle_refused_commit(key, failure, (refused_bytes, is_failing));
                 self.serve_queue(key);
             }

@@ -11,7 +11,7 @@ use super::policy::Policy;
 use super::probe::SUSPICIONS;
 use super::request::Redirects;
 use super::retry::{GIVE_UP_MS, MAX_RESTARTS, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms, busy_ms};
-use super::task::{EventKind, Place, Task, TaskState, WaitReason};
+use super::task::{EventKind, Place, Progress, Task, TaskState, WaitReason};
 use super::transport::Transport;
 use super::{Engine, STORE_PAUSE_MS};
 
@@ -148,6 +148,9 @@ impl Engine {
         reason: RestartReason,
         next: Option<Representation>,
     ) {
+        if reason == RestartReason::NotResumable && task.progress.aside.is_some() {
+            return self.go_back_to_aside(key, task);
+        }
         let times = task.progress.restarts_in_row;
         // What was cut and cannot go on has had its pause, and counts as a failure.
         let has_waited = reason == RestartReason::NotResumable;
@@ -162,7 +165,14 @@ impl Engine {
         }
         self.stop_hashing(key);
         self.restarted.push(task.progress.body);
+        // A digest that is wrong is of these bytes. All else says of another version only, which may not be had in the end.
+        let aside = Some(&task.progress).filter(|_| reason != RestartReason::DigestMismatch);
+        let aside = aside.and_then(Progress::to_set_aside);
         let mut changes = self.new_body(&mut task);
+        if aside.is_some() {
+            task.progress.aside = aside;
+            changes.retain(|change| !matches!(change, Change::KillBody(_)));
+        }
         task.progress.restarts_in_row = times + u32::from(!has_waited || task.progress.failures > 0);
         task.progress.representation = next;
         if times > 0 && !has_waited {
@@ -172,6 +182,15 @@ impl Engine {
         }
         changes.push(Change::PutProgress(key.clone(), task.progress.clone()));
         self.commit_transfer(key, task, Some(EventKind::Restarted(reason)), changes);
+    }
+
+    /// The bytes that were set aside are the task's own again, and gone on with.
+    pub(super) fn go_back_to_aside(&mut self, key: &TaskKey, mut task: Task) {
+        self.drop_attempts(key);
+        let Some(unused) = task.progress.take_back() else { return };
+        self.restarted.push(unused);
+        let changes = vec![Change::KillBody(unused), Change::PutProgress(key.clone(), task.progress.clone())];
+        self.commit_transfer(key, task, None, changes);
     }
 
     /// Drops all bytes.
@@ -198,6 +217,7 @@ impl Engine {
         let bytes = task.progress.received.len();
         // The swap: the old file goes in the very commit that makes the new one visible.
         changes.extend(task.progress.previous.take().map(|previous| Change::KillBody(previous.body)));
+        changes.extend(task.progress.prove(true).map(Change::KillBody));
         task.record.enter(TaskState::Completed, self.now);
         task.progress.adopted = None;
         task.progress.transport = Transport::Fetch;
@@ -223,6 +243,7 @@ impl Engine {
                 EventKind::RefreshFailed(error)
             }
             None => {
+                changes.extend(task.progress.take_back().map(Change::KillBody));
                 task.record.enter(TaskState::Failed(error.clone()), self.now);
                 task.progress.transport = task.progress.transport.with(None);
                 EventKind::Failed(error)
@@ -378,6 +399,7 @@ impl Engine {
         self.stop_filing(key);
         if let Some(slot) = self.slots.get_mut(key) {
             slot.current = None;
+            slot.has_part = false;
         }
     }
 

@@ -13,6 +13,7 @@ use super::request::{AnswerInfo, without_query};
 use super::slot::Current;
 use super::task::{EventKind, Task, TaskState};
 use super::time::Timestamp;
+use super::unexpected::{Unexpected, demand};
 use crate::integrity::Expected;
 
 /// How often in a row a server is asked again before it is believed that it has changed the file once more.
@@ -73,19 +74,7 @@ impl Engine {
     /// What the answer means, under the task's own demands.
     pub(super) fn judge(&self, key: &TaskKey, id: EffectId, head: &Head) -> Option<Verdict> {
         let verdict = self.judge_freely(key, id, head)?;
-        let strong_only = self.slots.get(key)?.task.as_ref()?.record.spec.strong_only;
-        match verdict {
-            Verdict::Body { representation, start, end, restart } if strong_only => {
-                let representation = representation.demand_strong();
-                let is_part = end != representation.complete_length;
-                if !representation.is_resumable() && is_part {
-                    // A part that nothing may continue is of no use.
-                    return Some(Verdict::AskAgain { without_range: true, restart });
-                }
-                Some(Verdict::Body { representation, start, end, restart })
-            }
-            verdict => Some(verdict),
-        }
+        Some(demand(self.slots.get(key)?.task.as_ref()?, verdict, head))
     }
 
     fn judge_freely(&self, key: &TaskKey, id: EffectId, head: &Head) -> Option<Verdict> {
@@ -97,9 +86,10 @@ impl Engine {
         let kept = slot.known().filter(|_| !is_alone || !task.progress.received.is_empty() || !slot.staged.is_empty());
         let is_proven = task.record.spec.proof.is_of_the_app();
         let previous = task.progress.previous.as_ref().filter(|_| kept.is_none());
+        let only_parts = task.progress.ranges == Ranges::Parts;
         if attempt.source == 0 {
             let is_unchanged = previous.is_some_and(|previous| http::same_version(&previous.representation, head));
-            let verdict = attempt.judge(kept, http::Source::Origin, head);
+            let verdict = attempt.judge(kept, only_parts, http::Source::Origin, head);
             let brings_body = matches!(verdict, Verdict::Body { .. });
             return Some(if is_unchanged && brings_body { Verdict::NotModified } else { verdict });
         }
@@ -112,7 +102,7 @@ impl Engine {
         }
         // With nothing to compare with, a mirror is as good as the origin, unless the app's own pieces disagree. But what it wants
         // to know the app is not asked.
-        let verdict = attempt.judge(kept, if kept.is_some() { source } else { http::Source::Origin }, head);
+        let verdict = attempt.judge(kept, only_parts, if kept.is_some() { source } else { http::Source::Origin }, head);
         let fits = |length| task.record.spec.proof.pieces.as_ref().is_none_or(|pieces| pieces.fit(length));
         match &verdict {
             Verdict::Body { representation, .. } if !representation.complete_length.is_none_or(fits) => {
@@ -138,6 +128,9 @@ impl Engine {
             }
             return;
         }
+        if source == 0 && is_of_aside(&verdict, &task, &arrived.head) {
+            return self.go_back_to_aside(key, task);
+        }
         if is_doubtful(&verdict, &task) {
             // Before all bytes go once more, it is asked again: nodes of one site may differ.
             self.drop_attempts(key);
@@ -146,8 +139,8 @@ impl Engine {
         if self.leave_target(key, id, &verdict) {
             return;
         }
-        if is_interposed(&verdict, &task, &arrived.head) {
-            return self.wait_for_the_file(key, id, task, &arrived.head);
+        if let Some(unexpected) = Unexpected::of(&verdict, &task, &arrived.head) {
+            return self.wait_for_the_file(key, id, task, unexpected.error(&arrived.head));
         }
         match verdict {
             Verdict::Body { .. } if source == 0 && self.settle_range(key, &mut task, http::is_coded(&arrived.head)) => {
@@ -163,7 +156,10 @@ impl Engine {
                 self.finish(key, task, Vec::new());
             }
             Verdict::NotModified => self.keep_previous(key, task),
-            Verdict::AskAgain { without_range, restart } => self.ask_again(key, task, without_range, restart),
+            Verdict::AskAgain { without_range, restart } => {
+                let why = if http::is_bare_part(&arrived.head) { Ranges::Unproven } else { Ranges::Useless };
+                self.ask_again(key, task, without_range.then_some(why), restart);
+            }
             Verdict::Unauthorized(_) | Verdict::Fail(_) if self.drop_one_of_many(key, id) => {}
             Verdict::Unauthorized(error) | Verdict::Fail(error)
                 if self.ask_without_range(key, source, &mut task, &error) => {}
@@ -208,18 +204,6 @@ impl Engine {
         !passes
     }
 
-    /// Something else came in place of the rest of the file. Nothing is lost: the task waits until the app has said who asks,
-    /// or for a while.
-    fn wait_for_the_file(&mut self, key: &TaskKey, id: EffectId, task: Task, head: &Head) {
-        let detail = head.content_type.clone();
-        let error = TaskError { code: ErrorCode::UnexpectedContent, status: Some(head.status), detail };
-        if self.can_ask(&key.session) {
-            self.drop_attempts(key);
-            return self.refused(key, task, error);
-        }
-        self.fail_source(key, id, task, error, Some(Wait::Backoff));
-    }
-
     fn begin_body(
         &mut self,
         key: &TaskKey,
@@ -230,12 +214,17 @@ impl Engine {
     ) {
         let (now, head) = (self.now, &arrived.head);
         let free_bytes = arrived.free_bytes.map(|free| free.saturating_sub(self.promised_bytes(key)));
+        // If there is no room for both, what was set aside goes.
+        let free_bytes = free_bytes.map(|free| free.saturating_add(task.progress.spare_bytes(restart.is_some())));
         let Some(slot) = self.slots.get_mut(key) else { return };
         let kept_nothing = task.progress.received.is_empty() && slot.staged.is_empty();
-        let missing = representation.complete_length.or(task.record.spec.expected_bytes).map(|length| {
-            let kept = if restart.is_some() { 0 } else { task.progress.received.len() };
-            length.saturating_sub(kept)
-        });
+        let missing =
+            representation.complete_length.or(task.record.spec.proof.length).or(task.record.spec.expected_bytes).map(
+                |length| {
+                    let kept = if restart.is_some() { 0 } else { task.progress.received.len() };
+                    length.saturating_sub(kept)
+                },
+            );
         let is_first = slot.attempts.len() == 1 && !slot.busy;
         if is_first && missing.zip(free_bytes).is_some_and(|(missing, free)| missing > free) {
             return self.handle_no_room(key, task);
@@ -297,14 +286,16 @@ impl Engine {
         &mut self,
         key: &TaskKey,
         mut task: Task,
-        without_range: bool,
+        without: Option<Ranges>,
         restart: Option<RestartReason>,
     ) {
         self.drop_attempts(key);
-        let is_news = without_range && task.progress.ranges != Ranges::Useless;
-        if without_range {
-            task.progress.ranges = Ranges::Useless;
+        let is_news = without.is_some_and(|ranges| ranges != task.progress.ranges);
+        if without.is_some() && task.progress.ranges == Ranges::Parts {
+            // That was the last way.
+            return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::BadContentRange));
         }
+        task.progress.ranges = without.unwrap_or(task.progress.ranges);
         let keeps_nothing = task.progress.received.is_empty();
         if let Some(reason) = restart.filter(|_| !keeps_nothing) {
             return self.restart(key, task, reason, None);
@@ -326,11 +317,13 @@ fn disagrees(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Body { restart: Some(_), .. } | Verdict::AskAgain { .. })
 }
 
-/// Whether what came in place of the rest of a file is hardly that.
-fn is_interposed(verdict: &Verdict, task: &Task, head: &Head) -> bool {
-    let Verdict::Body { representation, restart: Some(_), .. } = verdict else { return false };
-    let kept = task.progress.representation.as_ref().filter(|_| !task.progress.received.is_empty());
-    kept.is_some_and(|kept| http::is_interposed(kept, head, representation.complete_length))
+/// Whether the server has the version again whose bytes were set aside, and goes on with those.
+fn is_of_aside(verdict: &Verdict, task: &Task, head: &Head) -> bool {
+    let (Verdict::Body { restart, .. } | Verdict::AskAgain { restart, .. }) = verdict else { return false };
+    let has_changed = *restart == Some(RestartReason::Changed);
+    let is_new = head.status == 206 && task.progress.received.is_empty();
+    let aside = task.progress.aside.as_ref().filter(|_| has_changed || is_new);
+    aside.and_then(|aside| aside.representation.as_ref()).is_some_and(|known| http::same_version(known, head))
 }
 
 /// Whether the server seems to have another version once more.

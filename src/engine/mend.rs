@@ -55,8 +55,7 @@ impl Engine {
         }
         let event = kind.and_then(|kind| self.new_task_event(&task.record, kind));
         changes.extend([Change::PutTask(task.record.clone()), Change::PutProgress(key.clone(), task.progress.clone())]);
-        let leaves_dead_body = matches!(changes.first(), Some(Change::KillBody(_)));
-        self.commit_task(key, Staged { task: Some(task), event, call: None, leaves_dead_body, secrets: None }, changes);
+        self.commit_task(key, Staged { task: Some(task), event, ..Staged::default() }, changes);
     }
 
     /// Storage did not say what the task is, or did not take in that it is damaged. Nothing is known of it now: it is let

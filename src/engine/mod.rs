@@ -65,6 +65,7 @@ mod tidy;
 pub mod time;
 mod transfer;
 pub mod transport;
+mod unexpected;
 pub mod verbs;
 mod wake;
 

@@ -70,6 +70,9 @@ pub struct Progress {
     pub brought: Vec<RangeSet>,
     /// Set while its bytes are those that resume data has brought and no server has agreed with.
     pub adopted: Option<Adopted>,
+    /// The bytes of the version before, as they were, until the new one has proved itself: by its digest if it has one, else by bringing as
+    /// many.
+    pub aside: Option<Box<Self>>,
     /// Whether another URL than the task's own has told what the representation is: a mirror, what resume data names, or the URL
     /// before. What the own one does not tell is not taken from that then.
     pub told_elsewhere: bool,
@@ -107,6 +110,7 @@ impl Progress {
             restarts_in_row: 0,
             brought: Vec::new(),
             adopted: None,
+            aside: None,
             told_elsewhere: false,
         }
     }
@@ -150,19 +154,49 @@ impl Progress {
 
     /// Nothing received any more: what a restart leaves.
     pub fn restarted(&self, body: BodyId) -> Self {
+        let (previous, aside) = (self.previous.clone(), self.aside.clone());
+        self.counted_on(Self { ranges: self.ranges, restarts: self.restarts + 1, previous, aside, ..Self::new(body) })
+    }
+
+    /// These bytes, as they are to be set aside; `None` if nothing would be gained by that.
+    pub fn to_set_aside(&self) -> Option<Box<Self>> {
+        let may_go_on = self.representation.as_ref().is_some_and(Representation::is_resumable);
+        let is_free = self.aside.is_none() && self.previous.is_none() && self.adopted.is_none();
+        (may_go_on && is_free && !self.received.is_empty()).then(|| Box::new(self.clone()))
+    }
+
+    /// Takes back what was set aside. Returns the body that nobody wants any more; `None`, and no change, if there is nothing.
+    pub fn take_back(&mut self) -> Option<BodyId> {
+        let aside = *self.aside.take()?;
+        let unused = self.body;
+        *self = self.counted_on(Self { restarts: self.restarts, ..aside });
+        Some(unused)
+    }
+
+    /// The new version has proved itself: as many bytes are kept of it, or it is complete. Returns the old one's body.
+    pub fn prove(&mut self, is_complete: bool) -> Option<BodyId> {
+        let has_as_many = |aside: &mut Box<Self>| is_complete || aside.received.len() <= self.received.len();
+        self.aside.take_if(has_as_many).map(|aside| aside.body)
+    }
+
+    /// How many bytes may be deleted for the sake of those to come.
+    pub fn spare_bytes(&self, restarts: bool) -> u64 {
+        let aside = self.aside.as_ref().map_or(0, |aside| aside.received.len());
+        if restarts { aside + self.received.len() } else { aside }
+    }
+
+    /// Goes on with how the transfer is faring.
+    fn counted_on(&self, next: Self) -> Self {
         Self {
-            ranges: self.ranges,
             bad_sources: self.bad_sources,
             failures: self.failures,
             busy: self.busy,
             busy_since: self.busy_since,
             restarts_in_row: self.restarts_in_row,
-            restarts: self.restarts + 1,
             repairs: self.repairs,
-            previous: self.previous.clone(),
             crashes: self.crashes,
             transport: self.transport.with(None),
-            ..Self::new(body)
+            ..next
         }
     }
 }

@@ -22,6 +22,8 @@ pub enum Ranges {
     Open,
     /// They are not honoured: no request carries one any more.
     Useless,
+    /// A part came, and nothing proves that another is of the same version: the next request goes without.
+    Unproven,
     /// A request with one was refused: the next one goes without.
     Refused,
     /// Requests with one brought no answer, or that the server is busy: the next one goes without.
@@ -30,12 +32,15 @@ pub enum Ranges {
     Answered,
     /// They are not to blame.
     Settled,
+    /// A request without one is refused, and nothing proves that two parts are of one version: the parts are taken as they
+    /// come, one after the other.
+    Parts,
 }
 
 impl Ranges {
     /// Whether the next request carries none.
     pub fn go_without(self) -> bool {
-        matches!(self, Self::Useless | Self::Refused | Self::Doubted)
+        matches!(self, Self::Useless | Self::Unproven | Self::Refused | Self::Doubted)
     }
 
     /// Whether the next answer decides.
@@ -48,6 +53,7 @@ impl Ranges {
         match self {
             Self::Open => Some(Self::Refused),
             Self::Answered => Some(Self::Useless),
+            Self::Unproven => Some(Self::Parts),
             _ => None,
         }
     }
@@ -66,7 +72,7 @@ impl Ranges {
     fn answered(self, is_coded: bool, keeps: bool) -> Self {
         match self {
             Self::Refused if keeps => Self::Answered,
-            Self::Refused => Self::Useless,
+            Self::Refused | Self::Unproven => Self::Useless,
             Self::Doubted if is_coded => Self::Useless,
             Self::Doubted => Self::Answered,
             Self::Open | Self::Answered => Self::Settled,
@@ -148,7 +154,8 @@ impl Engine {
     /// Answers from another origin cannot be read, again and again. Asks without a range, as often, before CORS is blamed.
     pub(super) fn doubt_range_before_cors(&mut self, key: &TaskKey, source: usize, task: &Task) -> bool {
         let may_be = source == 0 && task.progress.received.is_empty();
-        if !may_be || matches!(task.progress.ranges, Ranges::Useless | Ranges::Answered | Ranges::Refused) {
+        let ranges = task.progress.ranges;
+        if !may_be || (ranges.go_without() && ranges != Ranges::Doubted) || ranges == Ranges::Answered {
             return false;
         }
         if let Some(slot) = self.slots.get_mut(key) {
@@ -178,9 +185,10 @@ mod tests {
         assert_eq!(Ranges::Refused.answered(false, false), Ranges::Useless);
         assert_eq!(Ranges::Refused.answered(false, true), Ranges::Answered, "once may be an accident");
         assert_eq!(Ranges::Refused.in_vain(), Ranges::Settled);
-        for settled in [Ranges::Settled, Ranges::Useless, Ranges::Refused, Ranges::Doubted] {
+        for settled in [Ranges::Settled, Ranges::Useless, Ranges::Parts, Ranges::Refused, Ranges::Doubted] {
             assert_eq!((settled.refused(), settled.unanswered(9)), (None, None), "{settled:?}");
         }
+        assert_eq!(Ranges::Unproven.refused(), Some(Ranges::Parts), "what came by ranges is all there is");
         let asked = (0..41).filter(|times| Ranges::Settled.unanswered(*times).is_some()).count();
         assert_eq!(asked, 5, "of forty");
     }

@@ -84,8 +84,10 @@ impl Engine {
     /// All bodies of the task are given up, as far as they have not died, or been given up, before.
     pub(super) fn give_up_all(&mut self, task: &Task) -> Vec<Change> {
         let own = task.record.has_body().then(|| self.give_up(task));
-        let previous = task.progress.previous.as_ref().map(|previous| Change::KillBody(previous.body));
-        own.into_iter().chain(previous).collect()
+        let (previous, aside) = (&task.progress.previous, &task.progress.aside);
+        let others =
+            previous.as_ref().map(|previous| previous.body).into_iter().chain(aside.as_ref().map(|aside| aside.body));
+        own.into_iter().chain(others.map(Change::KillBody)).collect()
     }
 }
 

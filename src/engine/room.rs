@@ -126,11 +126,17 @@ impl Engine {
         task.record.enter(TaskState::Active { not_before: now, reason: Some(WaitReason::Quota) }, now);
         slot.task = Some(task.clone());
         self.publish_task(key);
-        if reason == Some(WaitReason::Quota) {
+        let aside = task.progress.aside.take();
+        if reason == Some(WaitReason::Quota) && (aside.is_none() || refused_bytes == 0) {
             return;
         }
         // The next boot is to know it. If there is no room for that either, it is tried no second time.
-        let changes = vec![Change::PutTask(task.record.clone())];
+        let mut changes = vec![Change::PutTask(task.record.clone())];
+        if let Some(aside) = aside {
+            // There is no room for both versions, and the new one has begun to come.
+            self.note_error(key, TaskError::new(ErrorCode::QuotaExceeded));
+            changes.extend([Change::KillBody(aside.body), Change::PutProgress(key.clone(), task.progress.clone())]);
+        }
         self.commit_transfer(key, task, None, changes);
     }
 

@@ -102,6 +102,8 @@ pub struct Slot {
     pub failed_sources: u32,
     /// Where its own server has redirected to: all bytes of a version come from there. It may be signed, and is never stored.
     pub target: Option<String>,
+    /// Whether its last attempt has ended with all that its answer promised.
+    pub has_part: bool,
     /// How far ahead of its bandwidth limit it is.
     pub pace: Pace,
     /// When reading may go on, if a bandwidth limit holds it.
@@ -211,7 +213,7 @@ impl Slot {
 }
 
 /// What a commit will make true. Until it is answered this lives here, not in the [`Slot`].
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Staged {
     /// The task afterwards; `None` if it is deleted.
     pub task: Option<Task>,
@@ -219,7 +221,7 @@ pub struct Staged {
     pub event: Option<TaskEvent>,
     /// The call that asked for it.
     pub call: Option<(Asker, Queued)>,
-    /// Whether it leaves a dead body behind.
+    /// Whether it leaves a dead body behind: noted when it is sent.
     pub leaves_dead_body: bool,
     /// Headers that are not stored and take the place of those before: they must not meet the URL that was before.
     pub secrets: Option<Vec<Header>>,

@@ -132,6 +132,10 @@ pub struct Proof {
     pub pieces: Option<Pieces>,
     /// Whether a digest that the server sends (RFC 9530) is to be ignored.
     pub ignore_server_digest: bool,
+    /// What the app says that its length is, in bytes.
+    pub length: Option<u64>,
+    /// The media types that it may have, each as `audio/mpeg` or `audio/*`; none if it may have any.
+    pub accept: Vec<String>,
 }
 
 impl Proof {
@@ -152,7 +156,7 @@ pub struct TaskSpec {
     pub policy: Policy,
     /// What proves that the file is right.
     pub proof: Proof,
-    /// How many bytes the app expects, for the quota check.
+    /// How many bytes the app expects, for the quota check only: see [`Proof::length`].
     pub expected_bytes: Option<u64>,
     /// Whether bytes are continued only if a strong validator proves that they belong together.
     pub strong_only: bool,

@@ -118,6 +118,7 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         slot.bearable_segments = slot.bearable_segments.max(1);
         let is_resumable = slot.known().is_some_and(Representation::is_resumable);
+        let goes_on = std::mem::take(&mut slot.has_part);
         let Some(task) = slot.task.clone() else { return };
         if task.record.fails_when_full && slot.refusals > 0 && self.room.is_missing() {
             return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
@@ -126,7 +127,10 @@ impl Engine {
             // What was left to do when the worker died: to check the bytes, or only to say that they are there.
             return self.finish(key, task, Vec::new());
         }
-        if !task.progress.received.is_empty() && !is_resumable {
+        // Parts that nothing ties together belong together if one came after the other, or if a digest will say so.
+        let in_parts = task.progress.ranges == Ranges::Parts;
+        let may_go_on = is_resumable || (in_parts && (goes_on || task.record.spec.proof.is_of_the_app()));
+        if !task.progress.received.is_empty() && !may_go_on {
             return self.restart(key, task, RestartReason::NotResumable, None);
         }
         if task.record.spec.request.has_secrets && self.secrets_of(&task.record).is_empty() {

@@ -137,7 +137,6 @@ impl Engine {
             by_url,
         };
         let task = Task { record, progress };
-        let leaves_dead_body = !changes.is_empty();
         changes.extend([
             Change::PutBody(task.progress.body),
             Change::PutTask(task.record.clone()),
@@ -145,7 +144,7 @@ impl Engine {
         ]);
         let given = Some(secrets.clone());
         let call = Some((asker, Queued::Download(spec, secrets, if_exists)));
-        let staged = Staged { task: Some(task), event: None, call, leaves_dead_body, secrets: given };
+        let staged = Staged { task: Some(task), call, secrets: given, ..Staged::default() };
         self.commit_task(key, staged, changes);
     }
 
@@ -312,6 +311,7 @@ impl Engine {
             task.record.enter(TaskState::Completed, now);
             task.record.place = Place::Store;
         } else {
+            changes.extend(task.progress.take_back().map(Change::KillBody));
             changes.push(self.detach(&mut task, keep));
             task.record.enter(TaskState::Cancelled, now);
             event = self.new_task_event(&task.record, EventKind::Cancelled);
@@ -324,22 +324,24 @@ impl Engine {
     /// Hands the bytes of a paused or failed task over to resume data.
     fn give_up_bytes(&mut self, key: &TaskKey, asker: Asker, mut task: Task) {
         let is_stopped = matches!(task.record.state, TaskState::Paused | TaskState::Failed(_));
-        let has_bytes = !task.progress.received.is_empty() && task.progress.previous.is_none();
+        let has_bytes = task.progress.aside.is_some() || !task.progress.received.is_empty();
+        let has_bytes = has_bytes && task.progress.previous.is_none();
         if !is_stopped || !has_bytes {
             let data = task.progress.resume_data.clone();
             let snapshot = self.snapshot(&task);
             return self.answer(asker, Ok(Answer::ResumeData(snapshot, data)));
         }
+        let unused = task.progress.take_back().map(Change::KillBody);
         let detached = self.detach(&mut task, true);
         let data = task.progress.resume_data.take();
         let transport = task.progress.transport.clone();
         task.progress = Progress { resume_data: data, transport, ..Progress::new(BodyId(self.random.next_wide())) };
-        let changes = vec![
+        let changes = unused.into_iter().chain([
             detached,
             Change::PutBody(task.progress.body),
             Change::PutProgress(key.clone(), task.progress.clone()),
-        ];
-        self.commit_verb(key, asker, TaskCall::ResumeData, Some(task), None, changes);
+        ]);
+        self.commit_verb(key, asker, TaskCall::ResumeData, Some(task), None, changes.collect());
     }
 
     fn update(&mut self, key: &TaskKey, asker: Asker, mut task: Task, patch: &PolicyPatch) {
@@ -380,9 +382,8 @@ impl Engine {
         event: Option<TaskEvent>,
         changes: Vec<Change>,
     ) {
-        let leaves_dead_body = changes.iter().any(|change| matches!(change, Change::KillBody(_)));
         let call = Some((asker, Queued::Task(what)));
-        self.commit_task(key, Staged { task, event, call, leaves_dead_body, secrets: None }, changes);
+        self.commit_task(key, Staged { task, event, call, ..Staged::default() }, changes);
     }
 
     /// Tells the pages of the session that the task is gone.

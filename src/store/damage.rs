@@ -130,6 +130,7 @@ pub(super) async fn orphans<R: Reader>(reader: &R, now: Timestamp) -> Result<Loa
             Some(progress) => {
                 owned.push((progress.body, key));
                 owned.extend(progress.previous.map(|previous| (previous.body, key)));
+                owned.extend(progress.aside.map(|aside| (aside.body, key)));
             }
             None if reader.get(Table::Tasks, key).await?.is_some() => damaged.extend(task_of(key)),
             None => {}

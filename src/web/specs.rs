@@ -16,6 +16,8 @@ use crate::integrity::{Expected, Pieces};
 const LONGEST_METADATA: usize = 64 << 10;
 /// A task's own URL and its mirrors: a checkpoint notes in one number which of them have proved to be bad.
 const MOST_SOURCES: usize = 16;
+/// The most media types that a file may have.
+const MOST_MEDIA_RANGES: usize = 32;
 /// The lowest speed that may be set, in bytes per second.
 const LOWEST_SPEED: u64 = 1_024;
 /// The shortest time-out, in milliseconds.
@@ -85,6 +87,8 @@ pub struct SpecMessage {
     piece_digests: Option<Bytes>,
     ignore_server_digest: Option<bool>,
     expected_bytes: Option<f64>,
+    exact_bytes: Option<f64>,
+    accept: Option<Vec<String>>,
     strong_only: Option<bool>,
     group: Option<String>,
     tag: Option<String>,
@@ -149,7 +153,13 @@ impl SpecMessage {
                 keep_headers: field_names(self.keep_headers)?,
             },
             policy: Policy::default().patched(&patch),
-            proof: Proof { expected, pieces, ignore_server_digest: flag(self.ignore_server_digest) },
+            proof: Proof {
+                expected,
+                pieces,
+                ignore_server_digest: flag(self.ignore_server_digest),
+                length: whole(self.exact_bytes, 0, u64::MAX, "exactBytes")?,
+                accept: media_ranges(self.accept)?,
+            },
             expected_bytes: whole(self.expected_bytes, 0, u64::MAX, "expectedBytes")?,
             strong_only: flag(self.strong_only),
             group: group.cloned().or(own_group),
@@ -200,11 +210,28 @@ fn referrer_policy(word: Option<String>) -> Result<Option<String>, TaskError> {
     }
 }
 
+/// Media types and ranges of them (RFC 9110 section 12.5.1), in lower case.
+fn media_ranges(ranges: Option<Vec<String>>) -> Result<Vec<String>, TaskError> {
+    let mut ranges = ranges.unwrap_or_default();
+    ranges.iter_mut().for_each(|range| range.make_ascii_lowercase());
+    let is_usable = |range: &String| {
+        let (kind, subtype) = range.split_once('/').unwrap_or_default();
+        is_token(kind) && is_token(subtype) && (!kind.contains('*') || subtype == "*")
+    };
+    let are_usable = ranges.len() <= MOST_MEDIA_RANGES && ranges.iter().all(is_usable);
+    if are_usable { Ok(ranges) } else { Err(bad("accept")) }
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_of_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !text.is_empty() && text.bytes().all(is_of_token)
+}
+
 /// Names that `Headers.get` accepts (RFC 9110 section 5.6.2).
 fn field_names(names: Option<Vec<String>>) -> Result<Vec<String>, TaskError> {
     let names = names.unwrap_or_default();
-    let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    let are_usable = names.iter().all(|name| !name.is_empty() && name.bytes().all(is_token));
+    let are_usable = names.iter().all(|name| is_token(name));
     if are_usable { Ok(names) } else { Err(bad("keepHeaders")) }
 }
 

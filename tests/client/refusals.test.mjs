@@ -32,6 +32,8 @@ for (const [fields, detail, message, field = detail] of [
   [{ tag: 'x'.repeat(2_000) }, 'tag', `tag: "${'x'.repeat(59)}… cannot be used. It is a text of 1 to 1024 bytes.`],
   [{ id: 5 }, 'Error: invalid type: floating point `5.0`', 'id: 5 cannot be used. It is a text of 1 to 1024 bytes.', 'id'],
   [{ keepHeaders: 'ETag' }, 'TypeError: no iterator', 'keepHeaders: "ETag" cannot be used. It is a list of names.', 'keepHeaders'],
+  [{ accept: ['audio'] }, 'accept', 'accept: ["audio"] cannot be used. It is a list of media types like audio/*.'],
+  [{ exactBytes: -1 }, 'exactBytes', 'exactBytes: -1 cannot be used. It is a whole number.'],
   [{ referrerPolicy: 'none' }, 'referrerPolicy', 'referrerPolicy: "none" cannot be used.'],
   [{}, 'mirrors', 'mirrors: It is not a list of up to 15.'],
   [{}, 'Error: something else', 'A value cannot be used.'],

@@ -32,6 +32,10 @@ pub struct Wanted<'a> {
     pub request: &'a FetchRequest,
     /// Whether a digest or pieces will prove the bytes.
     pub is_proven: bool,
+    /// Whether the app has said of what media type they are.
+    pub is_typed: bool,
+    /// Whether the app has said how many they are.
+    pub is_counted: bool,
 }
 
 impl Wanted<'_> {
@@ -193,8 +197,13 @@ impl Resource {
         Answer { head: Some(head), after_ms: Some(after_ms), body, fault: None, free_bytes: None }
     }
 
-    /// Whether the head's length of the body is one that a reader can hold the server to.
+    /// Whether a reader can tell that the body has another length than the file.
     pub fn is_length_believed(&self, head: &Head, wanted: Wanted<'_>) -> bool {
+        wanted.is_counted || self.is_told_length_believed(head, wanted)
+    }
+
+    /// The same by the head alone.
+    pub fn is_told_length_believed(&self, head: &Head, wanted: Wanted<'_>) -> bool {
         self.tells_length
             && self.dialect != Dialect::Coded
             && match head.status {

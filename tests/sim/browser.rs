@@ -135,7 +135,12 @@ impl World {
         let fault =
             is_faulty.then(|| self.browser.random.pick(FAULTS)).filter(|fault| self.climate.allows(fault.name()));
         let resource = self.origin.find(&request.url);
-        let answer = resource.answer(&mut self.browser.random, self.now, Wanted { request, is_proven: false }, fault);
+        let answer = resource.answer(
+            &mut self.browser.random,
+            self.now,
+            Wanted { request, is_proven: false, is_typed: false, is_counted: false },
+            fault,
+        );
         note!(self, "browser: {:?} {:?} {:?}", answer.fault, answer.head, answer.body);
         let head = answer.head.filter(|_| self.is_online && answer.after_ms.is_some())?;
         // It stores whole answers. One that is cut is asked for again, or given up; or stored as it is, for all we know.

@@ -16,7 +16,8 @@ use super::world::{Event, World};
 
 /// Loads of due tasks that begin so soon after the last, and find the same, so many times, are a loop.
 const TOO_SOON_MS: u64 = 1_000;
-const MOST_REPEATS: u32 = 4;
+/// One for each piece that is fetched again, and some.
+const MOST_REPEATS: u32 = 20;
 /// What is to be done in this time is worth to be waited for.
 const SOON_MS: u64 = 60_000;
 /// After how long the engine gives up a load.

@@ -89,6 +89,9 @@ const ENGINE: &[&str] = &[
     "bulk calls done",
     "bytes given back to resume data",
     "bytes given up to resume data",
+    "bytes set aside",
+    "bytes taken back",
+    "versions that proved themselves",
     "commits of a sweep",
     "conditional requests",
     "events: damaged",
@@ -178,6 +181,7 @@ const ERRORS: &[&str] = &[
     "timed-out",
     "too-many-restarts",
     "unauthorized",
+    "unexpected-content",
     "background-fetch-refused",
 ];
 const VERDICTS: &[&str] = &[

@@ -91,6 +91,7 @@ impl World {
         if self.model.tasks[key].progress.body != before.progress.body {
             self.model.lost_bodies.insert(before.progress.body);
             self.model.lost_bodies.extend(before.progress.previous.map(|previous| previous.body));
+            self.model.lost_bodies.extend(before.progress.aside.map(|aside| aside.body));
         }
     }
 

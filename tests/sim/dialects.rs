@@ -5,6 +5,9 @@ use super::climate::Climate;
 use super::origin::{Origin, Resource, target_parts};
 use super::random::Random;
 
+/// A server that gives parts only gives no shorter ones.
+const LEAST_PART: u64 = 20_000;
+
 /// The way of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
@@ -16,6 +19,8 @@ pub enum Dialect {
     BusyForRange,
     /// It sends its file in a content coding, which the browser does not hand out to a request with `Range`.
     Coded,
+    /// It gives parts only, without a strong validator, and refuses what has no `Range`.
+    PartsOnly,
     /// The same tag and date for every version.
     Constant,
 }
@@ -30,9 +35,13 @@ impl Origin {
                 Dialect::BusyForRange,
                 Dialect::Coded,
                 Dialect::Constant,
+                Dialect::PartsOnly,
                 Dialect::Usual,
             ];
             let dialect = random.pick(&dialects);
+            // What a part is a part of must reach the page.
+            let is_readable = resource.exposes && resource.honours_ranges && resource.tells_length;
+            let dialect = if dialect == Dialect::PartsOnly && !is_readable { Dialect::Usual } else { dialect };
             if climate.dialects > 0 && random.one_in(2) {
                 resource.dialect = dialect;
             }
@@ -59,6 +68,8 @@ impl Resource {
                 self.met.unreachable = true;
                 Answer { head: None, ..answer }
             }
+            Dialect::PartsOnly if !has_range => self.without_body(random, now, 400, None),
+            Dialect::PartsOnly if is_file => self.longest_part(random, now, wanted),
             _ => answer,
         };
         let Some(head) = answer.head.as_mut() else { return answer };
@@ -70,6 +81,23 @@ impl Resource {
         if self.dialect == Dialect::Constant {
             head.etag = head.etag.as_ref().map(|_| "\"0\"".into());
             head.last_modified = head.last_modified.as_ref().map(|_| "Tue, 01 Jan 1980 00:00:00 GMT".into());
+        }
+        answer
+    }
+
+    /// As much of what is wanted as it gives at a time.
+    fn longest_part(&self, random: &mut Random, now: u64, wanted: Wanted<'_>) -> Answer {
+        let length = self.version().length;
+        let (start, end) = wanted.request.range.unwrap_or_default();
+        if start >= length {
+            return self.without_body(random, now, 416, Some(length));
+        }
+        let most = length.min(start + (length / 4).max(LEAST_PART));
+        let end = end.map_or(most, |end| end.min(most));
+        let mut answer = self.part(random, now, start, end, end, length);
+        if let Some(head) = &mut answer.head {
+            head.etag = head.etag.take().map(|tag| if tag.starts_with("W/") { tag } else { ["W/", &tag].concat() });
+            head.last_modified = None;
         }
         answer
     }

@@ -240,6 +240,8 @@ impl World {
         worker.opening.extend(opening);
         let dropped = changes.iter().filter_map(|change| match change {
             Change::KillBody(body) | Change::DetachBody(Detached { body, .. }, _) => Some(*body),
+            // What is set aside is no more the task's own either.
+            Change::PutProgress(_, progress) => progress.aside.as_ref().map(|aside| aside.body),
             _ => None,
         });
         worker.killing.insert(id, dropped.collect());
@@ -301,6 +303,16 @@ impl World {
                     && before.repairs < progress.repairs
                 {
                     self.stats.count(Group::Engine, "source of a bad piece dropped");
+                }
+                match (&before.aside, &progress.aside) {
+                    (None, Some(_)) => self.stats.count(Group::Engine, "bytes set aside"),
+                    (Some(aside), None) if aside.body == progress.body => {
+                        self.stats.count(Group::Engine, "bytes taken back");
+                    }
+                    (Some(aside), None) if aside.received.len() <= progress.received.len() => {
+                        self.stats.count(Group::Engine, "versions that proved themselves");
+                    }
+                    _ => {}
                 }
                 if before.previous.is_some() && progress.previous.is_none() && before.body == progress.body {
                     self.stats.count(Group::Engine, "refresh swapped");

@@ -54,6 +54,8 @@ faults! {
     Gone = "gone",
     /// 401 or 403.
     Refused = "refused",
+    /// A page in place of the file, with 200.
+    Page = "page",
     /// 304 to whatever was asked.
     NotModified = "not-modified",
     /// No length told.
@@ -90,8 +92,11 @@ impl Resource {
             Fault::Multipart => head.status == 206,
             // Where CORS hides the coding and a length is believed, no browser could tell.
             Fault::Gzip | Fault::LengthUntold => has_body,
-            Fault::Short | Fault::Long => has_body && self.is_length_believed(head, wanted),
+            Fault::Short => has_body && self.is_length_believed(head, wanted),
+            // Where only the app tells a length, nothing tells what comes behind a shorter file from the file.
+            Fault::Long => has_body && self.is_told_length_believed(head, wanted),
             Fault::Damaged => has_body && wanted.is_proven,
+            Fault::Page => wanted.is_typed,
             Fault::WrongDigest | Fault::NoSpace | Fault::Cut | Fault::StalledBody => has_body,
             Fault::Busy
             | Fault::Gone
@@ -138,6 +143,7 @@ impl Resource {
             Fault::Busy => *answer = self.busy(random, now),
             Fault::Gone => *answer = self.refusal(random, now, &[404, 410]),
             Fault::Refused => *answer = self.refusal(random, now, &[401, 403]),
+            Fault::Page => *answer = self.page(random, now),
             Fault::NotModified => *answer = self.without_body(random, now, 304, None),
             Fault::LengthUntold => {
                 head.content_length = None;
@@ -168,6 +174,18 @@ impl Resource {
     fn refusal(&self, random: &mut Random, now: u64, statuses: &[u16]) -> Answer {
         let status = random.pick(statuses);
         self.without_body(random, now, status, None)
+    }
+
+    /// What a portal answers in the server's place.
+    fn page(&self, random: &mut Random, now: u64) -> Answer {
+        let mut answer = self.whole(random, now);
+        answer.body = super::network::Body { version: NO_VERSION, len: 36, ..answer.body };
+        if let Some(head) = &mut answer.head {
+            head.content_length = head.content_length.as_ref().map(|_| "36".into());
+            head.content_type = Some("text/html".into());
+            (head.etag, head.last_modified, head.repr_digest) = (None, None, None);
+        }
+        answer
     }
 
     fn busy(&self, random: &mut Random, now: u64) -> Answer {

@@ -49,7 +49,9 @@ impl World {
         let proof = self.model.tasks.get(&key).map(|task| &task.record.spec.proof);
         let is_proven = proof.is_some_and(|proof| proof.expected.is_some() || proof.pieces.is_some());
         let resource = self.origin.find(&request.url);
-        let wanted = Wanted { request, is_proven };
+        let (is_typed, is_counted) =
+            proof.map_or((false, false), |proof| (!proof.accept.is_empty(), proof.length.is_some()));
+        let wanted = Wanted { request, is_proven, is_typed, is_counted };
         let mut answer = resource.answer(&mut self.random, self.now, wanted, fault);
         if !self.is_online {
             resource.met.offline = true;

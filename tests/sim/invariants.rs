@@ -48,9 +48,10 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
         let (Some(record), Some(progress)) = (&record, &progress) else {
             // It is going to be mended: until then whatever may be its own stays.
             assert!(model.tasks.values().any(Task::is_damaged), "a record that nothing has damaged cannot be read");
-            if let Some(Progress { body, previous, .. }) = progress {
+            if let Some(Progress { body, previous, aside, .. }) = progress {
                 bodies.remove(&body);
-                previous.map(|previous| bodies.remove(&previous.body));
+                previous.as_ref().map(|previous| bodies.remove(&previous.body));
+                aside.as_ref().map(|aside| bodies.remove(&aside.body));
             }
             continue;
         };
@@ -76,6 +77,18 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
         if record.state == TaskState::Completed {
             let is_promised = !model.refreshed_in_vain.contains(&progress.body);
             check_complete(&record, &progress, version, (is_promised, is_adopted), origin);
+        }
+        if let Some(aside) = &progress.aside {
+            let old = bodies.remove(&aside.body).unwrap_or_else(|| panic!("what {key:?} set aside is gone"));
+            assert!(old.is_live(), "what {key:?} set aside is not live");
+            assert!(aside.aside.is_none() && progress.previous.is_none(), "{key:?} keeps more than two versions");
+            let is_to_be_checked = record.spec.proof.is_of_the_app() || progress.expected.is_some();
+            let is_more = is_to_be_checked || progress.received.len() < aside.received.len();
+            // A task whose record was lost keeps what its checkpoint says.
+            let is_lost = record.spec.sources.is_empty();
+            let is_on = is_lost || matches!(record.state, TaskState::Active { .. } | TaskState::Paused);
+            assert!(is_more && is_on, "{key:?} keeps what it has no use for");
+            check_chunks(&key, &old.chunks, &aside.received, may_be_mixed);
         }
         if let Some(previous) = &progress.previous {
             let old = bodies.remove(&previous.body).unwrap_or_else(|| panic!("the old file of {key:?} is gone"));

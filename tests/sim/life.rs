@@ -343,5 +343,6 @@ fn check_swept(world: &World) {
     let is_here = |task: &&Task| task.record.state != TaskState::Cancelled && task.record.place != Place::Gone;
     let live = tasks().filter(is_here).count();
     let old = tasks().filter(|task| task.progress.previous.is_some()).count();
-    assert_eq!(bodies, live + old, "dead bodies were never swept");
+    let aside = tasks().filter(|task| task.progress.aside.is_some()).count();
+    assert_eq!(bodies, live + old + aside, "dead bodies were never swept");
 }

@@ -48,14 +48,22 @@ impl Resource {
             ErrorCode::LengthMismatch => met(&[Fault::Short, Fault::WrongTotal]),
             ErrorCode::BodyTooLong => met(&[Fault::Long]),
             ErrorCode::BadContentRange => {
-                let lies = [Fault::ShiftedRange, Fault::WrongTotal, Fault::Unsatisfiable, Fault::Multipart];
+                let lies = [
+                    Fault::ShiftedRange,
+                    Fault::ShorterRange,
+                    Fault::WrongTotal,
+                    Fault::Unsatisfiable,
+                    Fault::Multipart,
+                ];
                 let is_odd = self.met.changed || self.met.nodes || self.longest_range == Some(1);
+                let is_odd = is_odd || self.dialect == Dialect::PartsOnly;
                 is_odd || met(&lies) || met(&[Fault::UnsatisfiableBare, Fault::LengthUntold, Fault::Gzip])
             }
             ErrorCode::DigestMismatch => self.explains_mismatch(),
             ErrorCode::TooManyRestarts => {
                 self.explains_restart(RestartReason::Changed) || self.explains_restart(RestartReason::RangesRefused)
             }
+            ErrorCode::UnexpectedContent => met(&[Fault::Page]),
             ErrorCode::QuotaExceeded => met(&[Fault::NoSpace]),
             _ => false,
         }
@@ -79,7 +87,7 @@ impl Resource {
                     || self.met.nodes
                     || met(&lies)
                     || self.kind != Kind::Primary
-                    || self.dialect == Dialect::Coded
+                    || matches!(self.dialect, Dialect::Coded | Dialect::PartsOnly)
             }
             RestartReason::RangesRefused => {
                 let lies = [Fault::IgnoresRange, Fault::ShiftedRange, Fault::WrongTotal, Fault::Gzip];

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use longhaul::engine::http::Representation;
 use longhaul::engine::id::{EffectId, TaskKey};
 use longhaul::engine::output::FetchRequest;
+use longhaul::engine::ranges::Ranges;
 use longhaul::engine::request::{Redirects, origin_of};
 use longhaul::engine::schedule::MAX_CONNECTIONS;
 use longhaul::engine::task::{Task, WaitReason};
@@ -80,7 +81,9 @@ impl World {
             }
         }
         if request.range.is_some_and(|(start, _)| start > 0) && others.is_empty() {
-            assert!(kept.is_some_and(Representation::is_resumable), "{key:?} continues what cannot be continued");
+            let in_parts = task.progress.ranges == Ranges::Parts;
+            let may_go_on = in_parts || kept.is_some_and(Representation::is_resumable);
+            assert!(may_go_on, "{key:?} continues what cannot be continued");
             self.stats.count(Group::Engine, "resumed attempts");
         }
         self.stats.count(Group::Engine, if others.is_empty() { "first segments" } else { "further segments" });

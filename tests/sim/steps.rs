@@ -354,6 +354,13 @@ impl Step<'_> {
                 let mut own = origin.family(spec.url()).filter(is_its_own);
                 came_with_digest || own.any(|own| own.explains_failure(error)) || is_promised_wrongly(spec, origin)
             }
+            ErrorCode::UnexpectedContent | ErrorCode::LengthMismatch | ErrorCode::BodyTooLong => {
+                let versions = origin.family(spec.url()).flat_map(|resource: &Resource| &resource.versions);
+                let is_other = |length: u64| versions.into_iter().any(|version| version.length != length);
+                // A version that is much shorter looks like a page.
+                let is_short = error.detail.as_deref() == Some("application/octet-stream");
+                by_servers() || is_short || spec.proof.length.is_some_and(is_other)
+            }
             _ => by_servers(),
         };
         // What resume data brought, or a mirror that was asked first, may not be what the server has.
@@ -369,6 +376,17 @@ impl Step<'_> {
         if new.body != old.body && old.previous.as_ref().is_some_and(|previous| previous.body == new.body) {
             return;
         }
+        // What was set aside is the task's own again, and is gone on with, or given up to resume data in the same commit.
+        let back = old.aside.as_deref().filter(|aside| new.body == aside.body || is_asked_to_give_up);
+        if let Some(aside) = back {
+            let is_gone = |change: &Change| matches!(change, Change::KillBody(body) if *body == old.body);
+            assert!(self.changes.iter().any(is_gone), "two bodies of {:?} stay", self.key);
+            if new.body == aside.body {
+                let is_kept = is_cancelled || new.received == aside.received;
+                return assert!(is_kept && new.aside.is_none(), "bytes that were set aside are lost");
+            }
+        }
+        let old = back.unwrap_or(old);
         if new.body != old.body && is_asked_to_give_up && self.event.is_none() {
             assert!(new.received.is_empty(), "bytes were given up and kept");
             let is_detached = self.changes.iter().any(

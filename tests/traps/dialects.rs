@@ -9,6 +9,7 @@ use longhaul::engine::input::{FetchFailure, TaskCall};
 use longhaul::engine::output::FetchRequest;
 use longhaul::engine::task::{TaskState, WaitReason};
 
+use super::proof::expected;
 use super::world::{File, Reply, World, at_home, failure, from, source};
 
 const LEN: usize = 400_000;
@@ -287,4 +288,55 @@ fn a_file_that_is_asked_for_whole_is_not_laid_over_what_is_kept_of_it() {
     let task = world.play(HOUR_MS);
     assert_eq!((task.record.state, task.progress.restarts), (TaskState::Completed, 1));
     assert!(world.file() == bytes);
+}
+
+/// A server that gives parts of so many bytes only, with nothing that tells one version from another, and nothing without a range.
+fn parts_only(file: &File, part: u64, request: &FetchRequest) -> Reply {
+    let Some((start, end)) = request.range else { return Reply::status(400) };
+    let end = end.unwrap_or(u64::MAX).min(start + part);
+    file.answer(&FetchRequest { range: Some((start, Some(end))), if_range: None, ..request.clone() })
+}
+
+#[test]
+fn parts_that_nothing_ties_together_are_taken_one_after_the_other() {
+    let file = File { etag: None, ..File::new(0, LEN) };
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| parts_only(&file, 100_000, request));
+    world.download(at_home()).expect("accepted");
+    let task = world.play(HOUR_MS);
+    assert_eq!(task.record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
+    assert_eq!(with_range(&world), [true, false, true, true, true, true]);
+    let known = task.progress.representation.expect("it is known");
+    assert_eq!((known.resumability, known.reason), (Resumability::RestartOnly, VerdictReason::NoValidator));
+}
+
+#[test]
+fn parts_that_nothing_ties_together_begin_anew_after_a_cut_unless_a_digest_will_prove_them() {
+    for is_proven in [false, true] {
+        let file = File { etag: None, ..File::new(0, LEN) };
+        let bytes = file.bytes.clone();
+        let mut spec = at_home();
+        spec.proof.expected = expected(&bytes).filter(|_| is_proven);
+        let mut world = World::new(move |request, number| match number {
+            4 => parts_only(&file, 100_000, request).cut_after(50_000),
+            _ => parts_only(&file, 100_000, request),
+        });
+        world.download(spec).expect("accepted");
+        assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed, "{is_proven}");
+        assert_eq!(world.file(), bytes, "{is_proven}");
+        let begun_anew = world.ranges().iter().skip(5).any(|range| range.is_some_and(|(start, _)| start == 0));
+        assert_eq!(begun_anew, !is_proven);
+    }
+}
+
+#[test]
+fn parts_of_another_length_are_of_another_version() {
+    let (old, new) = (File { etag: None, ..File::new(0, LEN) }, File { etag: None, ..File::new(1, LEN - 7) });
+    let bytes = new.bytes.clone();
+    let mut world =
+        World::new(move |request, number| parts_only(if number < 4 { &old } else { &new }, 100_000, request));
+    world.download(at_home()).expect("accepted");
+    assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed);
+    assert_eq!(world.file(), bytes);
 }

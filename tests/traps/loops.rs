@@ -1,7 +1,8 @@
 //! What storage refuses, or cannot read, is tried again after a pause that grows, and never in a loop.
 
 use longhaul::engine::error::ErrorCode;
-use longhaul::engine::input::StoreFailure;
+use longhaul::engine::input::{IfExists, StoreFailure};
+use longhaul::engine::task::TaskState;
 
 use super::proof::{PIECE, pieces};
 use super::world::{FIRST, File, Reply, World, at_home, failure};
@@ -66,4 +67,28 @@ fn a_failure_that_storage_refuses_is_not_repeated_at_once() {
     assert!(world.commits - before < 100, "{} commits in {} ms", world.commits - before, world.now);
     world.refused = None;
     world.play(HOUR_MS);
+}
+
+#[test]
+fn a_refresh_whose_failure_storage_refuses_is_not_repeated_at_once() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, number| match number {
+        0 => file.answer(request),
+        _ => Reply::status(404),
+    });
+    world.download(at_home()).expect("accepted");
+    world.play(HOUR_MS);
+    let mut spec = at_home();
+    spec.policy.max_failures = 1;
+    world.download_with(spec, Vec::new(), IfExists::Refresh).expect("accepted");
+    world.refused = Some(StoreFailure::Other);
+    let (before, until) = (world.commits, world.now + HOUR_MS);
+    for _ in 0..2_000 {
+        if world.now < until {
+            world.one_step();
+        }
+    }
+    assert!(world.commits - before < 100, "{} commits in an hour", world.commits - before);
+    world.refused = None;
+    assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed, "the old file stays");
 }

@@ -26,6 +26,7 @@ mod room;
 mod server;
 mod told;
 mod trouble;
+mod unexpected;
 mod unreadable;
 mod validators;
 mod wakes;

@@ -42,6 +42,8 @@ pub struct Asked<'a> {
     pub conditional: bool,
     /// The version whose bytes are kept, or being fetched by others, if any.
     pub kept: Option<&'a Representation>,
+    /// Whether the server has no more than parts to give: then one is taken that only the next ones may continue.
+    pub only_parts: bool,
     /// Who answers.
     pub source: Source,
 }
@@ -224,7 +226,7 @@ mod tests {
     }
 
     fn asked(range: Option<AskedRange>, kept: Option<&Representation>) -> Asked<'_> {
-        Asked { range, if_range: kept.is_some(), conditional: false, kept, source: Source::Origin }
+        Asked { range, if_range: kept.is_some(), conditional: false, kept, only_parts: false, source: Source::Origin }
     }
 
     fn first(head: &Head) -> Verdict {
@@ -299,8 +301,14 @@ mod tests {
     #[test]
     fn a_refresh_finds_the_same_or_another_version() {
         let old = kept();
-        let refresh =
-            Asked { range: None, if_range: false, conditional: true, kept: Some(&old), source: Source::Origin };
+        let refresh = Asked {
+            range: None,
+            if_range: false,
+            conditional: true,
+            kept: Some(&old),
+            only_parts: false,
+            source: Source::Origin,
+        };
         assert_eq!(judge(&refresh, &head(304, None, Some("\"a\""))), Verdict::NotModified);
         let (_, _, restart) = body(judge(&refresh, &head(200, Some("1000"), Some("\"b\""))));
         assert_eq!(restart, Some(RestartReason::Changed));
@@ -429,7 +437,7 @@ mod tests {
                     complete_length, etag, last_modified, last_modified_is_strong, resumability, ..kept()
                 }
             });
-            let asked = Asked { range, if_range, conditional, kept: kept.as_ref(), source };
+            let asked = Asked { range, if_range, conditional, kept: kept.as_ref(), only_parts: false, source };
             let verdict = judge(&asked, &head);
             let drops_bytes = match &verdict {
                 Verdict::Body { representation, start, end, restart } => {

@@ -20,6 +20,17 @@ pub fn is_interposed(kept: &Representation, head: &Head, complete_length: Option
     is_of_other_type || is_fraction
 }
 
+/// Whether the answer is of one of these media types, or says nothing of its type. `accept` has media types and ranges of them
+/// (RFC 9110 section 12.5.1); an empty one accepts everything.
+pub fn is_accepted(accept: &[String], head: &Head) -> bool {
+    let Some(told) = head.content_type.as_deref().map(essence).filter(|told| !told.is_empty()) else { return true };
+    let fits = |range: &String| match range.strip_suffix('*') {
+        Some(kind) => kind == "*/" || told.starts_with(kind),
+        None => told == *range,
+    };
+    accept.is_empty() || accept.iter().any(fits)
+}
+
 /// The media type without its parameters, in lower case (RFC 9110 section 8.3.1).
 fn essence(content_type: &str) -> String {
     content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
@@ -49,5 +60,21 @@ mod tests {
         assert!(!ask(None, None));
         let short = Representation { complete_length: Some(500), ..kept.clone() };
         assert!(!is_interposed(&short, &Head::default(), Some(36)), "a short file changes its length easily");
+    }
+    #[test]
+    fn a_media_type_is_held_against_what_the_app_accepts() {
+        let accepts = |accept: &[&str], content_type: Option<&str>| {
+            let head = Head { content_type: content_type.map(Into::into), ..Head::default() };
+            is_accepted(&accept.iter().map(|range| (*range).to_owned()).collect::<Vec<_>>(), &head)
+        };
+        for told in ["audio/mpeg", "AUDIO/MPEG; codecs=mp3", "audio/x-m4a"] {
+            assert!(accepts(&["video/mp4", "audio/*"], Some(told)), "{told}");
+        }
+        for told in ["text/html", "application/audio", "audio"] {
+            assert!(!accepts(&["video/mp4", "audio/*"], Some(told)), "{told}");
+        }
+        assert!(!accepts(&["audio/mp"], Some("audio/mpeg")));
+        assert!(accepts(&["audio/*"], None) && accepts(&["audio/*"], Some(" ")) && accepts(&[], Some("text/html")));
+        assert!(accepts(&["*/*"], Some("text/html")));
     }
 }

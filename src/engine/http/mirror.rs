@@ -66,7 +66,7 @@ mod tests {
 
     fn ask(source: Source, kept: Option<&Representation>, head: &Head) -> Verdict {
         let range = Some(AskedRange { start: 400, end: Some(600) });
-        judge(&Asked { range, if_range: false, conditional: false, kept, source }, head)
+        judge(&Asked { range, if_range: false, conditional: false, kept, only_parts: false, source }, head)
     }
 
     fn accepted() -> Verdict {
@@ -119,7 +119,8 @@ mod tests {
         let to_the_end = |len, date| {
             let range = Some(AskedRange { start: 400, end: None });
             let kept = Some(&kept());
-            let asked = Asked { range, if_range: false, conditional: false, kept, source: Source::Mirror };
+            let asked =
+                Asked { range, if_range: false, conditional: false, kept, only_parts: false, source: Source::Mirror };
             judge(&asked, &hidden(len, date))
         };
         let whole = Verdict::Body { representation: kept(), start: 400, end: Some(1000), restart: None };
@@ -149,7 +150,17 @@ mod tests {
     fn with_nothing_kept_a_mirror_says_what_the_file_is() {
         let from_start = |head: &Head| {
             let range = Some(AskedRange { start: 0, end: None });
-            judge(&Asked { range, if_range: false, conditional: false, kept: None, source: Source::Mirror }, head)
+            judge(
+                &Asked {
+                    range,
+                    if_range: false,
+                    conditional: false,
+                    kept: None,
+                    only_parts: false,
+                    source: Source::Mirror,
+                },
+                head,
+            )
         };
         let Verdict::Body { representation, start: 0, .. } = from_start(&head(Some("\"m\""), None, "bytes 0-9/10"))
         else {

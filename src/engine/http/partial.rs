@@ -76,6 +76,19 @@ fn is_multipart(head: &Head) -> bool {
     kind.and_then(|kind| kind.get(..KIND.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(KIND))
 }
 
+/// Whether the answer is a part of what is longer, with a total that can be read. A server with parts like that may have no more.
+pub fn is_bare_part(head: &Head) -> bool {
+    let part = part(AskedRange { start: 0, end: None }, None, head).filter(|_| head.status == 206);
+    part.is_some_and(|part| part.complete_length.is_some() && part.complete_length != part.end)
+}
+
+/// Whether nothing tells another version from the kept one. No proof: it is asked of parts of which one follows the other, or
+/// whose bytes a digest will prove.
+fn looks_the_same(kept: &Representation, head: &Head, complete_length: Option<u64>) -> bool {
+    let is_as_long = complete_length.is_some() && complete_length == kept.complete_length;
+    is_as_long && kept.etag == head.etag && kept.last_modified == head.last_modified
+}
+
 /// Judges a 206.
 pub(super) fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
     let Some(range) = asked.range else {
@@ -91,7 +104,8 @@ pub(super) fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
     let mut restart = None;
     if let Some(kept) = asked.kept {
         let is_inside = end.is_none_or(|end| kept.complete_length.is_none_or(|length| end <= length));
-        if is_inside && agrees(kept, head, complete_length, asked.if_range) {
+        let is_next_part = asked.only_parts && start > 0 && looks_the_same(kept, head, complete_length);
+        if is_inside && (is_next_part || agrees(kept, head, complete_length, asked.if_range)) {
             // What was not known to be resumable may be now, if this is its beginning.
             if start > 0 || kept.is_resumable() {
                 return Verdict::Body { representation: kept.clone(), start, end, restart };
@@ -105,7 +119,7 @@ pub(super) fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
     let representation = describe(head, complete_length, resumability(head, complete_length));
     // A part of the file, or of who knows how much, is of no use if nothing can continue it.
     let is_whole = start == 0 && complete_length.is_some() && end == complete_length;
-    if !representation.is_resumable() && !is_whole {
+    if !representation.is_resumable() && !is_whole && !(asked.only_parts && complete_length.is_some()) {
         return without_ranges(asked);
     }
     Verdict::Body { representation, start, end, restart }
@@ -187,7 +201,7 @@ mod tests {
     fn ask(start: u64, end: Option<u64>, kept: Option<&Representation>, head: &Head) -> Verdict {
         let range = Some(AskedRange { start, end });
         let if_range = kept.is_some_and(|kept| kept.same_origin);
-        judge(&Asked { range, if_range, conditional: false, kept, source: Source::Origin }, head)
+        judge(&Asked { range, if_range, conditional: false, kept, only_parts: false, source: Source::Origin }, head)
     }
 
     fn first(head: &Head) -> Verdict {
@@ -300,7 +314,14 @@ mod tests {
 
     #[test]
     fn a_206_to_a_request_without_range_is_the_file_only_if_it_is_all_of_it() {
-        let asked = Asked { range: None, if_range: false, conditional: false, kept: None, source: Source::Origin };
+        let asked = Asked {
+            range: None,
+            if_range: false,
+            conditional: false,
+            kept: None,
+            only_parts: false,
+            source: Source::Origin,
+        };
         let ask = |len: Option<&str>, range: Option<&str>, all_headers_readable| {
             let content_length = len.map(Into::into);
             judge(&asked, &Head { content_length, all_headers_readable, ..head(206, range, Some("\"a\"")) })
@@ -371,7 +392,14 @@ mod tests {
         assert_eq!(ask(0, None, Some(&kept()), &head(416, Some("bytes */0"), None)), changed());
         assert_eq!(resume(&head(416, Some("bytes */1000"), None)), whole_file(REFUSED));
         assert_eq!(resume(&head(416, None, None)), whole_file(REFUSED));
-        let plain = Asked { range: None, if_range: false, conditional: false, kept: None, source: Source::Origin };
+        let plain = Asked {
+            range: None,
+            if_range: false,
+            conditional: false,
+            kept: None,
+            only_parts: false,
+            source: Source::Origin,
+        };
         assert_eq!(judge(&plain, &head(416, None, None)), Verdict::Fail(TaskError::status(416)));
     }
 
