@@ -1,12 +1,10 @@
 //! What pages say of tasks and sessions: specs, policies and limits, checked.
 
-use serde::Deserialize;
-
-use super::values::{Bytes, NAME, bad, flag, limit, name, required, text, whole};
-use crate::engine::error::{ErrorCode, TaskError};
+use super::fields::{Fields, NAME, Read, bad, required};
+use crate::engine::error::ErrorCode;
 use crate::engine::id::{GroupId, TaskId};
 use crate::engine::policy::{Policy, PolicyPatch, Priority};
-use crate::engine::request::{Credentials, Header, Redirects, RequestFields, Source};
+use crate::engine::request::{Credentials, Redirects, RequestFields, Source};
 use crate::engine::session::LimitsPatch;
 use crate::engine::task::{Destination, Proof, TaskSpec};
 use crate::engine::transport::Transport;
@@ -21,11 +19,11 @@ const LOWEST_SPEED: u64 = 1_024;
 /// The shortest time-out, in milliseconds.
 const SHORTEST_TIMEOUT_MS: u64 = 1_000;
 /// The most segments of one task.
-const MOST_SEGMENTS: u64 = 16;
+const MOST_SEGMENTS: u32 = 16;
 /// The most tasks or connections that a session may be set to.
-const MOST_AT_A_TIME: u64 = 256;
+const MOST_AT_A_TIME: u32 = 256;
 /// The most failures in a row that may be set.
-const MOST_FAILURES: u64 = 1_000;
+const MOST_FAILURES: u32 = 1_000;
 /// The shortest time for which finished files may be kept, in milliseconds: they are looked at once a day or so.
 const SHORTEST_KEPT_MS: u64 = 60_000;
 /// Referrer Policy, section 3.
@@ -40,134 +38,78 @@ const REFERRER_POLICIES: [&str; 8] = [
     "unsafe-url",
 ];
 
-/// A header's name and value.
-#[derive(Deserialize)]
-pub struct HeaderMessage(String, String);
-
-impl HeaderMessage {
-    /// The header.
-    pub fn into_header(self) -> Header {
-        (self.0, self.1)
-    }
-}
-
 /// A URL as the page's browser parsed it.
-#[derive(Deserialize)]
-pub struct SourceMessage {
-    url: String,
-    host: String,
-    origin: String,
-}
-
-impl SourceMessage {
-    /// The source.
-    pub fn into_source(self) -> Result<Source, TaskError> {
-        if !self.url.starts_with("https://") && !self.url.starts_with("http://") {
-            return Err(TaskError::new(ErrorCode::UnsupportedScheme));
-        }
-        Ok(Source { url: self.url, host: self.host, origin: self.origin })
+pub fn source(fields: &Fields) -> Read<Source> {
+    let url = required(fields.text("url")?, "url")?;
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        return Err(ErrorCode::UnsupportedScheme.into());
     }
-}
-
-/// `SpecFields`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SpecMessage {
-    id: String,
-    sources: Vec<SourceMessage>,
-    headers: Option<Vec<HeaderMessage>>,
-    credentials: Option<String>,
-    referrer_policy: Option<String>,
-    redirects: Option<String>,
-    keep_headers: Option<Vec<String>>,
-    integrity: Option<String>,
-    piece_length: Option<f64>,
-    piece_digests: Option<Bytes>,
-    ignore_server_digest: Option<bool>,
-    expected_bytes: Option<f64>,
-    strong_only: Option<bool>,
-    group: Option<String>,
-    tag: Option<String>,
-    description: Option<String>,
-    metadata: Option<String>,
-    policy: Option<PolicyMessage>,
-    transport: Option<String>,
-    ui: Option<String>,
-    destination: Option<DestinationMessage>,
-    fails_when_full: Option<bool>,
-    serves_url: Option<bool>,
+    let host = required(fields.text("host")?, "host")?;
+    Ok(Source { url, host, origin: required(fields.text("origin")?, "origin")? })
 }
 
 /// `DestinationFields`.
-#[derive(Deserialize)]
-pub struct DestinationMessage {
-    cache: Option<String>,
-    url: Option<String>,
-    opfs: Option<String>,
-}
-
-impl DestinationMessage {
-    /// The destination.
-    pub fn into_destination(self) -> Result<Destination, TaskError> {
-        let is_name = |name: &str| !name.is_empty() && name != "." && name != "..";
-        match self {
-            Self { cache: Some(name), url: Some(url), opfs: None } => Ok(Destination::Cache { name, url }),
-            Self { cache: None, url: None, opfs: Some(path) } if path.split('/').all(is_name) => {
-                Ok(Destination::Opfs(path))
-            }
-            _ => Err(bad("destination")),
-        }
+pub fn destination(fields: &Fields) -> Read<Destination> {
+    let is_name = |name: &str| !name.is_empty() && name != "." && name != "..";
+    match (fields.text("cache")?, fields.text("url")?, fields.text("opfs")?) {
+        (Some(name), Some(url), None) => Ok(Destination::Cache { name, url }),
+        (None, None, Some(path)) if path.split('/').all(is_name) => Ok(Destination::Opfs(path)),
+        _ => Err(bad("destination")),
     }
 }
 
-impl SpecMessage {
-    /// The task's id and its spec. A member of `group` need not name it.
-    pub fn into_spec(self, token: &str, group: Option<&GroupId>) -> Result<(TaskId, TaskSpec), TaskError> {
-        let id = TaskId::new(name(&self.id, "id")?);
-        if !(1..=MOST_SOURCES).contains(&self.sources.len()) {
-            return Err(bad("mirrors"));
-        }
-        let own_group = self.group.as_deref().map(|group| name(group, "group")).transpose()?.map(GroupId::new);
-        let expected = self.integrity.map(|sri| required(Expected::parse_sri(&sri), "integrity")).transpose()?;
-        let pieces = match (self.piece_length, self.piece_digests) {
-            (None, None) => None,
-            (length, digests) => {
-                let length = required(whole(length, 1, u64::MAX, "pieces")?, "pieces")?;
-                let digests = required(digests, "pieces")?;
-                Some(required(Pieces::new(length, &digests.0), "pieces")?)
-            }
-        };
-        let patch = self.policy.map(PolicyMessage::into_patch).transpose()?.unwrap_or_default();
-        let spec = TaskSpec {
-            sources: self.sources.into_iter().map(SourceMessage::into_source).collect::<Result<_, _>>()?,
-            request: RequestFields {
-                headers: self.headers.into_iter().flatten().map(HeaderMessage::into_header).collect(),
-                has_secrets: false,
-                credentials: credentials(self.credentials.as_deref())?,
-                referrer_policy: referrer_policy(self.referrer_policy)?,
-                redirects: redirects(self.redirects.as_deref())?,
-                keep_headers: field_names(self.keep_headers)?,
-            },
-            policy: Policy::default().patched(&patch),
-            proof: Proof { expected, pieces, ignore_server_digest: flag(self.ignore_server_digest) },
-            expected_bytes: whole(self.expected_bytes, 0, u64::MAX, "expectedBytes")?,
-            strong_only: flag(self.strong_only),
-            group: group.cloned().or(own_group),
-            tag: text(self.tag, NAME, "tag")?,
-            call_token: token.into(),
-            description: text(self.description, LONGEST_METADATA, "description")?,
-            metadata: text(self.metadata, LONGEST_METADATA, "metadata")?,
-            destination: self.destination.map(DestinationMessage::into_destination).transpose()?,
-            fails_when_full: flag(self.fails_when_full),
-            serves_url: flag(self.serves_url),
-            transport: transport(self.transport.as_deref(), text(self.ui, LONGEST_METADATA, "ui")?)?,
-        };
-        Ok((id, spec))
+/// `SpecFields`: the task's id and its spec. A member of `group` need not name it.
+pub fn spec(fields: &Fields, token: &str, group: Option<&GroupId>) -> Read<(TaskId, TaskSpec)> {
+    let id = TaskId::new(&required(fields.name("id")?, "id")?);
+    let sources = required(fields.objects("sources", source)?, "sources")?;
+    if !(1..=MOST_SOURCES).contains(&sources.len()) {
+        return Err(bad("mirrors"));
     }
+    let own_group = fields.name("group")?.as_deref().map(GroupId::new);
+    let patch = fields.object("policy")?.as_ref().map(policy).transpose()?.unwrap_or_default();
+    let spec = TaskSpec {
+        sources,
+        request: RequestFields {
+            headers: fields.pairs("headers")?.unwrap_or_default(),
+            has_secrets: false,
+            credentials: credentials(fields)?,
+            referrer_policy: referrer_policy(fields)?,
+            redirects: redirects(fields)?,
+            keep_headers: field_names(fields)?,
+        },
+        policy: Policy::default().patched(&patch),
+        proof: proof(fields)?,
+        expected_bytes: fields.whole("expectedBytes", 0, u64::MAX)?,
+        strong_only: fields.is("strongOnly")?,
+        group: group.cloned().or(own_group),
+        tag: fields.short_text("tag", NAME)?,
+        call_token: token.into(),
+        description: fields.short_text("description", LONGEST_METADATA)?,
+        metadata: fields.short_text("metadata", LONGEST_METADATA)?,
+        destination: fields.object("destination")?.as_ref().map(destination).transpose()?,
+        fails_when_full: fields.is("failsWhenFull")?,
+        serves_url: fields.is("servesUrl")?,
+        transport: transport(fields)?,
+    };
+    Ok((id, spec))
 }
 
-fn credentials(word: Option<&str>) -> Result<Credentials, TaskError> {
-    match word {
+fn proof(fields: &Fields) -> Read<Proof> {
+    let integrity = fields.text("integrity")?;
+    let pieces = match (fields.whole("pieceLength", 1, u64::MAX)?, fields.bytes("pieceDigests")?) {
+        (None, None) => None,
+        (Some(length), Some(digests)) => Some(required(Pieces::new(length, &digests.to_vec()), "pieces")?),
+        _ => return Err(bad("pieces")),
+    };
+    Ok(Proof {
+        expected: integrity.map(|sri| required(Expected::parse_sri(&sri), "integrity")).transpose()?,
+        pieces,
+        ignore_server_digest: fields.is("ignoreServerDigest")?,
+    })
+}
+
+fn credentials(fields: &Fields) -> Read<Credentials> {
+    match fields.text("credentials")?.as_deref() {
         None | Some("same-origin") => Ok(Credentials::SameOrigin),
         Some("include") => Ok(Credentials::Include),
         Some("omit") => Ok(Credentials::Omit),
@@ -175,17 +117,18 @@ fn credentials(word: Option<&str>) -> Result<Credentials, TaskError> {
     }
 }
 
-fn redirects(word: Option<&str>) -> Result<Redirects, TaskError> {
-    match word {
+fn redirects(fields: &Fields) -> Read<Redirects> {
+    match fields.text("redirects")?.as_deref() {
         None | Some("follow") => Ok(Redirects::Follow),
         Some("error") => Ok(Redirects::Refuse),
         Some("follow-with-headers") => Ok(Redirects::FollowWithHeaders),
-        Some(_) => Err(bad("redirect")),
+        Some(_) => Err(bad("redirects")),
     }
 }
 
-fn transport(word: Option<&str>, ui: Option<String>) -> Result<Transport, TaskError> {
-    match word {
+fn transport(fields: &Fields) -> Read<Transport> {
+    let ui = fields.short_text("ui", LONGEST_METADATA)?;
+    match fields.text("transport")?.as_deref() {
         None => Ok(Transport::Fetch),
         Some("auto") => Ok(Transport::External { is_strict: false, ui, out: None }),
         Some("background-fetch") => Ok(Transport::External { is_strict: true, ui, out: None }),
@@ -193,91 +136,51 @@ fn transport(word: Option<&str>, ui: Option<String>) -> Result<Transport, TaskEr
     }
 }
 
-fn referrer_policy(word: Option<String>) -> Result<Option<String>, TaskError> {
-    match word {
+fn referrer_policy(fields: &Fields) -> Read<Option<String>> {
+    match fields.text("referrerPolicy")? {
         Some(word) if !REFERRER_POLICIES.contains(&word.as_str()) => Err(bad("referrerPolicy")),
         word => Ok(word),
     }
 }
 
 /// Names that `Headers.get` accepts (RFC 9110 section 5.6.2).
-fn field_names(names: Option<Vec<String>>) -> Result<Vec<String>, TaskError> {
-    let names = names.unwrap_or_default();
+fn field_names(fields: &Fields) -> Read<Vec<String>> {
+    let names = fields.texts("keepHeaders")?.unwrap_or_default();
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let are_usable = names.iter().all(|name| !name.is_empty() && name.bytes().all(is_token));
     if are_usable { Ok(names) } else { Err(bad("keepHeaders")) }
 }
 
-/// `PolicyFields`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyMessage {
-    priority: Option<String>,
-    metered: Option<bool>,
-    unknown_network: Option<bool>,
-    discretionary_until: Option<f64>,
-    begin_at: Option<f64>,
-    max_bytes_per_second: Option<f64>,
-    max_segments: Option<f64>,
-    stall_timeout_ms: Option<f64>,
-    resource_timeout_ms: Option<f64>,
-    max_failures: Option<f64>,
+/// `PolicyFields`: the changes.
+pub fn policy(fields: &Fields) -> Read<PolicyPatch> {
+    let priority = fields.text("priority")?.map(|word| {
+        let known = Priority::ALL.into_iter().find(|priority| priority.as_str() == word);
+        required(known, "priority")
+    });
+    Ok(PolicyPatch {
+        priority: priority.transpose()?,
+        metered: fields.flag("metered")?,
+        unknown_network: fields.flag("unknownNetwork")?,
+        discretionary_until: fields.limit("discretionaryUntil", 1)?,
+        begin_at: fields.limit("beginAt", 1)?,
+        max_bytes_per_second: fields.limit("maxBytesPerSecond", LOWEST_SPEED)?,
+        max_segments: fields.count("maxSegments", MOST_SEGMENTS)?,
+        stall_timeout_ms: fields.whole("stallTimeoutMs", SHORTEST_TIMEOUT_MS, u64::MAX)?,
+        resource_timeout_ms: fields.limit("resourceTimeoutMs", SHORTEST_TIMEOUT_MS)?,
+        max_failures: fields.count("maxFailures", MOST_FAILURES)?,
+    })
 }
 
-impl PolicyMessage {
-    /// The changes.
-    pub fn into_patch(self) -> Result<PolicyPatch, TaskError> {
-        let priority = self.priority.map(|word| {
-            let known = Priority::ALL.into_iter().find(|priority| priority.as_str() == word);
-            required(known, "priority")
-        });
-        Ok(PolicyPatch {
-            priority: priority.transpose()?,
-            metered: self.metered,
-            unknown_network: self.unknown_network,
-            discretionary_until: limit(self.discretionary_until, 1, "discretionary")?,
-            begin_at: limit(self.begin_at, 1, "earliestBegin")?,
-            max_bytes_per_second: limit(self.max_bytes_per_second, LOWEST_SPEED, "maxBytesPerSecond")?,
-            max_segments: count(self.max_segments, MOST_SEGMENTS, "maxSegments")?,
-            stall_timeout_ms: whole(self.stall_timeout_ms, SHORTEST_TIMEOUT_MS, u64::MAX, "stallTimeout")?,
-            resource_timeout_ms: limit(self.resource_timeout_ms, SHORTEST_TIMEOUT_MS, "resourceTimeout")?,
-            max_failures: count(self.max_failures, MOST_FAILURES, "maxFailures")?,
-        })
-    }
-}
-
-/// `LimitFields`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LimitsMessage {
-    max_concurrent_tasks: Option<f64>,
-    max_per_host_visible: Option<f64>,
-    max_per_host_hidden: Option<f64>,
-    max_bytes_per_second: Option<f64>,
-    metered: Option<bool>,
-    unknown_network: Option<bool>,
-    keep_ms: Option<f64>,
-    keep_from_last_use: Option<bool>,
-}
-
-impl LimitsMessage {
-    /// The changes.
-    pub fn into_patch(self) -> Result<LimitsPatch, TaskError> {
-        let per_host = |value| count(value, MOST_AT_A_TIME, "maxConnectionsPerHost");
-        Ok(LimitsPatch {
-            max_concurrent_tasks: count(self.max_concurrent_tasks, MOST_AT_A_TIME, "maxConcurrentTasks")?,
-            max_per_host_visible: per_host(self.max_per_host_visible)?,
-            max_per_host_hidden: per_host(self.max_per_host_hidden)?,
-            max_bytes_per_second: limit(self.max_bytes_per_second, LOWEST_SPEED, "maxBytesPerSecond")?,
-            metered: self.metered,
-            unknown_network: self.unknown_network,
-            keep_ms: limit(self.keep_ms, SHORTEST_KEPT_MS, "retention")?,
-            keep_from_last_use: self.keep_from_last_use,
-        })
-    }
-}
-
-/// At least one.
-fn count(value: Option<f64>, most: u64, field: &str) -> Result<Option<u32>, TaskError> {
-    Ok(whole(value, 1, most, field)?.map(|count| count as u32))
+/// `LimitFields`: the changes.
+pub fn limits(fields: &Fields) -> Read<LimitsPatch> {
+    Ok(LimitsPatch {
+        max_concurrent_tasks: fields.count("maxConcurrentTasks", MOST_AT_A_TIME)?,
+        max_per_host_visible: fields.count("maxPerHostVisible", MOST_AT_A_TIME)?,
+        max_per_host_hidden: fields.count("maxPerHostHidden", MOST_AT_A_TIME)?,
+        max_bytes_per_second: fields.limit("maxBytesPerSecond", LOWEST_SPEED)?,
+        metered: fields.flag("metered")?,
+        unknown_network: fields.flag("unknownNetwork")?,
+        keep_ms: fields.limit("keepMs", SHORTEST_KEPT_MS)?,
+        keep_from_last_use: fields.flag("keepFromLastUse")?,
+    })
 }
