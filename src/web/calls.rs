@@ -3,7 +3,7 @@
 
 use wasm_bindgen::JsValue;
 
-use super::fields::{Fields, NAME, Read, bad, required};
+use super::fields::{Fields, NAME, read};
 use super::specs::{destination, limits, policy, source, spec};
 use crate::engine::error::TaskError;
 use crate::engine::filter::Filter;
@@ -26,145 +26,136 @@ const LONGEST_RESUME_DATA: u32 = 64 << 10;
 /// # Errors
 /// `bad-argument` with the name of the field that cannot be used, or `unsupported-scheme`.
 pub fn read_call(message: JsValue) -> Result<Call, TaskError> {
-    call(&Fields::of(message)).map_err(Into::into)
+    read(message, call)
 }
 
-fn call(fields: &Fields) -> Read<Call> {
-    let kind = required(fields.text("type")?, "type")?;
+fn call(fields: &Fields<'_>) -> Option<Call> {
+    let kind = fields.required_text("type");
     if kind == "find" {
-        let session = fields.name("session")?.as_deref().map(SessionId::new);
-        return Ok(Call::Find(required(fields.text("url")?, "url")?, session));
+        let session = fields.name("session").as_deref().map(SessionId::new);
+        return Some(Call::Find(fields.required_text("url"), session));
     }
-    let session = SessionId::new(&required(fields.name("session")?, "session")?);
-    match kind.as_str() {
+    let session = SessionId::new(&fields.required_name("session"));
+    Some(match kind.as_str() {
         "open" => open(fields, session),
-        "update-session" => Ok(Call::UpdateSession(session, limits(&required(fields.object("limits")?, "limits")?)?)),
+        "update-session" => Call::UpdateSession(session, limits(&fields.required_object("limits"))),
         "download" => download(fields, session),
         "resume-from" => resume_from(fields, session),
         "download-all" => download_all(fields, session),
-        "select" => Ok(Call::Select {
-            session,
-            filter: filter(fields)?,
-            after: fields.name("after")?.as_deref().map(TaskId::new),
-            limit: page(fields)?,
-        }),
-        "bulk" => Ok(Call::Bulk { session, filter: filter(fields)?, action: action(fields)? }),
-        "group" => Ok(Call::Group(GroupKey { session, group: required(group(fields)?, "group")? })),
-        "history" => Ok(Call::History { session, before: fields.whole("before", 0, u64::MAX)?, limit: page(fields)? }),
-        _ => {
-            let task = TaskId::new(&required(fields.name("id")?, "id")?);
-            Ok(Call::Task(TaskKey { session, task }, task_call(&kind, fields)?))
+        "select" => {
+            let after = fields.name("after").as_deref().map(TaskId::new);
+            Call::Select { session, filter: filter(fields), after, limit: page(fields) }
         }
-    }
-}
-
-fn task_call(kind: &str, fields: &Fields) -> Read<TaskCall> {
-    let offset = || required(fields.whole("offset", 0, u64::MAX)?, "offset");
-    Ok(match kind {
-        "task" => TaskCall::Get,
-        "pause" => TaskCall::Pause,
-        "resume" => TaskCall::Resume,
-        "cancel" => TaskCall::Cancel { keep: fields.is("keep")? },
-        "resume-data" => TaskCall::ResumeData,
-        "release" => TaskCall::Release,
-        "release-file" => TaskCall::ReleaseFile,
-        "move" => TaskCall::MoveTo(destination(&required(fields.object("destination")?, "destination")?)?),
-        "chunk" => TaskCall::Chunk { offset: offset()?, body: fields.text("body")?, waits: fields.is("waits")? },
-        "check" => TaskCall::Check { offset: offset()?, body: fields.text("body")? },
-        "serve" => TaskCall::Serve { range: fields.text("range")?, if_range: fields.text("ifRange")? },
-        "update" => TaskCall::Update(policy(&required(fields.object("policy")?, "policy")?)?),
-        "begun" => TaskCall::ExternalBegun {
-            registration: required(fields.text("registration")?, "registration")?,
-            refusal: fields.text("refusal")?,
-        },
-        "authorize" => TaskCall::Authorize {
-            origin: required(fields.text("origin")?, "origin")?,
-            headers: fields.pairs("headers")?,
-            persist: fields.is("persist")?,
-            source: fields.object("source")?.as_ref().map(source).transpose()?,
-        },
-        _ => return Err(bad("type")),
+        "bulk" => Call::Bulk { session, filter: filter(fields), action: action(fields)? },
+        "group" => Call::Group(GroupKey { session, group: GroupId::new(&fields.required_name("group")) }),
+        "history" => Call::History { session, before: fields.whole("before", 0, u64::MAX), limit: page(fields) },
+        _ => {
+            let task = TaskId::new(&fields.required_name("id"));
+            Call::Task(TaskKey { session, task }, task_call(&kind, fields)?)
+        }
     })
 }
 
-fn open(fields: &Fields, session: SessionId) -> Read<Call> {
-    let default = Configuration::default();
-    let version = fields.count("version", u32::MAX)?.unwrap_or(default.version);
-    let limits = Limits::default().patched(&limits(&required(fields.object("limits")?, "limits")?)?);
-    let can_authorize = fields.is("canAuthorize")?;
-    Ok(Call::Open(SessionRecord::new(session, Configuration { version, limits }, can_authorize)))
+fn task_call(kind: &str, fields: &Fields<'_>) -> Option<TaskCall> {
+    let offset = || fields.required(fields.whole("offset", 0, u64::MAX), "offset");
+    Some(match kind {
+        "task" => TaskCall::Get,
+        "pause" => TaskCall::Pause,
+        "resume" => TaskCall::Resume,
+        "cancel" => TaskCall::Cancel { keep: fields.is("keep") },
+        "resume-data" => TaskCall::ResumeData,
+        "release" => TaskCall::Release,
+        "release-file" => TaskCall::ReleaseFile,
+        "move" => TaskCall::MoveTo(destination(&fields.required_object("destination"))?),
+        "chunk" => TaskCall::Chunk { offset: offset(), body: fields.text("body"), waits: fields.is("waits") },
+        "check" => TaskCall::Check { offset: offset(), body: fields.text("body") },
+        "serve" => TaskCall::Serve { range: fields.text("range"), if_range: fields.text("ifRange") },
+        "update" => TaskCall::Update(policy(&fields.required_object("policy"))),
+        "begun" => TaskCall::ExternalBegun {
+            registration: fields.required_text("registration"),
+            refusal: fields.text("refusal"),
+        },
+        "authorize" => TaskCall::Authorize {
+            origin: fields.required_text("origin"),
+            headers: fields.pairs("headers"),
+            persist: fields.is("persist"),
+            source: fields.object("source").as_ref().and_then(source),
+        },
+        _ => return fields.refuse("type"),
+    })
 }
 
-fn download(fields: &Fields, session: SessionId) -> Read<Call> {
-    let if_exists = match fields.text("ifExists")?.as_deref() {
+fn open(fields: &Fields<'_>, session: SessionId) -> Call {
+    let default = Configuration::default();
+    let version = fields.count("version", u32::MAX).unwrap_or(default.version);
+    let limits = Limits::default().patched(&limits(&fields.required_object("limits")));
+    Call::Open(SessionRecord::new(session, Configuration { version, limits }, fields.is("canAuthorize")))
+}
+
+fn download(fields: &Fields<'_>, session: SessionId) -> Call {
+    let if_exists = match fields.text("ifExists").as_deref() {
         None | Some("keep") => IfExists::Keep,
         Some("replace") => IfExists::Replace,
         Some("refresh") => IfExists::Refresh,
         Some("error") => IfExists::Error,
-        Some(_) => return Err(bad("ifExists")),
+        Some(_) => fields.refuse("ifExists"),
     };
-    let (key, spec, secrets) = new_task(fields, session)?;
-    Ok(Call::Download { key, spec, secrets, if_exists })
+    let (key, spec, secrets) = new_task(fields, session);
+    Call::Download { key, spec, secrets, if_exists }
 }
 
-fn resume_from(fields: &Fields, session: SessionId) -> Read<Call> {
-    let data = required(fields.bytes("data")?.filter(|data| data.length() <= LONGEST_RESUME_DATA), "data")?.to_vec();
-    let (key, spec, secrets) = new_task(fields, session)?;
-    Ok(Call::ResumeFrom { key, spec, secrets, data })
+fn resume_from(fields: &Fields<'_>, session: SessionId) -> Call {
+    let data = fields.bytes("data").filter(|data| data.length() <= LONGEST_RESUME_DATA);
+    let data = fields.required(data.map(|data| data.to_vec()), "data");
+    let (key, spec, secrets) = new_task(fields, session);
+    Call::ResumeFrom { key, spec, secrets, data }
 }
 
-fn new_task(fields: &Fields, session: SessionId) -> Read<(TaskKey, TaskSpec, Vec<Header>)> {
-    let (task, mut spec) = spec(&required(fields.object("spec")?, "spec")?, &token(fields)?, None)?;
-    let secrets = fields.pairs("secrets")?.unwrap_or_default();
+fn new_task(fields: &Fields<'_>, session: SessionId) -> (TaskKey, TaskSpec, Vec<Header>) {
+    let (task, mut spec) = spec(&fields.required_object("spec"), &fields.required_text("token"), None);
+    let secrets = fields.pairs("secrets").unwrap_or_default();
     spec.request.has_secrets = !secrets.is_empty();
-    Ok((TaskKey { session, task }, spec, secrets))
+    (TaskKey { session, task }, spec, secrets)
 }
 
-fn download_all(fields: &Fields, session: SessionId) -> Read<Call> {
-    let group = required(group(fields)?, "group")?;
-    let token = token(fields)?;
-    let members = fields.objects("members", |member| spec(member, &token, Some(&group)))?;
-    Ok(Call::DownloadAll {
-        members: required(members, "members")?,
+fn download_all(fields: &Fields<'_>, session: SessionId) -> Call {
+    let group = GroupId::new(&fields.required_name("group"));
+    let token = fields.required_text("token");
+    let members = fields.objects("members", |member| Some(spec(member, &token, Some(&group))));
+    Call::DownloadAll {
+        members: fields.required(members, "members"),
         group: GroupKey { session, group },
-        fails_together: fields.is("failsTogether")?,
-        is_last: fields.is("last")?,
-    })
-}
-
-fn action(fields: &Fields) -> Read<BulkAction> {
-    match fields.text("action")?.as_deref() {
-        Some("pause") => Ok(BulkAction::Pause),
-        Some("resume") => Ok(BulkAction::Resume),
-        Some("cancel") => Ok(BulkAction::Cancel),
-        Some("release") => Ok(BulkAction::Release),
-        Some("release-file") => Ok(BulkAction::ReleaseFile),
-        _ => Err(bad("action")),
+        fails_together: fields.is("failsTogether"),
+        is_last: fields.is("last"),
     }
 }
 
-fn filter(fields: &Fields) -> Read<Filter> {
-    let given = fields.texts("states")?;
+fn action(fields: &Fields<'_>) -> Option<BulkAction> {
+    match fields.text("action").as_deref() {
+        Some("pause") => Some(BulkAction::Pause),
+        Some("resume") => Some(BulkAction::Resume),
+        Some("cancel") => Some(BulkAction::Cancel),
+        Some("release") => Some(BulkAction::Release),
+        Some("release-file") => Some(BulkAction::ReleaseFile),
+        _ => fields.refuse("action"),
+    }
+}
+
+fn filter(fields: &Fields<'_>) -> Filter {
+    let given = fields.texts("states");
     let mut states = 0;
     for state in given.iter().flatten() {
         let rank = ["active", "paused", "completed", "failed", "cancelled"].iter().position(|word| word == state);
-        states |= 1_u8 << required(rank, "states")?;
+        states |= 1_u8 << fields.required(rank, "states");
     }
     // No state at all would mean any.
     if states == 0 && given.is_some() {
-        return Err(bad("states"));
+        fields.refuse::<()>("states");
     }
-    Ok(Filter { group: group(fields)?, tag: fields.short_text("tag", NAME)?, states, unused_since: None })
+    let group = fields.name("group").as_deref().map(GroupId::new);
+    Filter { group, tag: fields.short_text("tag", NAME), states, unused_since: None }
 }
 
-fn group(fields: &Fields) -> Read<Option<GroupId>> {
-    Ok(fields.name("group")?.as_deref().map(GroupId::new))
-}
-
-fn token(fields: &Fields) -> Read<String> {
-    required(fields.text("token")?, "token")
-}
-
-fn page(fields: &Fields) -> Read<u32> {
-    Ok(fields.count("limit", LARGEST_PAGE)?.unwrap_or(USUAL_PAGE))
+fn page(fields: &Fields<'_>) -> u32 {
+    fields.count("limit", LARGEST_PAGE).unwrap_or(USUAL_PAGE)
 }

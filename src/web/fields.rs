@@ -1,6 +1,10 @@
-//! The fields of a call, read one by one and checked; each refusal names its field. Derived decoding would be a tenth of the
-//! wasm. Any script of the origin may send a call, and the worker's own code hands its objects over as they are: reading
-//! one may throw, which is a refusal, too.
+//! The fields of a call, read one by one and checked. Derived decoding would be a tenth of the wasm.
+//!
+//! The first value that cannot be used is noted and refuses the whole call, so that reading goes on with what else there is:
+//! a way out at each field would weigh more than the reading. Any script of the origin may send a call, and the worker's own
+//! code hands its objects over as they are: that reading one of them throws is a refusal, too.
+
+use std::cell::Cell;
 
 use js_sys::{Array, Reflect, Uint8Array};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -28,106 +32,117 @@ extern "C" {
     fn copy(bytes: &JsValue) -> Result<Bytes, JsValue>;
 }
 
-/// Why a call is refused. It owns nothing, so that passing it on costs no code.
-#[derive(Clone, Copy)]
-pub struct Refusal(ErrorCode, Option<&'static str>);
+/// Why a call is refused, and which field is meant.
+type Refusal = (ErrorCode, Option<&'static str>);
 
-impl From<Refusal> for TaskError {
-    fn from(Refusal(code, field): Refusal) -> Self {
-        Self { code, status: None, detail: field.map(Into::into) }
-    }
-}
-
-impl From<ErrorCode> for Refusal {
-    fn from(code: ErrorCode) -> Self {
-        Self(code, None)
-    }
-}
-
-/// What was read, or why it is refused.
-pub type Read<T> = Result<T, Refusal>;
-
-/// A value that cannot be used.
-pub fn bad(field: &'static str) -> Refusal {
-    Refusal(ErrorCode::BadArgument, Some(field))
-}
-
-/// A value that may not be missing.
-pub fn required<T>(value: Option<T>, field: &'static str) -> Read<T> {
-    value.ok_or(bad(field))
+/// Reads an object by `read`, which gives nothing only where it refuses.
+///
+/// # Errors
+/// `bad-argument` with the name of the field that cannot be used, or what `read` refuses with.
+pub fn read<T>(object: JsValue, read: impl FnOnce(&Fields<'_>) -> Option<T>) -> Result<T, TaskError> {
+    let refusal = Cell::new(None);
+    let value = read(&Fields { object, refusal: &refusal });
+    let (code, field) = match (refusal.get(), value) {
+        (None, Some(value)) => return Ok(value),
+        (refusal, _) => refusal.unwrap_or((ErrorCode::BadArgument, None)),
+    };
+    Err(TaskError { code, status: None, detail: field.map(Into::into) })
 }
 
 /// An object of a call. A field that is missing, `undefined` or `null` is not given.
-pub struct Fields(JsValue);
+pub struct Fields<'r> {
+    object: JsValue,
+    refusal: &'r Cell<Option<Refusal>>,
+}
 
-impl Fields {
-    /// The fields of this object. What is none is refused when its first field is read.
-    pub fn of(object: JsValue) -> Self {
-        Self(object)
+impl Fields<'_> {
+    /// The call is refused for another reason than a value that cannot be used.
+    pub fn refuse_with(&self, code: ErrorCode) {
+        self.note((code, None));
     }
 
-    fn value(&self, field: &'static str) -> Read<Option<JsValue>> {
-        let value = property(&self.0, field).map_err(|_| bad(field))?;
-        Ok(Some(value).filter(|value| !value.is_undefined() && !value.is_null()))
+    fn note(&self, refusal: Refusal) {
+        self.refusal.set(self.refusal.get().or(Some(refusal)));
     }
 
-    fn typed<T>(&self, field: &'static str, to_type: fn(&JsValue) -> Option<T>) -> Read<Option<T>> {
-        self.value(field)?.map(|value| required(to_type(&value), field)).transpose()
+    /// This field cannot be used.
+    pub fn refuse<T: Default>(&self, field: &'static str) -> T {
+        self.note((ErrorCode::BadArgument, Some(field)));
+        T::default()
+    }
+
+    /// A value that may not be missing.
+    pub fn required<T: Default>(&self, value: Option<T>, field: &'static str) -> T {
+        value.unwrap_or_else(|| self.refuse(field))
+    }
+
+    fn value(&self, field: &'static str) -> Option<JsValue> {
+        let value = property(&self.object, field).unwrap_or_else(|_| self.refuse(field));
+        Some(value).filter(|value| !value.is_undefined() && !value.is_null())
+    }
+
+    fn typed<T>(&self, field: &'static str, to_type: fn(&JsValue) -> Option<T>) -> Option<T> {
+        let value = self.value(field)?;
+        to_type(&value).or_else(|| self.refuse(field))
     }
 
     /// A text.
-    pub fn text(&self, field: &'static str) -> Read<Option<String>> {
+    pub fn text(&self, field: &'static str) -> Option<String> {
         self.typed(field, JsValue::as_string)
     }
 
+    /// A text that may not be missing.
+    pub fn required_text(&self, field: &'static str) -> String {
+        self.required(self.text(field), field)
+    }
+
     /// A text of at most so many bytes.
-    pub fn short_text(&self, field: &'static str, most_bytes: usize) -> Read<Option<String>> {
-        match self.text(field)? {
-            Some(text) if text.len() > most_bytes => Err(bad(field)),
-            text => Ok(text),
-        }
+    pub fn short_text(&self, field: &'static str, most_bytes: usize) -> Option<String> {
+        let text = self.text(field)?;
+        if text.len() <= most_bytes { Some(text) } else { self.refuse(field) }
     }
 
     /// An identifier: it may not be empty either.
-    pub fn name(&self, field: &'static str) -> Read<Option<String>> {
-        match self.short_text(field, NAME)? {
-            Some(name) if name.is_empty() => Err(bad(field)),
-            name => Ok(name),
-        }
+    pub fn name(&self, field: &'static str) -> Option<String> {
+        let name = self.short_text(field, NAME)?;
+        if name.is_empty() { self.refuse(field) } else { Some(name) }
+    }
+
+    /// An identifier that may not be missing.
+    pub fn required_name(&self, field: &'static str) -> String {
+        self.required(self.name(field), field)
     }
 
     /// A flag.
-    pub fn flag(&self, field: &'static str) -> Read<Option<bool>> {
+    pub fn flag(&self, field: &'static str) -> Option<bool> {
         self.typed(field, JsValue::as_bool)
     }
 
     /// A flag that is down unless it is given.
-    pub fn is(&self, field: &'static str) -> Read<bool> {
-        Ok(self.flag(field)?.unwrap_or(false))
+    pub fn is(&self, field: &'static str) -> bool {
+        self.flag(field) == Some(true)
     }
 
     /// A whole number within bounds.
-    pub fn whole(&self, field: &'static str, least: u64, most: u64) -> Read<Option<u64>> {
-        let Some(value) = self.typed(field, JsValue::as_f64)? else { return Ok(None) };
+    pub fn whole(&self, field: &'static str, least: u64, most: u64) -> Option<u64> {
+        let value = self.typed(field, JsValue::as_f64)?;
         let is_usable = value == value.trunc() && value >= least as f64 && value <= GREATEST.min(most as f64);
-        if is_usable { Ok(Some(value as u64)) } else { Err(bad(field)) }
+        if is_usable { Some(value as u64) } else { self.refuse(field) }
     }
 
     /// A whole number from one on.
-    pub fn count(&self, field: &'static str, most: u32) -> Read<Option<u32>> {
-        Ok(self.whole(field, 1, most.into())?.map(|count| count as u32))
+    pub fn count(&self, field: &'static str, most: u32) -> Option<u32> {
+        self.whole(field, 1, most.into()).map(|count| count as u32)
     }
 
     /// A whole number that is not too small, or 0 to lift a limit.
-    pub fn limit(&self, field: &'static str, least: u64) -> Read<Option<u64>> {
-        match self.whole(field, 0, u64::MAX)? {
-            Some(value) if value != 0 && value < least => Err(bad(field)),
-            value => Ok(value),
-        }
+    pub fn limit(&self, field: &'static str, least: u64) -> Option<u64> {
+        let value = self.whole(field, 0, u64::MAX)?;
+        if value == 0 || value >= least { Some(value) } else { self.refuse(field) }
     }
 
     /// The bytes of a `Uint8Array`.
-    pub fn bytes(&self, field: &'static str) -> Read<Option<Uint8Array>> {
+    pub fn bytes(&self, field: &'static str) -> Option<Uint8Array> {
         self.typed(field, |value| {
             let bytes = Bytes::instanceof(value).then(|| Bytes::copy(value));
             bytes?.ok().map(Into::into)
@@ -135,37 +150,46 @@ impl Fields {
     }
 
     /// An object's fields.
-    pub fn object(&self, field: &'static str) -> Read<Option<Self>> {
-        self.typed(field, |value| value.is_object().then(|| Self(value.clone())))
+    pub fn object(&self, field: &'static str) -> Option<Self> {
+        let object = self.typed(field, |value| value.is_object().then(|| value.clone()))?;
+        Some(Self { object, ..*self })
+    }
+
+    /// The fields of an object that may not be missing.
+    pub fn required_object(&self, field: &'static str) -> Self {
+        let object = self.object(field).map(|fields| fields.object);
+        Self { object: self.required(object, field), ..*self }
     }
 
     /// A list of objects, each of which is read by `read`.
-    pub fn objects<T>(&self, field: &'static str, read: impl Fn(&Self) -> Read<T>) -> Read<Option<Vec<T>>> {
-        self.list(field, |item| read(&Self(item)))
+    pub fn objects<T>(&self, field: &'static str, read: impl Fn(&Self) -> Option<T>) -> Option<Vec<T>> {
+        let items = self.items(&self.value(field)?, field)?;
+        items.into_iter().map(|object| read(&Self { object, ..*self })).collect()
     }
 
     /// A list of texts.
-    pub fn texts(&self, field: &'static str) -> Read<Option<Vec<String>>> {
-        self.list(field, |item| required(item.as_string(), field))
+    pub fn texts(&self, field: &'static str) -> Option<Vec<String>> {
+        let items = self.items(&self.value(field)?, field)?;
+        Some(items.iter().map(|item| self.required(item.as_string(), field)).collect())
     }
 
     /// A list of pairs of texts.
-    pub fn pairs(&self, field: &'static str) -> Read<Option<Vec<(String, String)>>> {
-        self.list(field, |item| match items(&item, field)?.as_slice() {
-            [first, second] => required(first.as_string().zip(second.as_string()), field),
-            _ => Err(bad(field)),
-        })
+    pub fn pairs(&self, field: &'static str) -> Option<Vec<(String, String)>> {
+        let pair = |item| match self.items(&item, field).as_deref() {
+            Some([first, second]) => self.required(first.as_string().zip(second.as_string()), field),
+            _ => self.refuse(field),
+        };
+        Some(self.items(&self.value(field)?, field)?.into_iter().map(pair).collect())
     }
 
-    fn list<T>(&self, field: &'static str, read: impl Fn(JsValue) -> Read<T>) -> Read<Option<Vec<T>>> {
-        let Some(list) = self.value(field)? else { return Ok(None) };
-        items(&list, field)?.into_iter().map(read).collect::<Read<_>>().map(Some)
+    fn items(&self, list: &JsValue, field: &'static str) -> Option<Vec<JsValue>> {
+        let length = <Array>::instanceof(list).then(|| property(list, "length"));
+        match length.and_then(|length| length.ok()?.as_f64()) {
+            Some(length) if length <= LONGEST_LIST => {
+                let item = |at| Reflect::get_u32(list, at).unwrap_or_else(|_| self.refuse(field));
+                Some((0..length as u32).map(item).collect())
+            }
+            _ => self.refuse(field),
+        }
     }
-}
-
-/// The items of a list.
-fn items(list: &JsValue, field: &'static str) -> Read<Vec<JsValue>> {
-    let length = Some(list).filter(|list| <Array>::instanceof(list)).and_then(|list| property(list, "length").ok());
-    let length = length.and_then(|length| length.as_f64()).filter(|length| *length <= LONGEST_LIST);
-    (0..required(length, field)? as u32).map(|at| Reflect::get_u32(list, at).map_err(|_| bad(field))).collect()
 }

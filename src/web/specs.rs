@@ -1,6 +1,6 @@
 //! What pages say of tasks and sessions: specs, policies and limits, checked.
 
-use super::fields::{Fields, NAME, Read, bad, required};
+use super::fields::{Fields, NAME};
 use crate::engine::error::ErrorCode;
 use crate::engine::id::{GroupId, TaskId};
 use crate::engine::policy::{Policy, PolicyPatch, Priority};
@@ -39,148 +39,143 @@ const REFERRER_POLICIES: [&str; 8] = [
 ];
 
 /// A URL as the page's browser parsed it.
-pub fn source(fields: &Fields) -> Read<Source> {
-    let url = required(fields.text("url")?, "url")?;
+pub fn source(fields: &Fields<'_>) -> Option<Source> {
+    let url = fields.required_text("url");
     if !url.starts_with("https://") && !url.starts_with("http://") {
-        return Err(ErrorCode::UnsupportedScheme.into());
+        fields.refuse_with(ErrorCode::UnsupportedScheme);
     }
-    let host = required(fields.text("host")?, "host")?;
-    Ok(Source { url, host, origin: required(fields.text("origin")?, "origin")? })
+    let host = fields.required_text("host");
+    Some(Source { url, host, origin: fields.required_text("origin") })
 }
 
 /// `DestinationFields`.
-pub fn destination(fields: &Fields) -> Read<Destination> {
+pub fn destination(fields: &Fields<'_>) -> Option<Destination> {
     let is_name = |name: &str| !name.is_empty() && name != "." && name != "..";
-    match (fields.text("cache")?, fields.text("url")?, fields.text("opfs")?) {
-        (Some(name), Some(url), None) => Ok(Destination::Cache { name, url }),
-        (None, None, Some(path)) if path.split('/').all(is_name) => Ok(Destination::Opfs(path)),
-        _ => Err(bad("destination")),
+    match (fields.text("cache"), fields.text("url"), fields.text("opfs")) {
+        (Some(name), Some(url), None) => Some(Destination::Cache { name, url }),
+        (None, None, Some(path)) if path.split('/').all(is_name) => Some(Destination::Opfs(path)),
+        _ => fields.refuse("destination"),
     }
 }
 
 /// `SpecFields`: the task's id and its spec. A member of `group` need not name it.
-pub fn spec(fields: &Fields, token: &str, group: Option<&GroupId>) -> Read<(TaskId, TaskSpec)> {
-    let id = TaskId::new(&required(fields.name("id")?, "id")?);
-    let sources = required(fields.objects("sources", source)?, "sources")?;
-    if !(1..=MOST_SOURCES).contains(&sources.len()) {
-        return Err(bad("mirrors"));
-    }
-    let own_group = fields.name("group")?.as_deref().map(GroupId::new);
-    let patch = fields.object("policy")?.as_ref().map(policy).transpose()?.unwrap_or_default();
+pub fn spec(fields: &Fields<'_>, token: &str, group: Option<&GroupId>) -> (TaskId, TaskSpec) {
+    let id = TaskId::new(&fields.required_name("id"));
+    let sources = fields.objects("sources", source).filter(|all| (1..=MOST_SOURCES).contains(&all.len()));
+    let own_group = fields.name("group").as_deref().map(GroupId::new);
+    let patch = fields.object("policy").as_ref().map(policy).unwrap_or_default();
     let spec = TaskSpec {
-        sources,
+        sources: fields.required(sources, "mirrors"),
         request: RequestFields {
-            headers: fields.pairs("headers")?.unwrap_or_default(),
+            headers: fields.pairs("headers").unwrap_or_default(),
             has_secrets: false,
-            credentials: credentials(fields)?,
-            referrer_policy: referrer_policy(fields)?,
-            redirects: redirects(fields)?,
-            keep_headers: field_names(fields)?,
+            credentials: credentials(fields),
+            referrer_policy: referrer_policy(fields),
+            redirects: redirects(fields),
+            keep_headers: field_names(fields),
         },
         policy: Policy::default().patched(&patch),
-        proof: proof(fields)?,
-        expected_bytes: fields.whole("expectedBytes", 0, u64::MAX)?,
-        strong_only: fields.is("strongOnly")?,
+        proof: proof(fields),
+        expected_bytes: fields.whole("expectedBytes", 0, u64::MAX),
+        strong_only: fields.is("strongOnly"),
         group: group.cloned().or(own_group),
-        tag: fields.short_text("tag", NAME)?,
+        tag: fields.short_text("tag", NAME),
         call_token: token.into(),
-        description: fields.short_text("description", LONGEST_METADATA)?,
-        metadata: fields.short_text("metadata", LONGEST_METADATA)?,
-        destination: fields.object("destination")?.as_ref().map(destination).transpose()?,
-        fails_when_full: fields.is("failsWhenFull")?,
-        serves_url: fields.is("servesUrl")?,
-        transport: transport(fields)?,
+        description: fields.short_text("description", LONGEST_METADATA),
+        metadata: fields.short_text("metadata", LONGEST_METADATA),
+        destination: fields.object("destination").as_ref().and_then(destination),
+        fails_when_full: fields.is("failsWhenFull"),
+        serves_url: fields.is("servesUrl"),
+        transport: transport(fields),
     };
-    Ok((id, spec))
+    (id, spec)
 }
 
-fn proof(fields: &Fields) -> Read<Proof> {
-    let integrity = fields.text("integrity")?;
-    let pieces = match (fields.whole("pieceLength", 1, u64::MAX)?, fields.bytes("pieceDigests")?) {
+fn proof(fields: &Fields<'_>) -> Proof {
+    let expected = |sri: String| Expected::parse_sri(&sri).or_else(|| fields.refuse("integrity"));
+    let pieces = match (fields.whole("pieceLength", 1, u64::MAX), fields.bytes("pieceDigests")) {
         (None, None) => None,
-        (Some(length), Some(digests)) => Some(required(Pieces::new(length, &digests.to_vec()), "pieces")?),
-        _ => return Err(bad("pieces")),
+        (Some(length), Some(digests)) => Pieces::new(length, &digests.to_vec()).or_else(|| fields.refuse("pieces")),
+        _ => fields.refuse("pieces"),
     };
-    Ok(Proof {
-        expected: integrity.map(|sri| required(Expected::parse_sri(&sri), "integrity")).transpose()?,
+    Proof {
+        expected: fields.text("integrity").and_then(expected),
         pieces,
-        ignore_server_digest: fields.is("ignoreServerDigest")?,
-    })
-}
-
-fn credentials(fields: &Fields) -> Read<Credentials> {
-    match fields.text("credentials")?.as_deref() {
-        None | Some("same-origin") => Ok(Credentials::SameOrigin),
-        Some("include") => Ok(Credentials::Include),
-        Some("omit") => Ok(Credentials::Omit),
-        Some(_) => Err(bad("credentials")),
+        ignore_server_digest: fields.is("ignoreServerDigest"),
     }
 }
 
-fn redirects(fields: &Fields) -> Read<Redirects> {
-    match fields.text("redirects")?.as_deref() {
-        None | Some("follow") => Ok(Redirects::Follow),
-        Some("error") => Ok(Redirects::Refuse),
-        Some("follow-with-headers") => Ok(Redirects::FollowWithHeaders),
-        Some(_) => Err(bad("redirects")),
+fn credentials(fields: &Fields<'_>) -> Credentials {
+    match fields.text("credentials").as_deref() {
+        None | Some("same-origin") => Credentials::SameOrigin,
+        Some("include") => Credentials::Include,
+        Some("omit") => Credentials::Omit,
+        Some(_) => fields.refuse("credentials"),
     }
 }
 
-fn transport(fields: &Fields) -> Read<Transport> {
-    let ui = fields.short_text("ui", LONGEST_METADATA)?;
-    match fields.text("transport")?.as_deref() {
-        None => Ok(Transport::Fetch),
-        Some("auto") => Ok(Transport::External { is_strict: false, ui, out: None }),
-        Some("background-fetch") => Ok(Transport::External { is_strict: true, ui, out: None }),
-        Some(_) => Err(bad("transport")),
+fn redirects(fields: &Fields<'_>) -> Redirects {
+    match fields.text("redirects").as_deref() {
+        None | Some("follow") => Redirects::Follow,
+        Some("error") => Redirects::Refuse,
+        Some("follow-with-headers") => Redirects::FollowWithHeaders,
+        Some(_) => fields.refuse("redirects"),
     }
 }
 
-fn referrer_policy(fields: &Fields) -> Read<Option<String>> {
-    match fields.text("referrerPolicy")? {
-        Some(word) if !REFERRER_POLICIES.contains(&word.as_str()) => Err(bad("referrerPolicy")),
-        word => Ok(word),
+fn transport(fields: &Fields<'_>) -> Transport {
+    let ui = fields.short_text("ui", LONGEST_METADATA);
+    match fields.text("transport").as_deref() {
+        None => Transport::Fetch,
+        Some("auto") => Transport::External { is_strict: false, ui, out: None },
+        Some("background-fetch") => Transport::External { is_strict: true, ui, out: None },
+        Some(_) => fields.refuse("transport"),
     }
+}
+
+fn referrer_policy(fields: &Fields<'_>) -> Option<String> {
+    let word = fields.text("referrerPolicy")?;
+    if REFERRER_POLICIES.contains(&word.as_str()) { Some(word) } else { fields.refuse("referrerPolicy") }
 }
 
 /// Names that `Headers.get` accepts (RFC 9110 section 5.6.2).
-fn field_names(fields: &Fields) -> Read<Vec<String>> {
-    let names = fields.texts("keepHeaders")?.unwrap_or_default();
+fn field_names(fields: &Fields<'_>) -> Vec<String> {
+    let names = fields.texts("keepHeaders").unwrap_or_default();
     let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     let are_usable = names.iter().all(|name| !name.is_empty() && name.bytes().all(is_token));
-    if are_usable { Ok(names) } else { Err(bad("keepHeaders")) }
+    if are_usable { names } else { fields.refuse("keepHeaders") }
 }
 
 /// `PolicyFields`: the changes.
-pub fn policy(fields: &Fields) -> Read<PolicyPatch> {
-    let priority = fields.text("priority")?.map(|word| {
+pub fn policy(fields: &Fields<'_>) -> PolicyPatch {
+    let priority = |word: String| {
         let known = Priority::ALL.into_iter().find(|priority| priority.as_str() == word);
-        required(known, "priority")
-    });
-    Ok(PolicyPatch {
-        priority: priority.transpose()?,
-        metered: fields.flag("metered")?,
-        unknown_network: fields.flag("unknownNetwork")?,
-        discretionary_until: fields.limit("discretionaryUntil", 1)?,
-        begin_at: fields.limit("beginAt", 1)?,
-        max_bytes_per_second: fields.limit("maxBytesPerSecond", LOWEST_SPEED)?,
-        max_segments: fields.count("maxSegments", MOST_SEGMENTS)?,
-        stall_timeout_ms: fields.whole("stallTimeoutMs", SHORTEST_TIMEOUT_MS, u64::MAX)?,
-        resource_timeout_ms: fields.limit("resourceTimeoutMs", SHORTEST_TIMEOUT_MS)?,
-        max_failures: fields.count("maxFailures", MOST_FAILURES)?,
-    })
+        known.or_else(|| fields.refuse("priority"))
+    };
+    PolicyPatch {
+        priority: fields.text("priority").and_then(priority),
+        metered: fields.flag("metered"),
+        unknown_network: fields.flag("unknownNetwork"),
+        discretionary_until: fields.limit("discretionaryUntil", 1),
+        begin_at: fields.limit("beginAt", 1),
+        max_bytes_per_second: fields.limit("maxBytesPerSecond", LOWEST_SPEED),
+        max_segments: fields.count("maxSegments", MOST_SEGMENTS),
+        stall_timeout_ms: fields.whole("stallTimeoutMs", SHORTEST_TIMEOUT_MS, u64::MAX),
+        resource_timeout_ms: fields.limit("resourceTimeoutMs", SHORTEST_TIMEOUT_MS),
+        max_failures: fields.count("maxFailures", MOST_FAILURES),
+    }
 }
 
 /// `LimitFields`: the changes.
-pub fn limits(fields: &Fields) -> Read<LimitsPatch> {
-    Ok(LimitsPatch {
-        max_concurrent_tasks: fields.count("maxConcurrentTasks", MOST_AT_A_TIME)?,
-        max_per_host_visible: fields.count("maxPerHostVisible", MOST_AT_A_TIME)?,
-        max_per_host_hidden: fields.count("maxPerHostHidden", MOST_AT_A_TIME)?,
-        max_bytes_per_second: fields.limit("maxBytesPerSecond", LOWEST_SPEED)?,
-        metered: fields.flag("metered")?,
-        unknown_network: fields.flag("unknownNetwork")?,
-        keep_ms: fields.limit("keepMs", SHORTEST_KEPT_MS)?,
-        keep_from_last_use: fields.flag("keepFromLastUse")?,
-    })
+pub fn limits(fields: &Fields<'_>) -> LimitsPatch {
+    LimitsPatch {
+        max_concurrent_tasks: fields.count("maxConcurrentTasks", MOST_AT_A_TIME),
+        max_per_host_visible: fields.count("maxPerHostVisible", MOST_AT_A_TIME),
+        max_per_host_hidden: fields.count("maxPerHostHidden", MOST_AT_A_TIME),
+        max_bytes_per_second: fields.limit("maxBytesPerSecond", LOWEST_SPEED),
+        metered: fields.flag("metered"),
+        unknown_network: fields.flag("unknownNetwork"),
+        keep_ms: fields.limit("keepMs", SHORTEST_KEPT_MS),
+        keep_from_last_use: fields.flag("keepFromLastUse"),
+    }
 }
