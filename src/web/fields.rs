@@ -21,9 +21,6 @@ const GREATEST: f64 = 9_007_199_254_740_991.0;
 
 #[wasm_bindgen]
 extern "C" {
-    #[wasm_bindgen(js_namespace = Reflect, js_name = get, catch)]
-    fn property(object: &JsValue, name: &str) -> Result<JsValue, JsValue>;
-
     #[wasm_bindgen(js_name = Uint8Array, extends = Uint8Array)]
     type Bytes;
 
@@ -77,7 +74,7 @@ impl Fields<'_> {
     }
 
     fn value(&self, field: &'static str) -> Option<JsValue> {
-        let value = property(&self.object, field).unwrap_or_else(|_| self.refuse(field));
+        let value = Reflect::get(&self.object, &field.into()).unwrap_or_else(|_| self.refuse(field));
         Some(value).filter(|value| !value.is_undefined() && !value.is_null())
     }
 
@@ -183,7 +180,7 @@ impl Fields<'_> {
     }
 
     fn items(&self, list: &JsValue, field: &'static str) -> Option<Vec<JsValue>> {
-        let length = <Array>::instanceof(list).then(|| property(list, "length"));
+        let length = <Array>::instanceof(list).then(|| Reflect::get(list, &"length".into()));
         match length.and_then(|length| length.ok()?.as_f64()) {
             Some(length) if length <= LONGEST_LIST => {
                 let item = |at| Reflect::get_u32(list, at).unwrap_or_else(|_| self.refuse(field));
