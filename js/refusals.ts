@@ -26,16 +26,21 @@ const ALLOWED: [what: string, fields: string][] = [
 /** How deep a call is at the most: any script of the origin may post another. */
 const DEPTH = 6;
 
+/** The fields that apps know by another name, and that. */
+const APP_NAMES = new Map([['beginAt', 'earliestBegin'], ['discretionaryUntil', 'discretionary'], ['keepMs', 'retention'], ['redirects', 'redirect'], ['states', 'state']]);
+
+const appName = (field: string) => APP_NAMES.get(field) ?? field.replace(/Ms$/, '').replace(/^maxPerHost.+/, 'maxConnectionsPerHost');
+
 const allowed = (field: string) => ALLOWED.find(([, fields]) => fields.split(' ').includes(field))?.[0];
 
 /** All that is in a call, by the names that apps know. */
 function fieldsOf(value: unknown, field = '', depth = DEPTH): [field: string, value: unknown][] {
   if (typeof value !== 'object' || !value || ArrayBuffer.isView(value) || depth === 0) return [[field, value]];
-  const nameOf = (key: string) => (Array.isArray(value) ? field : key.replace(/Ms$/, '').replace(/^maxPerHost.+/, 'maxConnectionsPerHost'));
+  const nameOf = (key: string) => (Array.isArray(value) ? field : appName(key));
   return [[field, value], ...Object.entries(value).flatMap(([key, inner]) => fieldsOf(inner, nameOf(key), depth - 1))];
 }
 
-/** Whether the component cannot decode it: it is of another type than its field. */
+/** Whether it is of another type than its field. */
 function isOfOtherType([field, value]: [string, unknown]): boolean {
   const [, kind] = /^a (text|whole|list)/.exec(allowed(field) ?? '') ?? [];
   if (kind === undefined || value === undefined) return false;
@@ -50,10 +55,11 @@ export function unreadable(call: Call): ErrorData | undefined {
 
 /** The component's error, with the value that it cannot use. */
 export function withValue(error: ErrorData, call: Call): ErrorData {
-  const { code, detail = '' } = error;
-  if (code !== 'bad-argument') return error;
-  const fields = fieldsOf(call);
-  const found = fields.find(isOfOtherType) ?? fields.find(([field]) => field === detail);
-  if (found) return dataOf(badArgument(...found, allowed(found[0])));
-  return allowed(detail) ? dataOf(refusal(detail, `It is not ${allowed(detail)}.`)) : error;
+  if (error.code !== 'bad-argument' || !error.detail) return error;
+  const name = appName(error.detail);
+  // The members of a batch have fields of the same name.
+  const named = fieldsOf(call).filter(([field]) => field === name);
+  const found = named.find(isOfOtherType) ?? named[0];
+  if (found) return dataOf(badArgument(...found, allowed(name)));
+  return allowed(name) ? dataOf(refusal(name, `It is not ${allowed(name)}.`)) : error;
 }

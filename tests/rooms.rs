@@ -90,6 +90,17 @@ fn the_simulator_uses_engine_and_store_only() {
     forbid("tests/sim", "rs", &["longhaul::web", "std::time::SystemTime", "HashMap", "rand::"]);
 }
 
+/// The build cuts them out of the wasm (`tools/cut-panics.mjs`): the component would crash where it shows one.
+#[test]
+fn only_assertions_show_debug_texts() {
+    for (path, text) in sources("src", "rs") {
+        let code = code(&text);
+        let mut lines = code.lines().filter(|line| !line.trim_start().starts_with("assert"));
+        let shows = |line: &str| [":?}", ":#?}", "Debug::fmt", ".debug_"].iter().any(|word| line.contains(word));
+        assert_eq!(lines.find(|line| shows(line)), None, "{}", path.display());
+    }
+}
+
 /// The modules that a TypeScript or JavaScript file imports.
 fn imports(text: &str) -> Vec<String> {
     let is_import =

@@ -8,8 +8,6 @@ export function cutGlue(glue, { imports, exports }) {
   for (const [name, short] of exports) code = code.replaceAll(new RegExp(`\\bwasm\\.${name}\\b`, 'g'), () => `wasm.${short}`);
   code = code.replaceAll(`"${imports[0][0]}"`, '"a"');
   code = withoutUnused(code);
-  // For a text that nothing shows: `js/refusals.ts` says which value a call has.
-  code = withBody(code, 'debugString', 'return String(val);');
   // `js/component-file.ts` hands in a response of the right type, and nothing else.
   code = withBody(code, '__wbg_load', 'return WebAssembly.instantiateStreaming(module, imports);');
   return withBody(code, '__wbg_init_once', `

@@ -1,5 +1,6 @@
 // A browser shows no message of a panic: std prints it to a stream that does not exist there, and then traps. So the functions
-// that begin a panic become that trap, and the texts and the formatting that only they used go.
+// that begin a panic become that trap, and the texts and the formatting that only they used go. So do those that make the
+// texts, which tables of functions hold on to: `Debug` is for messages of panics only (`tests/rooms.rs`).
 import fs from 'node:fs';
 
 /** The functions of Rust's libraries that never return, by the ends of their paths, however the compiler writes those. */
@@ -10,6 +11,9 @@ const NAMES = new RegExp(
     'handle_error|handle_alloc_error|capacity_overflow|rust_begin_unwind)(::<.*>|::h[0-9a-f]{16})?$',
 );
 
+/** The functions that make the texts of panics. */
+const TEXTS = /\bcore(\[\w+\])?::fmt::(Debug>::fmt|builders::)|\bstd(\[\w+\])?::panicking::/;
+
 /** Cuts them out of the module in this file. Throws if there are none: then the compiler has given them other names. */
 export async function cutPanics(file) {
   const { default: binaryen } = await import('binaryen');
@@ -19,7 +23,7 @@ export async function cutPanics(file) {
   for (let index = 0; index < module.getNumFunctions(); index++) {
     const each = module.getFunctionByIndex(index);
     const { name, results } = binaryen.getFunctionInfo(each);
-    if (results !== binaryen.none || !NAMES.test(name)) continue;
+    if (!TEXTS.test(name) && (results !== binaryen.none || !NAMES.test(name))) continue;
     binaryen.Function.setBody(each, module.unreachable());
     found++;
   }

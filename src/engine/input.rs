@@ -276,9 +276,10 @@ pub enum TaskCall {
 }
 
 /// What to do if a download's id is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfExists {
     /// Answer with the task that is there; it must have the same URL.
+    #[default]
     Keep,
     /// Drop it and begin anew.
     Replace,

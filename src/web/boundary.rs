@@ -7,13 +7,11 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
-use super::calls::CallMessage;
-use super::error::describe;
+use super::calls::read_call;
 use super::host::Host;
 use super::messages;
 use super::start::{StartFailure, Started, start};
 use super::turns::whose;
-use super::values::bad;
 use crate::engine::id::{CallId, ClientId, SessionId, WakeId};
 use crate::engine::input::Input;
 use crate::engine::policy::Conditions;
@@ -120,8 +118,7 @@ impl Component {
 
     /// A page asks; the host is told the reply.
     pub fn call(&self, call: f64, message: JsValue) {
-        let decoded = serde_wasm_bindgen::from_value::<CallMessage>(message);
-        match decoded.map_err(|error| bad(&describe(&error.into()))).and_then(CallMessage::into_call) {
+        match read_call(message) {
             Ok(asked) => self.handle(Input::Call(CallId(call as u64), asked)),
             Err(error) => self.host.reply(call, false, messages::error(&error).into()),
         }

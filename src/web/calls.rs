@@ -1,209 +1,161 @@
-//! Calls as pages send them (`Call` in `js/protocol.ts`) become the engine's. Fields that belong to one kind of call
-//! only are all here side by side: one flat shape decodes in less code than one shape for each kind.
+//! Calls as pages send them (`Call` in `js/protocol.ts`) become the engine's. Of each call the fields of its kind are read, and
+//! no others.
 
-use serde::Deserialize;
+use wasm_bindgen::JsValue;
 
-use super::specs::{DestinationMessage, HeaderMessage, LimitsMessage, PolicyMessage, SourceMessage, SpecMessage};
-use super::values::{Bytes, NAME, bad, flag, name, required, text, whole};
+use super::fields::{Fields, NAME, read};
+use super::specs::{destination, limits, policy, source, spec};
 use crate::engine::error::TaskError;
 use crate::engine::filter::Filter;
 use crate::engine::group::GroupKey;
 use crate::engine::id::{GroupId, SessionId, TaskId, TaskKey};
 use crate::engine::input::{BulkAction, Call, IfExists, TaskCall};
+use crate::engine::request::Header;
 use crate::engine::session::{Configuration, Limits, SessionRecord};
+use crate::engine::task::TaskSpec;
 
-/// The most members in one batch: all of them are written in one commit.
-const LARGEST_BATCH: usize = 1_024;
 /// The most tasks, or events, in one answer.
-const LARGEST_PAGE: u64 = 1_000;
+const LARGEST_PAGE: u32 = 1_000;
 /// How many there are in an answer if the page does not say.
-const USUAL_PAGE: u64 = 100;
+const USUAL_PAGE: u32 = 100;
 /// The longest resume data, in bytes: it names a body and a list of ranges, and is far shorter.
-const LONGEST_RESUME_DATA: usize = 64 << 10;
+const LONGEST_RESUME_DATA: u32 = 64 << 10;
 
-/// A call as it comes from a page.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CallMessage {
-    r#type: String,
-    session: Option<String>,
-    url: Option<String>,
-    id: Option<String>,
-    group: Option<String>,
-    tag: Option<String>,
-    states: Option<Vec<String>>,
-    token: Option<String>,
-    if_exists: Option<String>,
-    spec: Option<SpecMessage>,
-    members: Option<Vec<SpecMessage>>,
-    secrets: Option<Vec<HeaderMessage>>,
-    headers: Option<Vec<HeaderMessage>>,
-    source: Option<SourceMessage>,
-    data: Option<Bytes>,
-    version: Option<f64>,
-    limits: Option<LimitsMessage>,
-    can_authorize: Option<bool>,
-    policy: Option<PolicyMessage>,
-    action: Option<String>,
-    fails_together: Option<bool>,
-    last: Option<bool>,
-    persist: Option<bool>,
-    origin: Option<String>,
-    keep: Option<bool>,
-    after: Option<String>,
-    before: Option<f64>,
-    limit: Option<f64>,
-    offset: Option<f64>,
-    body: Option<String>,
-    range: Option<String>,
-    if_range: Option<String>,
-    waits: Option<bool>,
-    destination: Option<DestinationMessage>,
-    registration: Option<String>,
-    refusal: Option<String>,
+/// The call that this message is.
+///
+/// # Errors
+/// `bad-argument` with the name of the field that cannot be used, or `unsupported-scheme`.
+pub fn read_call(message: JsValue) -> Result<Call, TaskError> {
+    read(message, call)
 }
 
-impl CallMessage {
-    /// The call.
-    ///
-    /// # Errors
-    /// `bad-argument` with the name of the field that cannot be used, or `unsupported-scheme`.
-    pub fn into_call(mut self) -> Result<Call, TaskError> {
-        if self.r#type == "find" {
-            let session = self.session.as_deref().map(|session| name(session, "session")).transpose()?;
-            return Ok(Call::Find(required(self.url, "url")?, session.map(SessionId::new)));
+fn call(fields: &Fields<'_>) -> Option<Call> {
+    let kind = fields.required_text("type");
+    if kind == "find" {
+        let session = fields.name("session").as_deref().map(SessionId::new);
+        return Some(Call::Find(fields.required_text("url"), session));
+    }
+    let session = SessionId::new(&fields.required_name("session"));
+    Some(match kind.as_str() {
+        "open" => open(fields, session),
+        "update-session" => Call::UpdateSession(session, limits(&fields.required_object("limits"))),
+        "download" => download(fields, session),
+        "resume-from" => resume_from(fields, session),
+        "download-all" => download_all(fields, session),
+        "select" => {
+            let after = fields.name("after").as_deref().map(TaskId::new);
+            Call::Select { session, filter: filter(fields), after, limit: page(fields) }
         }
-        let session = SessionId::new(name(&required(self.session.take(), "session")?, "session")?);
-        match self.r#type.as_str() {
-            "open" => {
-                let default = Configuration::default();
-                let version = whole(self.version, 1, u32::MAX.into(), "version")?;
-                let limits = Limits::default().patched(&required(self.limits, "limits")?.into_patch()?);
-                let version = version.map_or(default.version, |version| version as u32);
-                let configuration = Configuration { version, limits };
-                Ok(Call::Open(SessionRecord::new(session, configuration, flag(self.can_authorize))))
-            }
-            "update-session" => Ok(Call::UpdateSession(session, required(self.limits, "limits")?.into_patch()?)),
-            "download" | "resume-from" => self.into_download(session),
-            "download-all" => self.into_download_all(session),
-            "select" => {
-                let filter = self.filter()?;
-                let after = self.after.as_deref().map(|id| name(id, "after")).transpose()?.map(TaskId::new);
-                Ok(Call::Select { session, filter, after, limit: self.limit()? })
-            }
-            "bulk" => {
-                let action = match self.action.as_deref() {
-                    Some("pause") => BulkAction::Pause,
-                    Some("resume") => BulkAction::Resume,
-                    Some("cancel") => BulkAction::Cancel,
-                    Some("release") => BulkAction::Release,
-                    Some("release-file") => BulkAction::ReleaseFile,
-                    _ => return Err(bad("action")),
-                };
-                Ok(Call::Bulk { session, filter: self.filter()?, action })
-            }
-            "group" => Ok(Call::Group(GroupKey { session, group: required(self.group()?, "group")? })),
-            "history" => {
-                let before = whole(self.before, 0, u64::MAX, "before")?;
-                Ok(Call::History { session, before, limit: self.limit()? })
-            }
-            _ => {
-                let task = TaskId::new(name(&required(self.id.take(), "id")?, "id")?);
-                Ok(Call::Task(TaskKey { session, task }, self.into_task_call()?))
-            }
+        "bulk" => Call::Bulk { session, filter: filter(fields), action: action(fields)? },
+        "group" => Call::Group(GroupKey { session, group: GroupId::new(&fields.required_name("group")) }),
+        "history" => Call::History { session, before: fields.whole("before", 0, u64::MAX), limit: page(fields) },
+        _ => {
+            let task = TaskId::new(&fields.required_name("id"));
+            Call::Task(TaskKey { session, task }, task_call(&kind, fields)?)
         }
-    }
+    })
+}
 
-    fn into_task_call(self) -> Result<TaskCall, TaskError> {
-        Ok(match self.r#type.as_str() {
-            "task" => TaskCall::Get,
-            "pause" => TaskCall::Pause,
-            "resume" => TaskCall::Resume,
-            "cancel" => TaskCall::Cancel { keep: flag(self.keep) },
-            "resume-data" => TaskCall::ResumeData,
-            "release" => TaskCall::Release,
-            "release-file" => TaskCall::ReleaseFile,
-            "move" => TaskCall::MoveTo(required(self.destination, "destination")?.into_destination()?),
-            "chunk" => TaskCall::Chunk {
-                offset: required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?,
-                body: self.body,
-                waits: flag(self.waits),
-            },
-            "check" => TaskCall::Check {
-                offset: required(whole(self.offset, 0, u64::MAX, "offset")?, "offset")?,
-                body: self.body,
-            },
-            "serve" => TaskCall::Serve { range: self.range, if_range: self.if_range },
-            "update" => TaskCall::Update(required(self.policy, "policy")?.into_patch()?),
-            "begun" => TaskCall::ExternalBegun {
-                registration: required(self.registration, "registration")?,
-                refusal: self.refusal,
-            },
-            "authorize" => TaskCall::Authorize {
-                origin: required(self.origin, "origin")?,
-                headers: self.headers.map(|headers| headers.into_iter().map(HeaderMessage::into_header).collect()),
-                persist: flag(self.persist),
-                source: self.source.map(SourceMessage::into_source).transpose()?,
-            },
-            _ => return Err(bad("type")),
-        })
-    }
+fn task_call(kind: &str, fields: &Fields<'_>) -> Option<TaskCall> {
+    let offset = || fields.required(fields.whole("offset", 0, u64::MAX), "offset");
+    Some(match kind {
+        "task" => TaskCall::Get,
+        "pause" => TaskCall::Pause,
+        "resume" => TaskCall::Resume,
+        "cancel" => TaskCall::Cancel { keep: fields.is("keep") },
+        "resume-data" => TaskCall::ResumeData,
+        "release" => TaskCall::Release,
+        "release-file" => TaskCall::ReleaseFile,
+        "move" => TaskCall::MoveTo(destination(&fields.required_object("destination"))?),
+        "chunk" => TaskCall::Chunk { offset: offset(), body: fields.text("body"), waits: fields.is("waits") },
+        "check" => TaskCall::Check { offset: offset(), body: fields.text("body") },
+        "serve" => TaskCall::Serve { range: fields.text("range"), if_range: fields.text("ifRange") },
+        "update" => TaskCall::Update(policy(&fields.required_object("policy"))),
+        "begun" => TaskCall::ExternalBegun {
+            registration: fields.required_text("registration"),
+            refusal: fields.text("refusal"),
+        },
+        "authorize" => TaskCall::Authorize {
+            origin: fields.required_text("origin"),
+            headers: fields.pairs("headers"),
+            persist: fields.is("persist"),
+            source: fields.object("source").as_ref().and_then(source),
+        },
+        _ => return fields.refuse("type"),
+    })
+}
 
-    fn into_download(self, session: SessionId) -> Result<Call, TaskError> {
-        let token = required(self.token, "token")?;
-        let (id, mut spec) = required(self.spec, "spec")?.into_spec(&token, None)?;
-        let secrets: Vec<_> = self.secrets.into_iter().flatten().map(HeaderMessage::into_header).collect();
-        spec.request.has_secrets = !secrets.is_empty();
-        let key = TaskKey { session, task: id };
-        if self.r#type == "resume-from" {
-            let data = required(self.data, "data")?.0;
-            let is_usable = data.len() <= LONGEST_RESUME_DATA;
-            return if is_usable { Ok(Call::ResumeFrom { key, spec, secrets, data }) } else { Err(bad("data")) };
-        }
-        let if_exists = match self.if_exists.as_deref() {
-            None | Some("keep") => IfExists::Keep,
-            Some("replace") => IfExists::Replace,
-            Some("refresh") => IfExists::Refresh,
-            Some("error") => IfExists::Error,
-            Some(_) => return Err(bad("ifExists")),
-        };
-        Ok(Call::Download { key, spec, secrets, if_exists })
-    }
+fn open(fields: &Fields<'_>, session: SessionId) -> Call {
+    let default = Configuration::default();
+    let version = fields.count("version", u32::MAX).unwrap_or(default.version);
+    let limits = Limits::default().patched(&limits(&fields.required_object("limits")));
+    Call::Open(SessionRecord::new(session, Configuration { version, limits }, fields.is("canAuthorize")))
+}
 
-    fn into_download_all(self, session: SessionId) -> Result<Call, TaskError> {
-        let group = required(self.group()?, "group")?;
-        let token = required(self.token, "token")?;
-        let members = required(self.members, "members")?;
-        if members.len() > LARGEST_BATCH {
-            return Err(bad("members"));
-        }
-        let members = members.into_iter().map(|member| member.into_spec(&token, Some(&group)));
-        Ok(Call::DownloadAll {
-            members: members.collect::<Result<_, _>>()?,
-            group: GroupKey { session, group },
-            fails_together: flag(self.fails_together),
-            is_last: flag(self.last),
-        })
-    }
+fn download(fields: &Fields<'_>, session: SessionId) -> Call {
+    let if_exists = match fields.text("ifExists").as_deref() {
+        None | Some("keep") => IfExists::Keep,
+        Some("replace") => IfExists::Replace,
+        Some("refresh") => IfExists::Refresh,
+        Some("error") => IfExists::Error,
+        Some(_) => fields.refuse("ifExists"),
+    };
+    let (key, spec, secrets) = new_task(fields, session);
+    Call::Download { key, spec, secrets, if_exists }
+}
 
-    fn filter(&self) -> Result<Filter, TaskError> {
-        let mut states = 0;
-        for state in self.states.iter().flatten() {
-            let rank = ["active", "paused", "completed", "failed", "cancelled"].iter().position(|word| word == state);
-            states |= 1_u8 << required(rank, "state")?;
-        }
-        // No state at all would mean any.
-        if states == 0 && self.states.is_some() {
-            return Err(bad("state"));
-        }
-        Ok(Filter { group: self.group()?, tag: text(self.tag.clone(), NAME, "tag")?, states, unused_since: None })
-    }
+fn resume_from(fields: &Fields<'_>, session: SessionId) -> Call {
+    let data = fields.bytes("data").filter(|data| data.length() <= LONGEST_RESUME_DATA);
+    let data = fields.required(data.map(|data| data.to_vec()), "data");
+    let (key, spec, secrets) = new_task(fields, session);
+    Call::ResumeFrom { key, spec, secrets, data }
+}
 
-    fn group(&self) -> Result<Option<GroupId>, TaskError> {
-        Ok(self.group.as_deref().map(|group| name(group, "group")).transpose()?.map(GroupId::new))
-    }
+fn new_task(fields: &Fields<'_>, session: SessionId) -> (TaskKey, TaskSpec, Vec<Header>) {
+    let (task, mut spec) = spec(&fields.required_object("spec"), &fields.required_text("token"), None);
+    let secrets = fields.pairs("secrets").unwrap_or_default();
+    spec.request.has_secrets = !secrets.is_empty();
+    (TaskKey { session, task }, spec, secrets)
+}
 
-    fn limit(&self) -> Result<u32, TaskError> {
-        Ok(whole(self.limit, 1, LARGEST_PAGE, "limit")?.unwrap_or(USUAL_PAGE) as u32)
+fn download_all(fields: &Fields<'_>, session: SessionId) -> Call {
+    let group = GroupId::new(&fields.required_name("group"));
+    let token = fields.required_text("token");
+    let members = fields.objects("members", |member| Some(spec(member, &token, Some(&group))));
+    Call::DownloadAll {
+        members: fields.required(members, "members"),
+        group: GroupKey { session, group },
+        fails_together: fields.is("failsTogether"),
+        is_last: fields.is("last"),
     }
+}
+
+fn action(fields: &Fields<'_>) -> Option<BulkAction> {
+    match fields.text("action").as_deref() {
+        Some("pause") => Some(BulkAction::Pause),
+        Some("resume") => Some(BulkAction::Resume),
+        Some("cancel") => Some(BulkAction::Cancel),
+        Some("release") => Some(BulkAction::Release),
+        Some("release-file") => Some(BulkAction::ReleaseFile),
+        _ => fields.refuse("action"),
+    }
+}
+
+fn filter(fields: &Fields<'_>) -> Filter {
+    let given = fields.texts("states");
+    let mut states = 0;
+    for state in given.iter().flatten() {
+        let rank = ["active", "paused", "completed", "failed", "cancelled"].iter().position(|word| word == state);
+        states |= 1_u8 << fields.required(rank, "states");
+    }
+    // No state at all would mean any.
+    if states == 0 && given.is_some() {
+        fields.refuse::<()>("states");
+    }
+    let group = fields.name("group").as_deref().map(GroupId::new);
+    Filter { group, tag: fields.short_text("tag", NAME), states, unused_since: None }
+}
+
+fn page(fields: &Fields<'_>) -> u32 {
+    fields.count("limit", LARGEST_PAGE).unwrap_or(USUAL_PAGE)
 }

@@ -126,7 +126,7 @@ impl Part {
 /// Removes what is left of a file that was being written, if there is anything.
 async fn clear(folder: &Entry, name: &str) {
     for ending in [PART, SWAP] {
-        if let Ok(removed) = folder.remove(&format!("{name}{ending}")) {
+        if let Ok(removed) = folder.remove(&[name, ending].concat()) {
             let _ = JsFuture::from(removed).await;
         }
     }

@@ -3,7 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `boundary` | the exports; JS values become types here and nowhere else |
-//! | `calls`, `specs`, `values` | calls, what they say of tasks and sessions, their single values: decoded and checked |
+//! | `calls`, `specs`, `fields` | calls, what they say of tasks and sessions, their single fields: read and checked |
 //! | `messages` | types become JS values |
 //! | `start`, `lease` | lease, epoch, snapshot: from nothing to a running driver |
 //! | `archive` | what can be read of a database that a newer longhaul has written |
@@ -24,11 +24,12 @@ mod archive;
 mod background_fetch;
 mod body;
 pub mod boundary;
-mod calls;
+pub mod calls;
 mod clock;
 mod driver;
 mod error;
 mod fetch;
+mod fields;
 mod files;
 mod filing;
 mod host;
@@ -41,4 +42,3 @@ mod quota;
 mod specs;
 mod start;
 mod turns;
-mod values;

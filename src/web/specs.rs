@@ -1,12 +1,10 @@
 //! What pages say of tasks and sessions: specs, policies and limits, checked.
 
-use serde::Deserialize;
-
-use super::values::{Bytes, NAME, bad, flag, limit, name, required, text, whole};
-use crate::engine::error::{ErrorCode, TaskError};
+use super::fields::{Fields, NAME};
+use crate::engine::error::ErrorCode;
 use crate::engine::id::{GroupId, TaskId};
 use crate::engine::policy::{Policy, PolicyPatch, Priority};
-use crate::engine::request::{Credentials, Header, Redirects, RequestFields, Source};
+use crate::engine::request::{Credentials, Redirects, RequestFields, Source};
 use crate::engine::session::LimitsPatch;
 use crate::engine::task::{Destination, Proof, TaskSpec};
 use crate::engine::transport::Transport;
@@ -23,11 +21,11 @@ const LOWEST_SPEED: u64 = 1_024;
 /// The shortest time-out, in milliseconds.
 const SHORTEST_TIMEOUT_MS: u64 = 1_000;
 /// The most segments of one task.
-const MOST_SEGMENTS: u64 = 16;
+const MOST_SEGMENTS: u32 = 16;
 /// The most tasks or connections that a session may be set to.
-const MOST_AT_A_TIME: u64 = 256;
+const MOST_AT_A_TIME: u32 = 256;
 /// The most failures in a row that may be set.
-const MOST_FAILURES: u64 = 1_000;
+const MOST_FAILURES: u32 = 1_000;
 /// The shortest time for which finished files may be kept, in milliseconds: they are looked at once a day or so.
 const SHORTEST_KEPT_MS: u64 = 60_000;
 /// Referrer Policy, section 3.
@@ -42,184 +40,118 @@ const REFERRER_POLICIES: [&str; 8] = [
     "unsafe-url",
 ];
 
-/// A header's name and value.
-#[derive(Deserialize)]
-pub struct HeaderMessage(String, String);
-
-impl HeaderMessage {
-    /// The header.
-    pub fn into_header(self) -> Header {
-        (self.0, self.1)
-    }
-}
-
 /// A URL as the page's browser parsed it.
-#[derive(Deserialize)]
-pub struct SourceMessage {
-    url: String,
-    host: String,
-    origin: String,
-}
-
-impl SourceMessage {
-    /// The source.
-    pub fn into_source(self) -> Result<Source, TaskError> {
-        if !self.url.starts_with("https://") && !self.url.starts_with("http://") {
-            return Err(TaskError::new(ErrorCode::UnsupportedScheme));
-        }
-        Ok(Source { url: self.url, host: self.host, origin: self.origin })
+pub fn source(fields: &Fields<'_>) -> Option<Source> {
+    let url = fields.required_text("url");
+    if !url.starts_with("https://") && !url.starts_with("http://") {
+        fields.refuse_with(ErrorCode::UnsupportedScheme);
     }
-}
-
-/// `SpecFields`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct SpecMessage {
-    id: String,
-    sources: Vec<SourceMessage>,
-    headers: Option<Vec<HeaderMessage>>,
-    credentials: Option<String>,
-    referrer_policy: Option<String>,
-    redirects: Option<String>,
-    keep_headers: Option<Vec<String>>,
-    integrity: Option<String>,
-    piece_length: Option<f64>,
-    piece_digests: Option<Bytes>,
-    ignore_server_digest: Option<bool>,
-    expected_bytes: Option<f64>,
-    exact_bytes: Option<f64>,
-    accept: Option<Vec<String>>,
-    strong_only: Option<bool>,
-    group: Option<String>,
-    tag: Option<String>,
-    description: Option<String>,
-    metadata: Option<String>,
-    policy: Option<PolicyMessage>,
-    transport: Option<String>,
-    ui: Option<String>,
-    destination: Option<DestinationMessage>,
-    fails_when_full: Option<bool>,
-    serves_url: Option<bool>,
+    let host = fields.required_text("host");
+    Some(Source { url, host, origin: fields.required_text("origin") })
 }
 
 /// `DestinationFields`.
-#[derive(Deserialize)]
-pub struct DestinationMessage {
-    cache: Option<String>,
-    url: Option<String>,
-    opfs: Option<String>,
-}
-
-impl DestinationMessage {
-    /// The destination.
-    pub fn into_destination(self) -> Result<Destination, TaskError> {
-        let is_name = |name: &str| !name.is_empty() && name != "." && name != "..";
-        match self {
-            Self { cache: Some(name), url: Some(url), opfs: None } => Ok(Destination::Cache { name, url }),
-            Self { cache: None, url: None, opfs: Some(path) } if path.split('/').all(is_name) => {
-                Ok(Destination::Opfs(path))
-            }
-            _ => Err(bad("destination")),
-        }
+pub fn destination(fields: &Fields<'_>) -> Option<Destination> {
+    let is_name = |name: &str| !name.is_empty() && name != "." && name != "..";
+    match (fields.text("cache"), fields.text("url"), fields.text("opfs")) {
+        (Some(name), Some(url), None) => Some(Destination::Cache { name, url }),
+        (None, None, Some(path)) if path.split('/').all(is_name) => Some(Destination::Opfs(path)),
+        _ => fields.refuse("destination"),
     }
 }
 
-impl SpecMessage {
-    /// The task's id and its spec. A member of `group` need not name it.
-    pub fn into_spec(self, token: &str, group: Option<&GroupId>) -> Result<(TaskId, TaskSpec), TaskError> {
-        let id = TaskId::new(name(&self.id, "id")?);
-        if !(1..=MOST_SOURCES).contains(&self.sources.len()) {
-            return Err(bad("mirrors"));
-        }
-        let own_group = self.group.as_deref().map(|group| name(group, "group")).transpose()?.map(GroupId::new);
-        let expected = self.integrity.map(|sri| required(Expected::parse_sri(&sri), "integrity")).transpose()?;
-        let pieces = match (self.piece_length, self.piece_digests) {
-            (None, None) => None,
-            (length, digests) => {
-                let length = required(whole(length, 1, u64::MAX, "pieces")?, "pieces")?;
-                let digests = required(digests, "pieces")?;
-                Some(required(Pieces::new(length, &digests.0), "pieces")?)
-            }
-        };
-        let patch = self.policy.map(PolicyMessage::into_patch).transpose()?.unwrap_or_default();
-        let spec = TaskSpec {
-            sources: self.sources.into_iter().map(SourceMessage::into_source).collect::<Result<_, _>>()?,
-            request: RequestFields {
-                headers: self.headers.into_iter().flatten().map(HeaderMessage::into_header).collect(),
-                has_secrets: false,
-                credentials: credentials(self.credentials.as_deref())?,
-                referrer_policy: referrer_policy(self.referrer_policy)?,
-                redirects: redirects(self.redirects.as_deref())?,
-                keep_headers: field_names(self.keep_headers)?,
-            },
-            policy: Policy::default().patched(&patch),
-            proof: Proof {
-                expected,
-                pieces,
-                ignore_server_digest: flag(self.ignore_server_digest),
-                length: whole(self.exact_bytes, 0, u64::MAX, "exactBytes")?,
-                accept: media_ranges(self.accept)?,
-            },
-            expected_bytes: whole(self.expected_bytes, 0, u64::MAX, "expectedBytes")?,
-            strong_only: flag(self.strong_only),
-            group: group.cloned().or(own_group),
-            tag: text(self.tag, NAME, "tag")?,
-            call_token: token.into(),
-            description: text(self.description, LONGEST_METADATA, "description")?,
-            metadata: text(self.metadata, LONGEST_METADATA, "metadata")?,
-            destination: self.destination.map(DestinationMessage::into_destination).transpose()?,
-            fails_when_full: flag(self.fails_when_full),
-            serves_url: flag(self.serves_url),
-            transport: transport(self.transport.as_deref(), text(self.ui, LONGEST_METADATA, "ui")?)?,
-        };
-        Ok((id, spec))
+/// `SpecFields`: the task's id and its spec. A member of `group` need not name it.
+pub fn spec(fields: &Fields<'_>, token: &str, group: Option<&GroupId>) -> (TaskId, TaskSpec) {
+    let id = TaskId::new(&fields.required_name("id"));
+    let sources = fields.objects("sources", source).filter(|all| (1..=MOST_SOURCES).contains(&all.len()));
+    let own_group = fields.name("group").as_deref().map(GroupId::new);
+    let patch = fields.object("policy").as_ref().map(policy).unwrap_or_default();
+    let spec = TaskSpec {
+        sources: fields.required(sources, "mirrors"),
+        request: RequestFields {
+            headers: fields.pairs("headers").unwrap_or_default(),
+            has_secrets: false,
+            credentials: credentials(fields),
+            referrer_policy: referrer_policy(fields),
+            redirects: redirects(fields),
+            keep_headers: field_names(fields),
+        },
+        policy: Policy::default().patched(&patch),
+        proof: proof(fields),
+        expected_bytes: fields.whole("expectedBytes", 0, u64::MAX),
+        strong_only: fields.is("strongOnly"),
+        group: group.cloned().or(own_group),
+        tag: fields.short_text("tag", NAME),
+        call_token: token.into(),
+        description: fields.short_text("description", LONGEST_METADATA),
+        metadata: fields.short_text("metadata", LONGEST_METADATA),
+        destination: fields.object("destination").as_ref().and_then(destination),
+        fails_when_full: fields.is("failsWhenFull"),
+        serves_url: fields.is("servesUrl"),
+        transport: transport(fields),
+    };
+    (id, spec)
+}
+
+fn proof(fields: &Fields<'_>) -> Proof {
+    let expected = |sri: String| Expected::parse_sri(&sri).or_else(|| fields.refuse("integrity"));
+    let pieces = match (fields.whole("pieceLength", 1, u64::MAX), fields.bytes("pieceDigests")) {
+        (None, None) => None,
+        (Some(length), Some(digests)) => Pieces::new(length, &digests.to_vec()).or_else(|| fields.refuse("pieces")),
+        _ => fields.refuse("pieces"),
+    };
+    Proof {
+        expected: fields.text("integrity").and_then(expected),
+        pieces,
+        ignore_server_digest: fields.is("ignoreServerDigest"),
+        length: fields.whole("exactBytes", 0, u64::MAX),
+        accept: media_ranges(fields),
     }
 }
 
-fn credentials(word: Option<&str>) -> Result<Credentials, TaskError> {
-    match word {
-        None | Some("same-origin") => Ok(Credentials::SameOrigin),
-        Some("include") => Ok(Credentials::Include),
-        Some("omit") => Ok(Credentials::Omit),
-        Some(_) => Err(bad("credentials")),
+fn credentials(fields: &Fields<'_>) -> Credentials {
+    match fields.text("credentials").as_deref() {
+        None | Some("same-origin") => Credentials::SameOrigin,
+        Some("include") => Credentials::Include,
+        Some("omit") => Credentials::Omit,
+        Some(_) => fields.refuse("credentials"),
     }
 }
 
-fn redirects(word: Option<&str>) -> Result<Redirects, TaskError> {
-    match word {
-        None | Some("follow") => Ok(Redirects::Follow),
-        Some("error") => Ok(Redirects::Refuse),
-        Some("follow-with-headers") => Ok(Redirects::FollowWithHeaders),
-        Some(_) => Err(bad("redirect")),
+fn redirects(fields: &Fields<'_>) -> Redirects {
+    match fields.text("redirects").as_deref() {
+        None | Some("follow") => Redirects::Follow,
+        Some("error") => Redirects::Refuse,
+        Some("follow-with-headers") => Redirects::FollowWithHeaders,
+        Some(_) => fields.refuse("redirects"),
     }
 }
 
-fn transport(word: Option<&str>, ui: Option<String>) -> Result<Transport, TaskError> {
-    match word {
-        None => Ok(Transport::Fetch),
-        Some("auto") => Ok(Transport::External { is_strict: false, ui, out: None }),
-        Some("background-fetch") => Ok(Transport::External { is_strict: true, ui, out: None }),
-        Some(_) => Err(bad("transport")),
+fn transport(fields: &Fields<'_>) -> Transport {
+    let ui = fields.short_text("ui", LONGEST_METADATA);
+    match fields.text("transport").as_deref() {
+        None => Transport::Fetch,
+        Some("auto") => Transport::External { is_strict: false, ui, out: None },
+        Some("background-fetch") => Transport::External { is_strict: true, ui, out: None },
+        Some(_) => fields.refuse("transport"),
     }
 }
 
-fn referrer_policy(word: Option<String>) -> Result<Option<String>, TaskError> {
-    match word {
-        Some(word) if !REFERRER_POLICIES.contains(&word.as_str()) => Err(bad("referrerPolicy")),
-        word => Ok(word),
-    }
+fn referrer_policy(fields: &Fields<'_>) -> Option<String> {
+    let word = fields.text("referrerPolicy")?;
+    if REFERRER_POLICIES.contains(&word.as_str()) { Some(word) } else { fields.refuse("referrerPolicy") }
 }
 
 /// Media types and ranges of them (RFC 9110 section 12.5.1), in lower case.
-fn media_ranges(ranges: Option<Vec<String>>) -> Result<Vec<String>, TaskError> {
-    let mut ranges = ranges.unwrap_or_default();
+fn media_ranges(fields: &Fields<'_>) -> Vec<String> {
+    let mut ranges = fields.texts("accept").unwrap_or_default();
     ranges.iter_mut().for_each(|range| range.make_ascii_lowercase());
     let is_usable = |range: &String| {
         let (kind, subtype) = range.split_once('/').unwrap_or_default();
         is_token(kind) && is_token(subtype) && (!kind.contains('*') || subtype == "*")
     };
     let are_usable = ranges.len() <= MOST_MEDIA_RANGES && ranges.iter().all(is_usable);
-    if are_usable { Ok(ranges) } else { Err(bad("accept")) }
+    if are_usable { ranges } else { fields.refuse("accept") }
 }
 
 /// RFC 9110 section 5.6.2.
@@ -229,82 +161,42 @@ fn is_token(text: &str) -> bool {
 }
 
 /// Names that `Headers.get` accepts (RFC 9110 section 5.6.2).
-fn field_names(names: Option<Vec<String>>) -> Result<Vec<String>, TaskError> {
-    let names = names.unwrap_or_default();
+fn field_names(fields: &Fields<'_>) -> Vec<String> {
+    let names = fields.texts("keepHeaders").unwrap_or_default();
     let are_usable = names.iter().all(|name| is_token(name));
-    if are_usable { Ok(names) } else { Err(bad("keepHeaders")) }
+    if are_usable { names } else { fields.refuse("keepHeaders") }
 }
 
-/// `PolicyFields`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicyMessage {
-    priority: Option<String>,
-    metered: Option<bool>,
-    unknown_network: Option<bool>,
-    discretionary_until: Option<f64>,
-    begin_at: Option<f64>,
-    max_bytes_per_second: Option<f64>,
-    max_segments: Option<f64>,
-    stall_timeout_ms: Option<f64>,
-    resource_timeout_ms: Option<f64>,
-    max_failures: Option<f64>,
-}
-
-impl PolicyMessage {
-    /// The changes.
-    pub fn into_patch(self) -> Result<PolicyPatch, TaskError> {
-        let priority = self.priority.map(|word| {
-            let known = Priority::ALL.into_iter().find(|priority| priority.as_str() == word);
-            required(known, "priority")
-        });
-        Ok(PolicyPatch {
-            priority: priority.transpose()?,
-            metered: self.metered,
-            unknown_network: self.unknown_network,
-            discretionary_until: limit(self.discretionary_until, 1, "discretionary")?,
-            begin_at: limit(self.begin_at, 1, "earliestBegin")?,
-            max_bytes_per_second: limit(self.max_bytes_per_second, LOWEST_SPEED, "maxBytesPerSecond")?,
-            max_segments: count(self.max_segments, MOST_SEGMENTS, "maxSegments")?,
-            stall_timeout_ms: whole(self.stall_timeout_ms, SHORTEST_TIMEOUT_MS, u64::MAX, "stallTimeout")?,
-            resource_timeout_ms: limit(self.resource_timeout_ms, SHORTEST_TIMEOUT_MS, "resourceTimeout")?,
-            max_failures: count(self.max_failures, MOST_FAILURES, "maxFailures")?,
-        })
+/// `PolicyFields`: the changes.
+pub fn policy(fields: &Fields<'_>) -> PolicyPatch {
+    let priority = |word: String| {
+        let known = Priority::ALL.into_iter().find(|priority| priority.as_str() == word);
+        known.or_else(|| fields.refuse("priority"))
+    };
+    PolicyPatch {
+        priority: fields.text("priority").and_then(priority),
+        metered: fields.flag("metered"),
+        unknown_network: fields.flag("unknownNetwork"),
+        discretionary_until: fields.limit("discretionaryUntil", 1),
+        begin_at: fields.limit("beginAt", 1),
+        max_bytes_per_second: fields.limit("maxBytesPerSecond", LOWEST_SPEED),
+        max_segments: fields.count("maxSegments", MOST_SEGMENTS),
+        stall_timeout_ms: fields.whole("stallTimeoutMs", SHORTEST_TIMEOUT_MS, u64::MAX),
+        resource_timeout_ms: fields.limit("resourceTimeoutMs", SHORTEST_TIMEOUT_MS),
+        max_failures: fields.count("maxFailures", MOST_FAILURES),
     }
 }
 
-/// `LimitFields`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct LimitsMessage {
-    max_concurrent_tasks: Option<f64>,
-    max_per_host_visible: Option<f64>,
-    max_per_host_hidden: Option<f64>,
-    max_bytes_per_second: Option<f64>,
-    metered: Option<bool>,
-    unknown_network: Option<bool>,
-    keep_ms: Option<f64>,
-    keep_from_last_use: Option<bool>,
-}
-
-impl LimitsMessage {
-    /// The changes.
-    pub fn into_patch(self) -> Result<LimitsPatch, TaskError> {
-        let per_host = |value| count(value, MOST_AT_A_TIME, "maxConnectionsPerHost");
-        Ok(LimitsPatch {
-            max_concurrent_tasks: count(self.max_concurrent_tasks, MOST_AT_A_TIME, "maxConcurrentTasks")?,
-            max_per_host_visible: per_host(self.max_per_host_visible)?,
-            max_per_host_hidden: per_host(self.max_per_host_hidden)?,
-            max_bytes_per_second: limit(self.max_bytes_per_second, LOWEST_SPEED, "maxBytesPerSecond")?,
-            metered: self.metered,
-            unknown_network: self.unknown_network,
-            keep_ms: limit(self.keep_ms, SHORTEST_KEPT_MS, "retention")?,
-            keep_from_last_use: self.keep_from_last_use,
-        })
+/// `LimitFields`: the changes.
+pub fn limits(fields: &Fields<'_>) -> LimitsPatch {
+    LimitsPatch {
+        max_concurrent_tasks: fields.count("maxConcurrentTasks", MOST_AT_A_TIME),
+        max_per_host_visible: fields.count("maxPerHostVisible", MOST_AT_A_TIME),
+        max_per_host_hidden: fields.count("maxPerHostHidden", MOST_AT_A_TIME),
+        max_bytes_per_second: fields.limit("maxBytesPerSecond", LOWEST_SPEED),
+        metered: fields.flag("metered"),
+        unknown_network: fields.flag("unknownNetwork"),
+        keep_ms: fields.limit("keepMs", SHORTEST_KEPT_MS),
+        keep_from_last_use: fields.flag("keepFromLastUse"),
     }
-}
-
-/// At least one.
-fn count(value: Option<f64>, most: u64, field: &str) -> Result<Option<u32>, TaskError> {
-    Ok(whole(value, 1, most, field)?.map(|count| count as u32))
 }
