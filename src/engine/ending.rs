@@ -68,7 +68,7 @@ impl Engine {
             return self.fail_source(key, id, task, failure.error, None);
         }
         if failure.online && self.may_be_cors(key, id, &task) {
-            return self.probe(key, id);
+            return self.probe(key, id, failure.error);
         }
         self.fail_source(key, id, task, failure.error, Some(Wait::after_network(failure.online)));
     }
@@ -166,6 +166,12 @@ impl Engine {
         task.progress.restarts_in_row = times + u32::from(!has_waited || task.progress.failures > 0);
         task.progress.representation = next;
         if times > 0 && !has_waited {
+            let code = match reason {
+                RestartReason::RangesRefused => ErrorCode::BadContentRange,
+                RestartReason::DigestMismatch => ErrorCode::DigestMismatch,
+                _ => ErrorCode::TooManyRestarts,
+            };
+            self.note_error(key, TaskError::new(code));
             let not_before = self.now.after(restart_ms(times, &mut self.random));
             task.record.enter(TaskState::Active { not_before, reason: Some(WaitReason::Retry) }, self.now);
             changes.push(Change::PutTask(task.record.clone()));

@@ -16,6 +16,7 @@ mod hook;
 mod life;
 mod loops;
 mod mirrors;
+mod odd_bodies;
 mod odd_servers;
 mod policies;
 mod proof;

@@ -158,11 +158,15 @@ impl Row {
         let most = if self.allowed == Allowed::SendsAgain { 1 + self.told } else { 2 };
         match &self.state {
             _ if self.sent <= (most * LEN) as u64 => true,
-            // The connection broke, or the body ended, before all was there, and nothing could continue it; or it was
-            // another file each time.
-            TaskState::Failed(error) => {
-                matches!(error.code, ErrorCode::Network | ErrorCode::LengthMismatch | ErrorCode::TooManyRestarts)
-            }
+            // The connection broke, or the body ended, before all was there, and nothing could continue it; it was another
+            // file each time; or its ranges are of no use.
+            TaskState::Failed(error) => matches!(
+                error.code,
+                ErrorCode::Network
+                    | ErrorCode::LengthMismatch
+                    | ErrorCode::TooManyRestarts
+                    | ErrorCode::BadContentRange
+            ),
             _ => false,
         }
     }
