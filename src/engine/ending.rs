@@ -10,7 +10,7 @@ use super::output::{Change, Output};
 use super::policy::Policy;
 use super::probe::SUSPICIONS;
 use super::request::Redirects;
-use super::retry::{GIVE_UP_MS, MAX_RESTARTS, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms, busy_ms};
+use super::retry::{GIVE_UP_MS, MAX_RESTARTS, MAX_WAIT_MS, OFFLINE_RECHECK_MS, backoff_ms, busy_ms, restart_ms};
 use super::task::{EventKind, Place, Progress, Task, TaskState, WaitReason};
 use super::transport::Transport;
 use super::{Engine, STORE_PAUSE_MS};
@@ -68,7 +68,7 @@ impl Engine {
             return self.fail_source(key, id, task, failure.error, None);
         }
         if failure.online && self.may_be_cors(key, id, &task) {
-            return self.probe(key, id);
+            return self.probe(key, id, failure.error);
         }
         self.fail_source(key, id, task, failure.error, Some(Wait::after_network(failure.online)));
     }
@@ -176,7 +176,13 @@ impl Engine {
         task.progress.restarts_in_row = times + u32::from(!has_waited || task.progress.failures > 0);
         task.progress.representation = next;
         if times > 0 && !has_waited {
-            let not_before = self.now.after(backoff_ms(times, &mut self.random));
+            let code = match reason {
+                RestartReason::RangesRefused => ErrorCode::BadContentRange,
+                RestartReason::DigestMismatch => ErrorCode::DigestMismatch,
+                _ => ErrorCode::TooManyRestarts,
+            };
+            self.note_error(key, TaskError::new(code));
+            let not_before = self.now.after(restart_ms(times, &mut self.random));
             task.record.enter(TaskState::Active { not_before, reason: Some(WaitReason::Retry) }, self.now);
             changes.push(Change::PutTask(task.record.clone()));
         }

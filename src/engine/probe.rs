@@ -67,7 +67,9 @@ impl Engine {
         TaskError { detail: needs_more.then_some(needs), ..TaskError::new(ErrorCode::CorsBlocked) }
     }
 
-    pub(super) fn probe(&mut self, key: &TaskKey, id: EffectId) {
+    /// Finds out whether it is the want of CORS headers that has led to `error`.
+    pub(super) fn probe(&mut self, key: &TaskKey, id: EffectId, error: TaskError) {
+        self.note_error(key, error);
         let deadline = self.now.after(PROBE_DEADLINE_MS);
         let Some(slot) = self.slots.get_mut(key) else { return };
         let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
@@ -92,6 +94,7 @@ impl Engine {
         slot.suspicions = if reachable { slot.suspicions + 1 } else { 0 };
         let is_sure = slot.suspicions >= SUSPICIONS;
         let source = slot.probed_source;
+        let met = slot.last_error.clone().map_or(TaskError::new(ErrorCode::Network), |(error, _)| error);
         if is_sure && self.doubt_range_before_cors(key, source, &task) {
             return;
         }
@@ -99,7 +102,7 @@ impl Engine {
             let error = self.cors_error(&task, source);
             self.fail_this_source(key, source, task, error, None);
         } else {
-            self.fail_this_source(key, source, task, TaskError::new(ErrorCode::Network), Some(Wait::Backoff));
+            self.fail_this_source(key, source, task, met, Some(Wait::Backoff));
         }
     }
 }

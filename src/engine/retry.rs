@@ -17,6 +17,9 @@ const FIRST_BACKOFF_MS: u64 = 1_000;
 const AFTER_PROGRESS_MS: u64 = 250;
 /// The pause after a busy answer is that after so many more failures: some seconds.
 const BUSY_FROM: u32 = 3;
+/// The pause before a second restart is that after so many failures: each restart costs several requests, with those that
+/// make sure that the file has changed.
+const RESTART_FROM: u32 = 4;
 /// What many were asked to do at one time is spread over so much at most.
 const SPREAD_MS: u64 = 60_000;
 
@@ -35,6 +38,11 @@ pub fn backoff_ms(failures: u32, random: &mut Random) -> u64 {
 pub fn busy_ms(times: u32, asked_ms: u64, random: &mut Random) -> u64 {
     let asked_ms = asked_ms + random.below(SPREAD_MS.min(asked_ms / 8));
     asked_ms.max(backoff_ms(times.saturating_add(BUSY_FROM), random))
+}
+
+/// The delay before a transfer begins anew that has done so `times` times in a row.
+pub fn restart_ms(times: u32, random: &mut Random) -> u64 {
+    backoff_ms(times + RESTART_FROM, random)
 }
 
 #[cfg(test)]

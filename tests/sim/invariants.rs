@@ -83,11 +83,11 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
             assert!(old.is_live(), "what {key:?} set aside is not live");
             assert!(aside.aside.is_none() && progress.previous.is_none(), "{key:?} keeps more than two versions");
             let is_to_be_checked = record.spec.proof.is_of_the_app() || progress.expected.is_some();
-            let is_more = is_to_be_checked || progress.received.len() < aside.received.len();
+            let is_less = progress.received.len() < aside.received.len();
+            let is_on = matches!(record.state, TaskState::Active { .. } | TaskState::Paused);
             // A task whose record was lost keeps what its checkpoint says.
             let is_lost = record.spec.sources.is_empty();
-            let is_on = is_lost || matches!(record.state, TaskState::Active { .. } | TaskState::Paused);
-            assert!(is_more && is_on, "{key:?} keeps what it has no use for");
+            assert!(is_lost || (is_on && (is_less || is_to_be_checked)), "{key:?} keeps what it has no use for");
             check_chunks(&key, &old.chunks, &aside.received, may_be_mixed);
         }
         if let Some(previous) = &progress.previous {

@@ -1,10 +1,11 @@
 //! What an app is told: what went wrong last while a task waits, what its server would have to send, and the file's name.
 
 use longhaul::engine::error::{ErrorCode, TaskError};
-use longhaul::engine::input::{Call, IfExists, TaskCall};
-use longhaul::engine::output::{Answer, TaskSnapshot};
+use longhaul::engine::http::RestartReason;
+use longhaul::engine::input::{Call, FetchFailure, IfExists, TaskCall};
+use longhaul::engine::output::{Answer, FetchRequest, TaskSnapshot};
 use longhaul::engine::request::Credentials;
-use longhaul::engine::task::{TaskSpec, TaskState};
+use longhaul::engine::task::{EventKind, TaskSpec, TaskState, WaitReason};
 
 use super::world::{File, Reply, World, at_home, failure, from, key};
 
@@ -91,6 +92,41 @@ fn a_task_that_waits_says_what_went_wrong_last() {
         assert_eq!((error.code, error.status), (expected.code, expected.status));
         assert!(at.0 <= now);
     }
+}
+
+#[test]
+fn a_task_that_waits_to_begin_anew_says_why() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, number| {
+        // Ranges are honoured now and then.
+        let range = request.range.filter(|_| number % 2 == 0);
+        file.answer(&FetchRequest { range, ..request.clone() }).cut_after(100_000)
+    });
+    world.download(at_home()).expect("accepted");
+    let refused = EventKind::Restarted(RestartReason::RangesRefused);
+    world.until(|world| world.kinds().iter().filter(|kind| **kind == refused).count() == 2);
+    let TaskSnapshot { waiting, last_error, .. } = seen(&mut world);
+    assert_eq!(waiting.map(|waiting| waiting.reason), Some(WaitReason::Retry));
+    assert_eq!(last_error.map(|(error, _)| error.code), Some(ErrorCode::BadContentRange));
+}
+
+#[test]
+fn what_the_browser_said_of_a_broken_network_outlasts_the_probe() {
+    let said = Some("TypeError: Failed to fetch".to_owned());
+    let failure = TaskError { detail: said.clone(), ..TaskError::new(ErrorCode::Network) };
+    let mut world = World::new(move |_, _| Reply {
+        head: Err(FetchFailure { error: failure.clone(), online: true }),
+        ..Reply::unreachable(true)
+    });
+    world.reachable = false;
+    let mut spec = from("https://cdn.example/f");
+    spec.policy.max_failures = 3;
+    world.download(spec).expect("accepted");
+    world.until(|world| world.probes.len() == 1 && world.task().is_some_and(|task| task.progress.failures == 1));
+    let (error, _) = seen(&mut world).last_error.expect("it is known");
+    assert_eq!((error.code, error.detail), (ErrorCode::Network, said.clone()));
+    let TaskState::Failed(error) = world.play(600_000).record.state else { panic!("it has not failed") };
+    assert_eq!((error.code, error.detail), (ErrorCode::Network, said));
 }
 
 #[test]

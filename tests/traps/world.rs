@@ -138,6 +138,8 @@ impl File {
 }
 
 struct Attempt {
+    /// The number of its request.
+    number: usize,
     body: VecDeque<u8>,
     end: ReadEnd,
     stalls: bool,
@@ -212,6 +214,8 @@ pub struct World {
     pub most_buffered: usize,
     /// How many bytes of bodies were read.
     pub bytes_sent: u64,
+    /// What was given to storage: which request brought it, and to which body it belongs.
+    pub brought: Vec<(usize, BodyId)>,
     /// The most outputs that one input led to.
     pub most_outputs: usize,
     /// How many stored bytes were read back to be hashed.
@@ -242,7 +246,8 @@ pub struct World {
     /// What storage was asked for while it stands still.
     stalled: Option<VecDeque<Next<Writes, Query>>>,
     attempts: BTreeMap<EffectId, Attempt>,
-    buffers: BTreeMap<EffectId, Vec<u8>>,
+    /// What was read and is not stored, and by which request.
+    buffers: BTreeMap<EffectId, (usize, Vec<u8>)>,
     inputs: VecDeque<Input>,
     calls: u64,
     seed: u128,
@@ -290,6 +295,7 @@ impl World {
             most_buffered: 0,
             most_outputs: 0,
             bytes_sent: 0,
+            brought: Vec::new(),
             hashed_from_storage: 0,
             is_slow_to_hash: false,
             is_slow_to_store: false,
@@ -498,7 +504,8 @@ impl World {
         self.attempts.len()
     }
 
-    fn step(&mut self) -> bool {
+    /// The same. Whether there was anything.
+    pub fn step(&mut self) -> bool {
         if let Some(input) = self.inputs.pop_front() {
             if let Input::Completed(_, Completion::Read { .. }) = input {
                 self.now += READ_MS;
@@ -726,17 +733,29 @@ impl World {
         if len == 0 && attempt.stalls {
             return None;
         }
-        let bytes: Vec<u8> = attempt.body.drain(..len as usize).collect();
+        let bytes = attempt.body.make_contiguous()[..len as usize].to_vec();
+        attempt.body.drain(..len as usize);
         let is_over = attempt.body.is_empty() || up_to_bytes.is_none();
         let end = if is_over && !attempt.stalls { attempt.end } else { ReadEnd::More };
         let hash = hash.map(|mut state| {
             state.update(&bytes);
             state
         });
-        self.buffers.insert(id, bytes);
+        self.buffers.insert(id, (attempt.number, bytes));
         self.bytes_sent += len;
-        self.most_buffered = self.most_buffered.max(self.buffers.values().map(Vec::len).sum());
+        self.most_buffered = self.most_buffered.max(self.buffers.values().map(|(_, bytes)| bytes.len()).sum());
         Some(Completion::Read { len, end, hash })
+    }
+
+    /// A buffer leaves the driver for storage.
+    fn take_buffer(&mut self, buffer: EffectId, changes: &[Change]) -> Option<Vec<u8>> {
+        let (number, bytes) = self.buffers.remove(&buffer)?;
+        let body_of = |change: &Change| match change {
+            Change::Append { body, buffer: appended, .. } if *appended == buffer => Some(*body),
+            _ => None,
+        };
+        self.brought.extend(changes.iter().find_map(body_of).map(|body| (number, body)));
+        Some(bytes)
     }
 
     /// Storage stands still: what it is asked for from now on is done when [`World::let_storage_move_on`] is called.
@@ -808,7 +827,7 @@ impl World {
             }
             Effect::Commit(changes) => {
                 self.commits += 1;
-                let writes = to_writes(&changes, |buffer| self.buffers.remove(&buffer));
+                let writes = to_writes(&changes, |buffer| self.take_buffer(buffer, &changes));
                 self.queue.push_commit(id, Rc::new(writes));
                 return self.begin_operations();
             }
@@ -914,7 +933,8 @@ impl World {
     fn open(&mut self, id: EffectId, reply: Reply) -> Completion {
         let free_bytes = self.free_bytes;
         let Reply { head, body, end, stalls } = reply;
-        self.attempts.insert(id, Attempt { body: body.into(), end, stalls });
+        let number = self.requests.len().saturating_sub(1);
+        self.attempts.insert(id, Attempt { number, body: body.into(), end, stalls });
         Completion::Head(head.map(|head| Arrived { head, free_bytes }))
     }
 }
