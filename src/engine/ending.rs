@@ -148,7 +148,8 @@ impl Engine {
         reason: RestartReason,
         next: Option<Representation>,
     ) {
-        if reason == RestartReason::NotResumable && task.progress.aside.is_some() {
+        let may_go_back = task.progress.aside.is_some() && !task.progress.ranges.go_without();
+        if reason == RestartReason::NotResumable && may_go_back {
             return self.go_back_to_aside(key, task);
         }
         let times = task.progress.restarts_in_row;
@@ -172,6 +173,10 @@ impl Engine {
         if aside.is_some() {
             task.progress.aside = aside;
             changes.retain(|change| !matches!(change, Change::KillBody(_)));
+        }
+        if task.progress.ranges.go_without() {
+            // Nothing can be gone on with.
+            changes.extend(task.progress.aside.take().map(|aside| Change::KillBody(aside.body)));
         }
         task.progress.restarts_in_row = times + u32::from(!has_waited || task.progress.failures > 0);
         task.progress.representation = next;

@@ -162,6 +162,7 @@ impl Progress {
     pub fn to_set_aside(&self) -> Option<Box<Self>> {
         let may_go_on = self.representation.as_ref().is_some_and(Representation::is_resumable);
         let is_free = self.aside.is_none() && self.previous.is_none() && self.adopted.is_none();
+        let may_go_on = may_go_on && !self.ranges.go_without();
         (may_go_on && is_free && !self.received.is_empty()).then(|| Box::new(self.clone()))
     }
 
@@ -169,7 +170,7 @@ impl Progress {
     pub fn take_back(&mut self) -> Option<BodyId> {
         let aside = *self.aside.take()?;
         let unused = self.body;
-        *self = self.counted_on(Self { restarts: self.restarts, ..aside });
+        *self = self.counted_on(Self { restarts: self.restarts, ranges: self.ranges, ..aside });
         Some(unused)
     }
 

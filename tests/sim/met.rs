@@ -87,7 +87,7 @@ impl Resource {
                     || self.met.nodes
                     || met(&lies)
                     || self.kind != Kind::Primary
-                    || matches!(self.dialect, Dialect::Coded | Dialect::PartsOnly)
+                    || matches!(self.dialect, Dialect::Coded | Dialect::Constant | Dialect::PartsOnly)
             }
             RestartReason::RangesRefused => {
                 let lies = [Fault::IgnoresRange, Fault::ShiftedRange, Fault::WrongTotal, Fault::Gzip];

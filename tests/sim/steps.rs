@@ -377,7 +377,8 @@ impl Step<'_> {
             return;
         }
         // What was set aside is the task's own again, and is gone on with, or given up to resume data in the same commit.
-        let back = old.aside.as_deref().filter(|aside| new.body == aside.body || is_asked_to_give_up);
+        let is_given_up = new.body != old.body && is_asked_to_give_up && self.event.is_none();
+        let back = old.aside.as_deref().filter(|aside| new.body == aside.body || is_given_up);
         if let Some(aside) = back {
             let is_gone = |change: &Change| matches!(change, Change::KillBody(body) if *body == old.body);
             assert!(self.changes.iter().any(is_gone), "two bodies of {:?} stay", self.key);

@@ -143,14 +143,17 @@ impl Row {
         self.asked.iter().map(at_the_time_of).max().unwrap_or(0)
     }
 
+    /// How often its bytes were given up for those of another body. What was set aside is taken back without that.
     fn restarts(&self) -> usize {
-        self.bodies.len() - 1
+        let is_new = |at: &usize| self.bodies[..*at].iter().all(|(_, body)| *body != self.bodies[*at].1);
+        (1..self.bodies.len()).filter(is_new).count()
     }
 
-    /// Whether each restart was told. A file that is not what its digest says is dropped by the failure itself.
+    /// Whether each restart was told. A file that is not what its digest says is dropped by the failure itself, unless an older
+    /// version was set aside.
     fn is_told(&self) -> bool {
         let is_dropped = matches!(&self.state, TaskState::Failed(error) if error.code == ErrorCode::DigestMismatch);
-        self.restarts() == self.told + usize::from(is_dropped)
+        self.restarts() == self.told || (is_dropped && self.restarts() == self.told + 1)
     }
 
     /// Whether its server has sent no more than it may.
