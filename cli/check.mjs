@@ -7,7 +7,7 @@ import { cors } from './findings-cors.mjs';
 import { ranges } from './findings-ranges.mjs';
 import { ifRange, nodes, validator } from './findings-version.mjs';
 import { probe } from './probes.mjs';
-import { judge, lowered } from './verdict.mjs';
+import { isCoded, judge, lowered } from './verdict.mjs';
 import { isHome, view } from './view.mjs';
 
 /** Problems that the first answers do not show, and what they make of the verdict. */
@@ -26,7 +26,6 @@ const LOWERING = {
 
 /** From another origin `If-Range` is not sent, and a `Content-Range` that is missing looks like one that CORS hides. */
 const AT_HOME = ['content-range-missing', 'if-range-refused'];
-
 
 /** All answers that there are, flat. */
 function answersOf({ plain, first, ranges: tried = [], suffix, behind, same, other, head, repeats = [] }) {
@@ -62,6 +61,8 @@ function findingsOf(found, options) {
   return [...reached, ...whole];
 }
 
+const hidesCoding = (answer, seen) => isFile(answer) && isCoded(view(answer)) && !isCoded(seen);
+
 /** What the engine would conclude, from outside or for a page of `origin`. */
 function verdictOf(found, findings, origin) {
   const { plain, first, coded } = found;
@@ -73,6 +74,8 @@ function verdictOf(found, findings, origin) {
   // Without `Range` a browser takes what coding there is.
   const asked = [first, isFile(coded) ? coded : plain];
   const views = asked.map((answer) => (answer?.fields ? view(answer, origin) : undefined));
+  // A coding that CORS hides shows itself: the browser refuses the answer, or hands out more than was announced.
+  if (hidesCoding(first, views[0])) views[0] = undefined;
   const isForeign = origin !== undefined && !isHome(plain, origin);
   const counts = (code) => !isForeign || !AT_HOME.includes(code);
   const lowering = problems.filter(counts).flatMap((code) => LOWERING[code] ?? []);
