@@ -1,6 +1,6 @@
 // The check: asks, finds, and concludes.
 import { Client } from './client.mjs';
-import { isFile } from './fields.mjs';
+import { codings, isFile } from './fields.mjs';
 import { busy, redirects, scheme, status } from './findings-answer.mjs';
 import { contentCoding, length } from './findings-body.mjs';
 import { cors } from './findings-cors.mjs';
@@ -32,6 +32,8 @@ function answersOf({ plain, first, ranges: tried = [], suffix, behind, same, oth
   return [plain, first, ...tried.map(({ answer }) => answer), suffix?.answer, behind, same, other, head, ...repeats].filter((answer) => answer?.fields);
 }
 
+const codingOf = ({ fields }) => codings(fields?.get('content-encoding')).real.join();
+
 function versions(found) {
   const agreement = nodes(found);
   // Where validators differ, what If-Range is answered with is an accident of the node.
@@ -48,7 +50,9 @@ function findingsOf(found, options) {
   reached.push(...status(found));
   if (![plain, first].some(isFile)) return reached;
   const answers = answersOf(found);
-  const alike = answers.filter(isFile);
+  // Another coding is another representation, whose strong tag is another one (RFC 9110 section 8.8.3.3).
+  const judged = codingOf(first?.status === 206 ? first : plain);
+  const alike = answers.filter((answer) => isFile(answer) && codingOf(answer) === judged);
   const isForeign = origin !== undefined && !isHome(plain, origin);
   const whole = [
     ...busy(found),

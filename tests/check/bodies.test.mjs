@@ -53,6 +53,12 @@ test('ranges that are coded where gzip is asked for', async (t) => {
   assert.deepEqual([words(result), complaints(result)], ['resumable strong-tag', ['warning coding-on-range']]);
 });
 
+test('a proxy that has all but ranges coded: the tag of the coded file is another, and no sign of several nodes', async (t) => {
+  const url = await oddServer(t, { etag: '"a"' }, ({ answer, body }) => (answer.status === 200 ? coded(body, { ETag: '"a-gzip"' }) : undefined));
+  const { result, levels } = await check(url);
+  assert.deepEqual([words(result), levels.nodes, levels['coding-stored']], ['resumable strong-tag', 'ok', 'problem']);
+});
+
 test('aws-chunked, UTF-8, none and binary are no codings', async (t) => {
   for (const word of ['aws-chunked', 'UTF-8', 'none', 'binary']) {
     const { status, result } = await check(await oddServer(t, { headers: { 'Content-Encoding': word } }, () => undefined));
