@@ -1,13 +1,13 @@
 // The check: asks, finds, and concludes.
 import { Client } from './client.mjs';
-import { isFile } from './fields.mjs';
+import { codings, isFile } from './fields.mjs';
 import { busy, redirects, scheme, status } from './findings-answer.mjs';
 import { contentCoding, length } from './findings-body.mjs';
 import { cors } from './findings-cors.mjs';
 import { ranges } from './findings-ranges.mjs';
 import { ifRange, nodes, validator } from './findings-version.mjs';
 import { probe } from './probes.mjs';
-import { judge, lowered } from './verdict.mjs';
+import { isCoded, judge, lowered } from './verdict.mjs';
 import { isHome, view } from './view.mjs';
 
 /** Problems that the first answers do not show, and what they make of the verdict. */
@@ -27,11 +27,12 @@ const LOWERING = {
 /** From another origin `If-Range` is not sent, and a `Content-Range` that is missing looks like one that CORS hides. */
 const AT_HOME = ['content-range-missing', 'if-range-refused'];
 
-
 /** All answers that there are, flat. */
 function answersOf({ plain, first, ranges: tried = [], suffix, behind, same, other, head, repeats = [] }) {
   return [plain, first, ...tried.map(({ answer }) => answer), suffix?.answer, behind, same, other, head, ...repeats].filter((answer) => answer?.fields);
 }
+
+const codingOf = ({ fields }) => codings(fields?.get('content-encoding')).real.join();
 
 function versions(found) {
   const agreement = nodes(found);
@@ -49,7 +50,9 @@ function findingsOf(found, options) {
   reached.push(...status(found));
   if (![plain, first].some(isFile)) return reached;
   const answers = answersOf(found);
-  const alike = answers.filter(isFile);
+  // Another coding is another representation, whose strong tag is another one (RFC 9110 section 8.8.3.3).
+  const judged = codingOf(first?.status === 206 ? first : plain);
+  const alike = answers.filter((answer) => isFile(answer) && codingOf(answer) === judged);
   const isForeign = origin !== undefined && !isHome(plain, origin);
   const whole = [
     ...busy(found),
@@ -62,6 +65,8 @@ function findingsOf(found, options) {
   return [...reached, ...whole];
 }
 
+const hidesCoding = (answer, seen) => isFile(answer) && isCoded(view(answer)) && !isCoded(seen);
+
 /** What the engine would conclude, from outside or for a page of `origin`. */
 function verdictOf(found, findings, origin) {
   const { plain, first, coded } = found;
@@ -73,6 +78,8 @@ function verdictOf(found, findings, origin) {
   // Without `Range` a browser takes what coding there is.
   const asked = [first, isFile(coded) ? coded : plain];
   const views = asked.map((answer) => (answer?.fields ? view(answer, origin) : undefined));
+  // A coding that CORS hides shows itself: the browser refuses the answer, or hands out more than was announced.
+  if (hidesCoding(first, views[0])) views[0] = undefined;
   const isForeign = origin !== undefined && !isHome(plain, origin);
   const counts = (code) => !isForeign || !AT_HOME.includes(code);
   const lowering = problems.filter(counts).flatMap((code) => LOWERING[code] ?? []);

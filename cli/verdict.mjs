@@ -8,7 +8,8 @@ const verdict = (word, reason) => ({ verdict: word, reason });
 /** Statuses that are about now and not about the file: `is_passing` of answer.rs. */
 export const isPassing = (status) => [407, 408, 421, 425, 429, 500, 502, 503, 504, 511].includes(status) || (status >= 520 && status <= 530);
 
-const isCoded = (head) => codings(head.get('content-encoding')).real.length > 0;
+/** Whether the browser hands out other bytes than came, as far as can be read: `head` is an answer's view. */
+export const isCoded = (head) => codings(head.get('content-encoding')).real.length > 0;
 
 /** `resumability` of representation.rs. A validator that all versions share counts for nothing (`drop_constants`). */
 function fromValidators(head, total) {
@@ -39,9 +40,10 @@ function fromWhole(head, askedRange) {
   const coded = isCoded(head);
   // Without `Range`, a length that CORS lets through may be that of a coding that it hides.
   const isHonest = !coded && (askedRange || head.readsAll);
-  const length = isHonest ? contentLength(head.get('content-length')) : undefined;
-  if (length === 0) return verdict('restart-only', 'empty');
-  if (length === undefined) return verdict('size-unknown', coded ? 'coded' : 'length-untold');
+  const told = contentLength(head.get('content-length'));
+  // No bytes are none in any coding.
+  if (told === 0) return verdict('restart-only', 'empty');
+  if (!isHonest || told === undefined) return verdict('size-unknown', coded ? 'coded' : 'length-untold');
   return verdict('restart-only', 'ranges-ignored');
 }
 

@@ -161,6 +161,8 @@ impl Engine {
         if let Some(slot) = self.slots.get_mut(key) {
             slot.suspicions = 0;
         }
+        // The server was reached, so nothing is waited for: not even this task, if it was the one that asks first.
+        self.open_hosts_of(task);
         let mut task = task.clone();
         // The server was reached each time, so that an answer to the one without settles it.
         task.progress.ranges = Ranges::Refused;

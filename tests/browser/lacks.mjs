@@ -29,6 +29,7 @@ const LACKS = {
     'background-fetch': BACKGROUND_FETCH,
     'freeze-page': FREEZE,
     'background-sync': SYNC,
+    'tell-cut-coded-body': 'Firefox ends a body in a content coding that is cut as if it were complete, although its length was announced',
   },
   webkit: {
     push: PUSH,

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { check, complaints, oddServer, serve, words } from './support.mjs';
+import { check, complaints, oddServer, PAGE, serve, words } from './support.mjs';
 
 const asksForGzip = ({ headers }) => /gzip/.test(headers['accept-encoding'] ?? '');
 const coded = (body, more = {}) => {
@@ -15,6 +15,17 @@ test('an object that is stored gzip-coded', async (t) => {
   const { status, result } = await check(await oddServer(t, { data, headers: { 'Content-Encoding': 'gzip' } }, () => undefined));
   assert.deepEqual([status, words(result)], [1, 'size-unknown coded']);
   assert.ok(complaints(result).includes('problem coding-stored'), complaints(result).join());
+});
+
+test('a coding that CORS hides is not taken for a file that can be resumed', async (t) => {
+  const data = gzipSync(Buffer.alloc(100_000, 'a line of text\n'));
+  for (const ignoresRange of [false, true]) {
+    const cors = { 'Access-Control-Allow-Origin': '*', 'Access-Control-Expose-Headers': 'Content-Range, ETag' };
+    const fields = { data, headers: { ...cors, 'Content-Encoding': 'gzip' } };
+    const url = await oddServer(t, fields, ({ answer }) => (ignoresRange && answer.status === 206 ? { status: 200, headers: { 'Content-Range': undefined, 'Content-Length': data.length }, body: data } : undefined));
+    const { status, result } = await check(url, ['--origin', PAGE]);
+    assert.deepEqual([status, words(result), words(result.page)], [1, 'size-unknown coded', 'size-unknown length-untold']);
+  }
 });
 
 test('a coding that comes only where it is asked for, and not with Range, does no harm', async (t) => {
@@ -40,6 +51,12 @@ test('ranges that are coded where gzip is asked for', async (t) => {
   });
   const { result } = await check(url);
   assert.deepEqual([words(result), complaints(result)], ['resumable strong-tag', ['warning coding-on-range']]);
+});
+
+test('a proxy that has all but ranges coded: the tag of the coded file is another, and no sign of several nodes', async (t) => {
+  const url = await oddServer(t, { etag: '"a"' }, ({ answer, body }) => (answer.status === 200 ? coded(body, { ETag: '"a-gzip"' }) : undefined));
+  const { result, levels } = await check(url);
+  assert.deepEqual([words(result), levels.nodes, levels['coding-stored']], ['resumable strong-tag', 'ok', 'problem']);
 });
 
 test('aws-chunked, UTF-8, none and binary are no codings', async (t) => {

@@ -27,5 +27,7 @@ test('what refuses a range is judged by what it gives without', () => {
   for (const status of [400, 403, 404, 416, 501, 503]) assert.equal(judged(`home ${status}`, 'home 200 | Content-Length: 10'), 'restart-only ranges-ignored', String(status));
   assert.equal(judged('home 206', 'home 206 | Content-Length: 10'), 'restart-only ranges-ignored');
   assert.equal(judged('home 206', 'home 206 | Content-Range: bytes 0-4/10'), 'failed bad-content-range');
+  assert.equal(judged('away 416', 'away 200 | Content-Length: 10'), 'size-unknown length-untold', 'CORS may hide a coding');
+  assert.equal(judged('away 416', 'away 200 | Content-Length: 0'), 'restart-only empty', 'which no bytes can have');
   assert.equal(judged('home 404', 'home 404'), 'failed http-status');
 });

@@ -5,12 +5,12 @@ use std::rc::Rc;
 
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::http::{Head, Resumability, VerdictReason};
-use longhaul::engine::input::{FetchFailure, TaskCall};
+use longhaul::engine::input::{Call, FetchFailure, IfExists, TaskCall};
 use longhaul::engine::output::FetchRequest;
-use longhaul::engine::task::{TaskState, WaitReason};
+use longhaul::engine::task::{TaskSpec, TaskState, WaitReason};
 
 use super::proof::expected;
-use super::world::{File, Reply, World, at_home, failure, from, source};
+use super::world::{File, Reply, World, at_home, failure, from, key, source};
 
 const LEN: usize = 400_000;
 const HOUR_MS: u64 = 60 * 60_000;
@@ -339,4 +339,53 @@ fn parts_of_another_length_are_of_another_version() {
     world.download(at_home()).expect("accepted");
     assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed);
     assert_eq!(world.file(), bytes);
+}
+
+/// A host with coded files (`/coded…`), which Chromium does not hand out to a request with a range, and others.
+fn partly_coded() -> World {
+    let file = File::new(0, LEN);
+    World::new(move |request, _| match (request.url.contains("/coded"), request.range) {
+        (true, Some(_)) => Reply::unreachable(true),
+        (true, None) => whole(&file, request).with(|head| head.content_encoding = Some("gzip".into())),
+        (false, _) => file.answer(request),
+    })
+}
+
+fn add(world: &mut World, id: &str, url: &str) {
+    let spec = TaskSpec { call_token: id.into(), ..from(url) };
+    let (secrets, if_exists) = (Vec::new(), IfExists::Keep);
+    world.call(Call::Download { key: key(id), spec, secrets, if_exists }).expect("accepted");
+}
+
+fn state_of(world: &World, id: &str) -> TaskState {
+    world.stored(id).expect("it is there").record.state
+}
+
+#[test]
+fn a_host_that_gives_coded_files_does_not_look_busy() {
+    for host in ["https://cdn.example", "https://app.example"] {
+        let mut world = partly_coded();
+        for id in ["coded 1", "coded 2", "coded 3"] {
+            add(&mut world, id, &format!("{host}/{id}"));
+        }
+        world.wait(3_000);
+        add(&mut world, "plain", &format!("{host}/plain"));
+        world.wait(10_000);
+        assert_eq!(state_of(&world, "plain"), TaskState::Completed, "{host}");
+        world.wait(10_000);
+        for id in ["coded 1", "coded 2", "coded 3"] {
+            assert_eq!(state_of(&world, id), TaskState::Completed, "{host}: {id}");
+        }
+    }
+}
+
+#[test]
+fn a_coded_file_after_one_that_was_cancelled_is_not_kept_waiting_by_itself() {
+    let mut world = partly_coded();
+    add(&mut world, "coded 1", "https://cdn.example/coded/1");
+    world.until(|world| world.probes.len() == 2);
+    world.call(Call::Task(key("coded 1"), TaskCall::Cancel { keep: false })).expect("cancelled");
+    add(&mut world, "coded 2", "https://cdn.example/coded/2");
+    world.wait(10_000);
+    assert_eq!(state_of(&world, "coded 2"), TaskState::Completed);
 }

@@ -29,7 +29,10 @@ class Run extends EventEmitter {
   latencyMs = 0;
   /** GET and HEAD, without those that were answered with a redirect. */
   requests = [];
-  #held = false;
+  /** Set before the kill: the browser then lets go of what is held since it was killed. */
+  isKilled = false;
+  /** The request whose response is held, or was until the release. */
+  #held;
   #released = false;
 
   /** `isCoded`: whether what comes is in a content coding; browsers or the engine may then throw an answer to a range away. */
@@ -72,17 +75,24 @@ class Run extends EventEmitter {
 
   /** While one response is held, others wait for its release. */
   get isClosed() {
-    return this.#held && !this.#released;
+    return this.#held !== undefined && !this.#released;
   }
 
   /** A response has come as far as it is to come for now. */
-  noteHold() {
-    this.#held = true;
+  noteHold(entry) {
+    this.#held ??= entry;
     this.emit('held');
   }
 
-  async hold(signal) {
-    this.noteHold();
+  /** The browser has let go of what was held, by itself: another response is held instead, and those that waited come now. */
+  loseHold(entry) {
+    if (entry !== this.#held || this.isKilled || this.#released) return;
+    this.#held = undefined;
+    this.emit('release');
+  }
+
+  async hold(entry, signal) {
+    this.noteHold(entry);
     await once(this, 'release', { signal });
   }
 
@@ -137,9 +147,10 @@ async function forward(run, request, response, signal) {
   entry.status = answer.statusCode;
   const hasFile = [200, 206, 416].includes(entry.status);
   const [cuts, holds] = [hasFile && run.takesCut(entry), hasFile && run.takesHold(entry)];
+  if (holds) signal.addEventListener('abort', () => run.loseHold(entry), { once: true });
   // Of a response of which nothing may come, the head does not come either.
   if ((cuts || holds) && run.at === 0) {
-    if (holds) await run.hold(signal);
+    if (holds) await run.hold(entry, signal);
     entry.isCut = true;
     return void response.destroy();
   }
@@ -148,7 +159,7 @@ async function forward(run, request, response, signal) {
   // What was held is cut when it is let go: the worker that read it was killed.
   const marks = { cutAfter: cuts || holds ? run.at : Infinity, stallAfter: holds ? run.at : Infinity };
   const onSent = (count) => void (entry.sentBytes += count);
-  await sendBody(response, { body: answer, ...marks }, { resource: run, signal, onSent, onStall: () => run.noteHold() });
+  await sendBody(response, { body: answer, ...marks }, { resource: run, signal, onSent, onStall: () => run.noteHold(entry) });
   entry.isCut = entry.sentBytes === run.at;
 }
 

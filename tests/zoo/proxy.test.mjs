@@ -78,6 +78,21 @@ test('while one response is held others wait, and what was held is cut at its re
   assert.deepEqual(Buffer.from(await (await second).arrayBuffer()), BODY);
 });
 
+test('of a held response that the browser lets go of another one is held instead', async (t) => {
+  const { begin } = await world(t);
+  const run = begin('far', 'killed');
+  const givenUp = new AbortController();
+  await fetch(run.url, { signal: givenUp.signal });
+  await run.held;
+  const waiting = fetch(run.url);
+  givenUp.abort();
+  const second = await waiting;
+  while (run.sentBytes < 20) await new Promise(setImmediate);
+  assert.equal(run.isClosed, true);
+  run.release();
+  await assert.rejects(second.arrayBuffer());
+});
+
 test('whatever differs from what is expected is told', () => {
   const right = { state: 'completed', isRight: true, resumability: 'resumable', sent: 1, requests: 1, met: true };
   const told = (seen) => differences({ ...right, ...seen }, expected('nginx', 'large', 'far', 'cut')).length;

@@ -83,6 +83,7 @@ export async function play(stage, { plan, files, upstream, far }) {
     // Other requests wait while one response is held; then less than `at` may have been read of that.
     const isWhole = () => expected.resumability.some((verdict) => verdict.startsWith('resumable')) && run.requests.length === 1;
     while (wasHeld && (await durableBytes(stage.page, before)) < (isWhole() ? at : Math.min(at, 1)));
+    run.isKilled = true;
     if (wasHeld) await stage.kill();
     run.release();
   }

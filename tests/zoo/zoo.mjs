@@ -1,10 +1,13 @@
 // Every run of the zoo, in one browser or in several beside one another.
+import path from 'node:path';
 import { launchers } from '../browser/launch.mjs';
 import { staticDirs } from '../e2e/support.mjs';
 import { startOrigin } from '../origin/server.mjs';
 import { findChromium, findFirefox } from '../../tools/setup.mjs';
+import { checkKey, checkServer, disagreement } from './check.mjs';
 import { writeFiles } from './content.mjs';
 import { differences, runsOf } from './expected.mjs';
+import { checkGuide, guideServers } from './guide.mjs';
 import { remarksOn } from './look.mjs';
 import { startProxy } from './proxy.mjs';
 import { play, Stage } from './run.mjs';
@@ -24,12 +27,23 @@ const VERSIONS = {
   webkit: () => versionOf('/usr/bin/python3', ['-c', WEBKIT_VERSION]),
 };
 
+/** How often a run in which nothing was cut or held is played again. */
+const MOST_REPEATS = 3;
+
 const isMissing = (error) => error.constructor.name === 'MissingServer' || error.code === 'ERR_MODULE_NOT_FOUND';
 
 function sayRun({ browser, server, file, way, event, state, resumability, requests, sent, differences }) {
   const mark = differences.length ? `✖ ${differences.join('; ')}` : '✔';
   const which = `${browser} ${server.padEnd(13)} ${file.padEnd(6)} ${way.padEnd(10)} ${event.padEnd(6)}`;
   console.log(`${which} ${state} ${resumability ?? ''}, ${requests} requests, ${sent} of the file ${mark}`);
+}
+
+/** Plays a run. Of several segments side by side none may come as far as the cut: then it is played again. */
+async function playUntilMet(stage, run) {
+  for (let left = MOST_REPEATS; ; left -= 1) {
+    const seen = await play(stage, run);
+    if (seen.met || seen.state !== 'completed' || left === 0) return seen;
+  }
 }
 
 /** Every run of one server; a server that is not installed is noted among the skipped ones. */
@@ -45,18 +59,35 @@ async function playServer(server, { stage, content, isWanted }, found) {
     // Origins of its own for each, since the engine may remember things of a host.
     await stage.open(await stage.proxy.listen());
     const far = await stage.proxy.listen();
-    for (const plan of runsOf(server, stage.name).filter(isWanted)) {
+    const plans = runsOf(server, stage.name).filter(isWanted);
+    // What it says does not depend on the browser.
+    found.checks[server] ??= checkServer({ proxy: stage.proxy, page: stage.url, far, upstream, files: content.files, plans });
+    const checks = await found.checks[server];
+    for (const plan of plans) {
       if (plan.lacks) {
         found.skipped.set([stage.name, server, plan.file, plan.way, plan.event].join(' · '), plan.lacks);
         continue;
       }
-      const seen = await play(stage, { plan, files: content.files, upstream, far });
-      const result = { browser: stage.name, version, ...plan, ...seen, differences: differences(seen, plan.expected) };
+      const seen = await playUntilMet(stage, { plan, files: content.files, upstream, far });
+      const said = checks.get(checkKey(plan));
+      const disagreements = disagreement(said, seen);
+      const result = { browser: stage.name, version, ...plan, ...seen, said, disagreements, differences: [...differences(seen, plan.expected), ...disagreements] };
       found.results.push(result);
       sayRun(result);
     }
   } finally {
     await stop();
+  }
+}
+
+/** Tries the settings that the guide gives for those of the servers that it has some for. */
+async function tryGuide(servers, { folder, files }, found) {
+  for (const server of servers.filter((name) => guideServers.includes(name))) {
+    const tried = await checkGuide(server, path.join(folder, files.large.name)).catch((error) => {
+      if (!isMissing(error)) throw error;
+      found.skipped.set(titleOf(server), error.message.split('\n')[0]);
+    });
+    if (tried) found.guide.push(tried);
   }
 }
 
@@ -75,14 +106,15 @@ async function playBrowser(name, servers, parts, found) {
 }
 
 /**
- * Plays the `files` of the `servers` in the `browsers`: `{ results, skipped, remarks, versions }`. Each result has its plan, what
- * was seen and the `differences` between what was seen and what is expected.
+ * Plays the `files` of the `servers` in the `browsers`: `{ results, guide, skipped, remarks, versions }`. Each result has its plan, what
+ * was seen and the `differences` between what was seen and what is expected; `guide` is what became of the guide's settings.
  */
 export async function playZoo({ browsers, servers, files }) {
-  const found = { results: [], skipped: new Map(), remarks: {} };
+  const found = { results: [], skipped: new Map(), remarks: {}, checks: {}, guide: [] };
   const content = await writeFiles();
   const isWanted = ({ file }) => files?.includes(file) ?? true;
   try {
+    await tryGuide(servers, content, found);
     // They mostly wait, so they share the machine.
     const played = await Promise.allSettled(browsers.map((name) => playBrowser(name, servers, { content, isWanted }, found)));
     const failed = played.find(({ status }) => status === 'rejected');

@@ -83,7 +83,8 @@ export async function serveProcess(command, version, prepare) {
   const said = [];
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => said.push(data));
   const ended = new Promise((resolve) => child.once('exit', resolve).once('error', resolve));
-  const stopWithUs = () => child.kill('SIGKILL');
+  // SIGKILL would leave the processes behind that it has started.
+  const stopWithUs = () => child.kill('SIGTERM');
   process.once('exit', stopWithUs);
   let hasEnded = false;
   void ended.then(() => (hasEnded = true));
