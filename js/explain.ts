@@ -1,4 +1,5 @@
-// Why a task waits, in words that say what would end it.
+// Why a task waits, in words that say what would end it, and what was found of its server. Only the worker has them: a page is
+// told with the answer.
 import { given } from './given.js';
 import type { LastError, TaskSnapshot, WaitReason } from './types.js';
 
@@ -12,6 +13,8 @@ export interface Explanation {
   sentence: string;
   /** What went wrong last, if that is known: see `TaskSnapshot`. */
   lastError?: LastError;
+  /** What was found of the server, and what that means for a download that is cut. */
+  server?: string;
 }
 
 const sentences: Record<WaitReason, string> = {
@@ -32,8 +35,26 @@ const sentences: Record<WaitReason, string> = {
   'worker-busy': 'The worker has as many connections as it may have.',
 };
 
+const ANEW = 'a cut download begins anew.';
+const COMPARED = 'a cut download goes on if its date and length are the same.';
+
+/** By `resumabilityReason`. */
+const findings: Record<string, string> = {
+  'strong-tag': 'The server sends a strong ETag: a cut download goes on.',
+  'strong-date': 'The server sends a strong Last-Modified: a cut download goes on.',
+  'weak-tag': `The server sends a weak ETag: ${COMPARED}`,
+  'date-and-length': `The server sends no ETag that can be read: ${COMPARED}`,
+  'ranges-ignored': `The server answers no ranges: ${ANEW}`,
+  'no-validator': `Neither ETag nor Last-Modified can be read: ${ANEW}`,
+  'weak-validator': `ETag and Last-Modified are too weak: ${ANEW}`,
+  coded: `The file comes in a content coding: ${ANEW}`,
+  'length-untold': `The server tells no length: ${ANEW}`,
+  empty: 'The file is empty.',
+};
+
 /** Why the task is not being fetched; `undefined` if it is, or if it is not active. */
-export function explanation({ reason, waitingSince = 0, waitUntil: until, lastError }: TaskSnapshot): Explanation | undefined {
+export function explanation({ reason, waitingSince = 0, waitUntil: until, lastError, resumabilityReason }: TaskSnapshot): Explanation | undefined {
   const cause = lastError ? ` Last error: ${lastError.message}` : '';
-  return reason && { reason, since: waitingSince, sentence: sentences[reason] + cause, ...given({ until, lastError }) };
+  const server = findings[resumabilityReason ?? ''];
+  return reason && { reason, since: waitingSince, sentence: sentences[reason] + cause, ...given({ until, lastError, server }) };
 }

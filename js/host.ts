@@ -7,6 +7,7 @@ import { ComponentHost } from './component-host.js';
 import { BlockedOrigins } from './csp.js';
 import { errorData } from './error-data.js';
 import { dataOf, LonghaulError } from './errors.js';
+import { explanation } from './explain.js';
 import { unreadable, withValue } from './refusals.js';
 import { Installation } from './installation.js';
 import { Instances } from './instances.js';
@@ -18,7 +19,7 @@ import type { Life } from './life.js';
 import type { AttachOptions } from './options.js';
 import { OwnCode } from './own-code.js';
 import { Pages } from './pages.js';
-import type { Call, PageMessage, Reply, Taken } from './protocol.js';
+import type { Answers, Call, PageMessage, Reply, Taken } from './protocol.js';
 import { Requests } from './requests.js';
 import { FileServer } from './serve.js';
 import { answerFromShelf } from './shelf.js';
@@ -167,15 +168,16 @@ export class WorkerHost {
       return number;
     }
     const tell = (answered: Reply) => reply(answered.ok ? answered : { ok: false, error: withValue(answered.error, call) });
-    this.#calls.add(number, call, isOwn, call.type === 'open' ? this.#withFiles(tell) : tell);
+    const more = (answer: unknown) => this.#more(call, answer);
+    this.#calls.add(number, call, isOwn, (answered) => tell(answered.ok ? { ok: true, answer: { ...(answered.answer as object), ...more(answered.answer) } } : answered));
     this.#use((component) => component.call(number, call));
     return number;
   }
 
-  /** Who opens a session is told where files are. */
-  #withFiles(reply: (reply: Reply) => void): (reply: Reply) => void {
-    const files = given({ files: this.#files.files });
-    return (answered) => reply(answered.ok ? { ok: true, answer: { ...(answered.answer as object), ...files } } : answered);
+  /** What the component does not know of an answer: where files are, and the words for why a task waits. */
+  #more(call: Call, answer: unknown): object {
+    if (call.type === 'open') return given({ files: this.#files.files });
+    return call.type === 'task' ? given({ explanation: explanation((answer as Answers['task']).task) }) : {};
   }
 
   /** What the worker's own code begins in one of its events goes on when that code has let go of the event. */

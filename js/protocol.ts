@@ -1,5 +1,6 @@
 // The messages between a page and the service worker, as typed unions. Types only. `Protocol` rises when a message
 // changes its meaning: both sides refuse a number they do not know.
+import type { Explanation } from './explain.js';
 import type { DurableState, ErrorData, GroupCounts, IfExists, Priority, TaskEvent, TaskProgress, TaskSnapshot } from './types.js';
 
 /** The version of the messages in this file. */
@@ -158,7 +159,8 @@ export interface Answers {
   'resume-from': TaskAnswer & { created: boolean };
   /** How many of the batch are new, and how the group stands, if that is known. */
   'download-all': { created: number; counts?: GroupCounts };
-  task: TaskAnswer;
+  /** With why it waits, if it does. */
+  task: TaskAnswer & { explanation?: Explanation };
   pause: TaskAnswer;
   resume: TaskAnswer;
   update: TaskAnswer;

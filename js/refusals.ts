@@ -59,7 +59,9 @@ export function withValue(error: ErrorData, call: Call): ErrorData {
   const name = appName(error.detail);
   // The members of a batch have fields of the same name.
   const named = fieldsOf(call).filter(([field]) => field === name);
-  const found = named.find(isOfOtherType) ?? named[0];
+  // Nor is an item of a list the field.
+  const items = named.flatMap(([, value]) => (Array.isArray(value) ? value : []));
+  const found = named.find((one) => !items.includes(one[1]) && isOfOtherType(one)) ?? named[0];
   if (found) return dataOf(badArgument(...found, allowed(name)));
   return allowed(name) ? dataOf(refusal(name, `It is not ${allowed(name)}.`)) : error;
 }

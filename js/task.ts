@@ -2,7 +2,7 @@
 import { AUTHORIZATION, authorizeCall, type Authorization } from './authorization.js';
 import { check } from './check.js';
 import { isTaskNotFound, LonghaulError } from './errors.js';
-import { explanation, type Explanation } from './explain.js';
+import type { Explanation } from './explain.js';
 import { TaskFile } from './file.js';
 import { POLICIES, policyFields, type TaskPolicies } from './policy.js';
 import type { SessionLine } from './reopening.js';
@@ -110,7 +110,9 @@ export class Task {
 
   /** Why the task is not being fetched, asked of the worker; `undefined` if it is, or if it is not active. */
   async explain(): Promise<Explanation | undefined> {
-    return explanation((await this.refresh()).snapshot);
+    const { task, explanation } = await this.#line.call({ type: 'task', session: this.#session, id: this.id });
+    this.learn(task);
+    return explanation;
   }
 
   /** Stops the transfer and keeps its bytes, durably. */

@@ -44,14 +44,16 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
     assert_eq!(records.len(), model.tasks.len(), "tasks that no commit has made, or that one has deleted");
 
     let mut bodies = stored_bodies(storage);
+    // What a task may own of which something cannot be read. Another may have taken it up since.
+    let mut spared = BTreeSet::new();
     for (record, progress) in records.into_iter().zip(progress) {
         let (Some(record), Some(progress)) = (&record, &progress) else {
             // It is going to be mended: until then whatever may be its own stays.
             assert!(model.tasks.values().any(Task::is_damaged), "a record that nothing has damaged cannot be read");
             if let Some(Progress { body, previous, aside, .. }) = progress {
-                bodies.remove(&body);
-                previous.as_ref().map(|previous| bodies.remove(&previous.body));
-                aside.as_ref().map(|aside| bodies.remove(&aside.body));
+                spared.insert(*body);
+                spared.extend(previous.as_ref().map(|previous| previous.body));
+                spared.extend(aside.as_ref().map(|aside| aside.body));
             }
             continue;
         };
@@ -98,7 +100,7 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
             check_chunks(&key, &old.chunks, &whole, false);
         }
     }
-    for (body, stored) in bodies {
+    for (body, stored) in bodies.into_iter().filter(|(body, _)| !spared.contains(body)) {
         match stored.record {
             Some(BodyRecord::Dead(_)) => {}
             Some(BodyRecord::Live(_)) => {
