@@ -51,7 +51,7 @@ pub fn check_storage(storage: &Storage, model: &Model, origin: &Origin) {
             // It is going to be mended: until then whatever may be its own stays.
             assert!(model.tasks.values().any(Task::is_damaged), "a record that nothing has damaged cannot be read");
             if let Some(Progress { body, previous, aside, .. }) = progress {
-                spared.insert(*body);
+                spared.insert(body);
                 spared.extend(previous.as_ref().map(|previous| previous.body));
                 spared.extend(aside.as_ref().map(|aside| aside.body));
             }
