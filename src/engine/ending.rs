@@ -114,7 +114,8 @@ impl Engine {
         }
         match wait {
             _ if is_left => {}
-            Some(wait) if self.doubt_range(key, &mut task, wait) => {}
+            // A page in place of the file has nothing to do with the range.
+            Some(wait) if error.code != ErrorCode::UnexpectedContent && self.doubt_range(key, &mut task, wait) => {}
             Some(wait) => self.try_again(key, task, Vec::new(), error, wait),
             None => self.fail(key, task, Vec::new(), error),
         }
