@@ -240,7 +240,8 @@ fn fetch_request(
     let must_tell_length = told_elsewhere && !is_own && !spec.proof.is_of_the_app();
     let end = end.filter(|_| !is_last && !must_tell_length);
     // What is in question is settled with the task's own server.
-    let goes_without = progress.ranges == Ranges::Useless || (source == 0 && progress.ranges.go_without());
+    let is_of_no_use = matches!(progress.ranges, Ranges::Useless | Ranges::Unproven);
+    let goes_without = is_of_no_use || (source == 0 && progress.ranges.go_without());
     let range = (!goes_without).then_some((start, end));
     // A redirect to another origin makes the field need a preflight, which looks like a broken network: after one
     // failure the next goes without.

@@ -27,7 +27,9 @@ impl World {
     /// The engine wants the hook to be the delegate.
     pub(super) fn hook_stands(&mut self, worker: &Worker, session: SessionId) {
         assert!(self.climate.hook_events > 0, "the engine has no hook for events, but wants it");
-        assert!(!worker.delegates.contains_key(&session), "the hook stands although a page is the delegate");
+        // A page may have become it between the input that made the hook stand and the look at what came of that.
+        let is_late = worker.delegates.get(&session).is_none_or(|delegate| delegate.since == self.now);
+        assert!(is_late, "the hook stands although a page is the delegate");
         let lock = self.locks.entry(session.clone()).or_default();
         let holder = Holder::Hook(worker.number);
         let handles = lock.holder == Some(holder) && worker.hook.batches.contains_key(&session);

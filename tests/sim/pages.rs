@@ -275,8 +275,8 @@ impl World {
                     && worker.delegates.get(&session).is_none_or(|delegate| delegate.page != page)
                 {
                     let backlog = events.get(&session).and_then(|all| all.keys().next_back().copied()).unwrap_or(0);
-                    let delegate =
-                        Delegate { page, posted: Default::default(), acked: 0, backlog, told_all_delivered: false };
+                    let (since, posted) = (self.now, Default::default());
+                    let delegate = Delegate { page, since, posted, acked: 0, backlog, told_all_delivered: false };
                     worker.hook.owed.remove(&session);
                     worker.delegates.insert(session.clone(), delegate);
                 }

@@ -71,6 +71,8 @@ pub struct WaitingCall {
 #[derive(Clone, Debug)]
 pub struct Delegate {
     pub page: usize,
+    /// When it became the delegate.
+    pub since: u64,
     pub posted: BTreeSet<u64>,
     /// The last event that it has acknowledged to this worker.
     pub acked: u64,
