@@ -43,7 +43,7 @@ fn assert_names(case: &Case, code: ErrorCode, detail: Option<&str>) {
         "cache" | "url" | "opfs" => "destination",
         _ => "",
     };
-    let is_named = detail.is_some_and(|detail| detail == case.field || detail == option);
+    let is_named = detail.is_some_and(|detail| case.field.is_empty() || detail == case.field || detail == option);
     assert!(code == ErrorCode::BadArgument && is_named, "{} is refused by {code:?} {detail:?}", case.what);
 }
 

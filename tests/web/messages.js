@@ -1,5 +1,5 @@
 // The body of a function: calls as pages send them, of each kind with all its fields, and what becomes of them. A case is
-// `[what, message, field]`: the field is the one that was changed.
+// `[what, message, field]`: the field is the one that was changed, or empty where one inside it may be named as well.
 const session = 'podcasts';
 const id = 'episode-1';
 const headers = [['Accept', 'audio/mpeg'], ['X-One', '1']];
@@ -81,25 +81,34 @@ const calls = [
   { type: 'history', session, before: 20, limit: 30 },
 ];
 
+const kindOf = (value) => (Array.isArray(value) ? 'list' : ArrayBuffer.isView(value) ? 'bytes' : typeof value);
+
 /** The places of all fields and items in a value. */
 const places = (value, path = []) =>
   typeof value !== 'object' || ArrayBuffer.isView(value)
     ? []
     : Object.keys(value).flatMap((key) => [[...path, key], ...places(value[key], [...path, key])]);
 
+/** A copy in which no two fields share a value. */
+const copyOf = (value) =>
+  typeof value !== 'object' || ArrayBuffer.isView(value)
+    ? value
+    : Object.assign(Array.isArray(value) ? [] : {}, ...Object.keys(value).map((key) => ({ [key]: copyOf(value[key]) })));
+
 /** The cases of this call in which one place after the other is changed. */
 const changed = (call, what, change) =>
   places(call).map((path) => {
-    const message = structuredClone(call);
+    const message = copyOf(call);
     const key = path.at(-1);
     const parent = path.slice(0, -1).reduce((value, step) => value[step], message);
+    const isObject = kindOf(parent[key]) === 'object';
     change(parent, key);
-    return [`${call.type}: ${path.join('.')} ${what}`, message, path.findLast((step) => Number.isNaN(Number(step)))];
+    const field = isObject && typeof Object.getOwnPropertyDescriptor(parent, key)?.value === 'object' ? '' : path.findLast((step) => Number.isNaN(Number(step)));
+    return [`${call.type}: ${path.join('.')} ${what}`, message, field];
   });
 
 const all = (what, change) => calls.flatMap((call) => changed(call, what, change));
 
-const kindOf = (value) => (Array.isArray(value) ? 'list' : ArrayBuffer.isView(value) ? 'bytes' : typeof value);
 const values = [5, 'text', true, {}, ['a'], new Uint8Array(4), 5n, Symbol('s'), () => {}];
 const ofOtherType = values.flatMap((value) =>
   calls.flatMap((call) =>
