@@ -102,7 +102,7 @@ export class Connection implements Line {
   }
 
   /** The worker sends again what it has sent to this page, and what no handler of it has handled. */
-  attachAnew(session: string): void {
+  attach(session: string): void {
     this.post({ type: 'bye', session });
     for (const { identifier } of this.#listeners) if (identifier === session) return this.hello(session);
   }
@@ -114,7 +114,7 @@ export class Connection implements Line {
 
   /** Another session of this page with the same name stays attached. */
   remove(listener: Listener): boolean {
-    if (this.#listeners.delete(listener)) this.attachAnew(listener.identifier);
+    if (this.#listeners.delete(listener)) this.attach(listener.identifier);
     return true;
   }
 
@@ -128,8 +128,13 @@ export class Connection implements Line {
   /** Posts a message to the worker, which starts it if need be. What is lost between two workers, the next one asks for. */
   post(message: Outgoing, transfer: Transferable[] = []): void {
     if (this.#handover.isUnderWay) return;
+    this.#workers.find((worker) => worker)?.postMessage({ longhaul: PROTOCOL, ...message }, transfer);
+  }
+
+  /** The registration's workers, the one that is in charge first. */
+  get #workers(): [active: ServiceWorker | null, waiting: ServiceWorker | null, installing: ServiceWorker | null] {
     const { active, waiting, installing } = this.#registration;
-    (active ?? waiting ?? installing)?.postMessage({ longhaul: PROTOCOL, ...message }, transfer);
+    return [active, waiting, installing];
   }
 
   #receive({ data, source }: MessageEvent): void {
@@ -234,18 +239,17 @@ export class Connection implements Line {
 
   /** Whether the registration was removed: none of its workers ever hears anything again. */
   get #isRemoved(): boolean {
-    const { active, waiting, installing } = this.#registration;
-    return [active, waiting, installing].every((worker) => !worker || worker.state === 'redundant');
+    return this.#workers.every((worker) => !worker || worker.state === 'redundant');
   }
 
   /** A call that reaches no worker with longhaul must not wait for ever. */
   #refuseUntaken(): void {
-    const { active, waiting, installing } = this.#registration;
+    const [active, waiting, installing] = this.#workers;
     // It may be about to take over by itself.
     if (installing) return;
     const isKnown = active !== null && active === this.#known;
     const code = isKnown ? 'component-failed' : !active ? 'no-service-worker' : waiting ? 'update-waiting' : 'not-attached';
-    this.#calls.refuseUntaken(isKnown ? LOOKS_KNOWN : LOOKS, code);
+    this.#calls.refuse(isKnown ? LOOKS_KNOWN : LOOKS, code);
   }
 
   /** Lets the worker go on when no page is left; not again within `pauseMs`. */
@@ -260,7 +264,7 @@ export class Connection implements Line {
     const now = Date.now();
     const isLate = now - this.#lastWatched > RESEND_MS + LATE_MS;
     this.#lastWatched = now;
-    if (this.#isRemoved) return this.#calls.refuseUntaken(0, 'no-service-worker');
+    if (this.#isRemoved) return this.#calls.refuse(0, 'no-service-worker');
     if (isLate && this.#working && this.#conditions.isVisible) this.#kick();
     this.#requestSync(SYNC_MS);
     // It tells a new time then. If it does not, it has not heard this.
@@ -274,7 +278,7 @@ export class Connection implements Line {
     }
     this.#calls.askAgain((boot) => boot !== this.#boot);
     const isSilent = now - this.#lastHeard > SILENCE_MS;
-    if (this.#working && isSilent && this.#listeners.size > 0) this.post({ type: 'wake' });
+    if (this.#working && isSilent) this.#kick();
   }
 }
 

@@ -45,7 +45,7 @@ const seats = new Map<string, Seat>();
 export class Delegate {
   readonly #onEvent: EventHandler | undefined;
   readonly #watcher: Watcher;
-  #isElected = false;
+  #isDelegate = false;
   #hasResigned = false;
   #handled = { seq: 0 };
   #queue: TaskEvent[] = [];
@@ -57,12 +57,12 @@ export class Delegate {
     this.#watcher = watcher;
   }
 
-  get isElected(): boolean {
-    return this.#isElected;
+  get isDelegate(): boolean {
+    return this.#isDelegate;
   }
 
   /** Waits in line for the session's lock. Who has no handler, watches. */
-  stand(lock: string): void {
+  wake(lock: string): void {
     if (!this.#onEvent || this.#hasResigned) return;
     const seat = (this.#seat = seats.get(lock)?.size ? seats.get(lock)! : new Seat(lock));
     seats.set(lock, seat.add(this));
@@ -71,31 +71,31 @@ export class Delegate {
 
   /** The page holds the lock. */
   elect(isLate: boolean): void {
-    this.#isElected = true;
+    this.#isDelegate = true;
     this.#watcher.elected(isLate);
   }
 
   /** This page is put to sleep, and must not keep the lock. An event whose handler is cut by that comes again. */
-  stepBack(): void {
-    this.#isElected = false;
+  sleep(): void {
+    this.#isDelegate = false;
     this.#queue = [];
     if (this.#seat?.delete(this) && this.#seat.size === 0) this.#seat.leave();
   }
 
-  resign(): void {
+  detach(): void {
     this.#hasResigned = true;
-    this.stepBack();
+    this.sleep();
   }
 
   /** All that was stored is gone: if the clock was set back, the numbers of the events to come may be lower. */
-  beginAnew(): void {
+  forget(): void {
     this.#handled = { seq: 0 };
     this.#queue = [];
   }
 
   /** The worker delivers to this page. It knows pages, not sessions: the delegate may be another one of this page. */
-  deliver(events: TaskEvent[]): void {
-    if (this.#isElected) this.#queue.push(...events);
+  handle(events: TaskEvent[]): void {
+    if (this.#isDelegate) this.#queue.push(...events);
     else for (const event of events) this.#watcher.seen(event);
     void this.#handleQueue();
   }
@@ -104,7 +104,7 @@ export class Delegate {
     if (this.#isHandling) return;
     this.#isHandling = true;
     let event: TaskEvent | undefined;
-    while ((event = this.#queue.shift()) && this.#isElected) {
+    while ((event = this.#queue.shift()) && this.#isDelegate) {
       // A worker that was killed before it stored our ack delivers again: acknowledged again, not handled again.
       const handled = this.#handled;
       if (event.seq > handled.seq) {
@@ -126,7 +126,7 @@ export class Delegate {
 
   /** Runs the handler until it succeeds: an event that it could not handle must not be lost. False: it is another page's now. */
   async #runHandler(event: TaskEvent): Promise<boolean> {
-    for (let delay = FIRST_HANDLER_RETRY_MS; this.#isElected; delay = Math.min(2 * delay, LAST_HANDLER_RETRY_MS)) {
+    for (let delay = FIRST_HANDLER_RETRY_MS; this.#isDelegate; delay = Math.min(2 * delay, LAST_HANDLER_RETRY_MS)) {
       try {
         await this.#onEvent?.(event);
         return true;

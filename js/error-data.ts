@@ -6,6 +6,7 @@ import type { ErrorCode, ErrorData } from './types.js';
 const componentSentences: Record<Exclude<ErrorCode, OwnCode>, string> = {
   'authorization-not-durable': 'These headers are not stored, and nothing could supply them again. Use onAuthorize of openSession(), authorize of attach(), or persistHeaders.',
   'background-fetch-refused': 'The browser began no Background Fetch. Call resume() after a click, or reload the page.',
+  'bad-argument': 'A value cannot be used.',
   'bad-content-range': 'The server answers with another range than asked. Check its Content-Range.',
   'body-too-long': 'The server sent more bytes than it announced. Check its Content-Length and Content-Range.',
   'cors-blocked': 'The server does not let this origin read the file. Have it send Access-Control-Allow-Origin.',
@@ -28,6 +29,7 @@ const componentSentences: Record<Exclude<ErrorCode, OwnCode>, string> = {
   'resume-data-invalid': 'The resume data is damaged, or of a newer version. Call download() instead.',
   'resume-data-stale': 'The bytes of the resume data are gone. Call download() instead.',
   'session-not-open': 'The session was not opened. Call openSession() first.',
+  storage: 'The browser\'s storage failed. Call again.',
   'task-exists': 'A task with this id exists. Use task(id), or another ifExists.',
   'task-not-found': 'No task has this id, or it was released.',
   'timed-out': 'The transfer took longer than its resourceTimeout. Raise that by update(), then resume().',
@@ -56,6 +58,7 @@ const retries: readonly ErrorCode[] = [
   'length-mismatch',
   'network',
   'quota-exceeded',
+  'storage',
   'too-many-restarts',
 ];
 

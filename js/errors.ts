@@ -6,7 +6,6 @@ import type { ErrorCode, ErrorData } from './types.js';
 export const ownSentences = {
   aborted: 'The call was aborted. Its task goes on; cancel() ends it.',
   'background-fetch-impossible': 'Background Fetch cannot carry this download. Use transport: "auto".',
-  'bad-argument': 'A value cannot be used.',
   'component-failed': 'The component could not run. Call again; the worker\'s console may say why.',
   'destination-failed': 'The file could not be written to its destination. Call moveTo() or resume() again.',
   'file-damaged': 'Stored bytes cannot be read. They are fetched again: read the file after its next completed event.',
@@ -18,7 +17,6 @@ export const ownSentences = {
   'protocol-mismatch': 'The page and the service worker run different versions of longhaul. Reload the page.',
   'save-failed': 'The browser did not save the file. It takes a page with a body, and its own origin in frame-src.',
   'session-detached': 'The session was detached. Call openSession() again.',
-  storage: 'The browser\'s storage failed. Call again.',
   'unsupported-scheme': 'Only http: and https: URLs can be transferred.',
   'update-waiting': 'A newer service worker, with longhaul, waits. Call skipWaiting() there, or close all pages.',
   'version-not-raised': 'Other limits are stored under this version, and stay. Raise the version.',
@@ -28,7 +26,7 @@ export const ownSentences = {
 export type OwnCode = keyof typeof ownSentences;
 
 /** Those of them after which the same call may succeed. */
-export const ownRetries: readonly OwnCode[] = ['component-failed', 'destination-failed', 'file-damaged', 'protocol-mismatch', 'save-failed', 'storage', 'update-waiting'];
+export const ownRetries: readonly OwnCode[] = ['component-failed', 'destination-failed', 'file-damaged', 'protocol-mismatch', 'save-failed', 'update-waiting'];
 
 const has = (code: ErrorCode) => (error: unknown): boolean => error instanceof LonghaulError && error.code === code;
 
@@ -63,7 +61,7 @@ function shown(value: unknown): string {
 
 /** An argument that cannot be used, and why; `detail` names it. */
 export const refusal = (field: string, why: string): LonghaulError =>
-  new LonghaulError({ code: 'bad-argument', message: `${field}: ${why}`, detail: field });
+  new LonghaulError({ code: 'bad-argument', message: `${field}: ${why}`, retry: false, detail: field });
 
 /** A value that cannot be used; `allowed` says what can. */
 export const badArgument = (field: string, value: unknown, allowed?: string): LonghaulError =>

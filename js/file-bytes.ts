@@ -2,10 +2,18 @@
 import { isFileDamaged, LonghaulError } from './errors.js';
 import { given } from './given.js';
 import type { Line } from './line.js';
-import type { Call } from './protocol.js';
+import type { Answers, Call } from './protocol.js';
 
 /** Asks the component. */
 export type Asking = Pick<Line, 'call'>;
+
+/** A call for a chunk. */
+type ChunkCall = Call & { type: 'chunk' | 'check' };
+
+/** Asks the component for chunks. */
+interface ChunkLine {
+  call(call: ChunkCall, signal?: AbortSignal): Promise<Answers['chunk']>;
+}
 
 /** A stored chunk of one version of a file. */
 export interface Chunk {
@@ -27,7 +35,7 @@ interface Wish {
 }
 
 export class FileBytes {
-  readonly #line: Asking;
+  readonly #line: ChunkLine;
   readonly #session: string;
   readonly #id: string;
   readonly #waits: boolean;
@@ -38,7 +46,7 @@ export class FileBytes {
   #chunk: Chunk = { start: 0, bytes: new Uint8Array() };
   #contentType: string | undefined;
 
-  constructor(line: Asking, session: string, id: string, { body, waits = false, chunk, onChunk }: Wish = {}) {
+  constructor(line: ChunkLine, session: string, id: string, { body, waits = false, chunk, onChunk }: Wish = {}) {
     this.#line = line;
     this.#session = session;
     this.#id = id;
@@ -99,7 +107,7 @@ export class FileBytes {
     }
   }
 
-  async #take(call: Call & { type: 'chunk' | 'check' }): Promise<void> {
+  async #take(call: ChunkCall): Promise<void> {
     const { chunk, start, length, body, contentType } = await this.#line.call(call, this.#left.signal);
     const buffer = chunk instanceof Blob ? await chunk.arrayBuffer().catch(() => undefined) : (chunk ?? new ArrayBuffer());
     // A stored Blob knows its size even where its content is lost, as was seen in WebKit.

@@ -4,7 +4,8 @@ import { badArgument, isFileChanged, LonghaulError } from './errors.js';
 import { type Destination, destinationFields, isDestination } from './destination.js';
 import { FileBytes } from './file-bytes.js';
 import { fileUrl, NO_CONTROLLER } from './file-url.js';
-import type { Line } from './line.js';
+import type { SessionLine } from './reopening.js';
+import type { AboutTask } from './task.js';
 import type { TaskSnapshot } from './types.js';
 
 /** A media type that no browser can read as another, nor guesses in its place. */
@@ -24,19 +25,17 @@ export interface FileRange {
 /** Its task, as it is known here. */
 interface Followed {
   readonly snapshot: TaskSnapshot;
-  learn(snapshot: TaskSnapshot): void;
+  ask(call: AboutTask): Promise<unknown>;
   until(isSo: (snapshot: TaskSnapshot) => boolean): Promise<void>;
 }
 
 export class TaskFile {
-  readonly #line: Line;
-  readonly #session: string;
+  readonly #line: SessionLine;
   readonly #task: Followed;
 
   /** @internal */
-  constructor(line: Line, session: string, task: Followed) {
+  constructor(line: SessionLine, task: Followed) {
     this.#line = line;
-    this.#session = session;
     this.#task = task;
   }
 
@@ -55,7 +54,7 @@ export class TaskFile {
    * `fetch`. As a frame, a script or a style it is refused, and what it is runs no script.
    */
   get url(): string {
-    return fileUrl(this.#line.files, this.#session, this.#task.snapshot.id);
+    return fileUrl(this.#line.files, this.#line.session, this.#task.snapshot.id);
   }
 
   /**
@@ -148,14 +147,11 @@ export class TaskFile {
 
   /** Lets go of the finished file, which is taken, or not wanted any more. The task stays; `task.release()` deletes both. */
   async release(): Promise<void> {
-    const { id } = this.#task.snapshot;
-    this.#task.learn((await this.#line.call({ type: 'release-file', session: this.#session, id })).task);
+    await this.#task.ask({ type: 'release-file' });
   }
 
   async #moveAway(destination: Destination): Promise<void> {
-    const { id, url } = this.#task.snapshot;
-    const call = { type: 'move', session: this.#session, id, destination: destinationFields(destination, url) } as const;
-    this.#task.learn((await this.#line.call(call)).task);
+    await this.#task.ask({ type: 'move', destination: destinationFields(destination, this.#task.snapshot.url) });
     await this.#task.until(({ file, state }) => file !== 'moving' || state !== 'completed');
     const { file, fileError } = this.#task.snapshot;
     if (file !== 'gone') throw new LonghaulError(fileError ?? { code: 'aborted', detail: 'another call came first' });
@@ -172,7 +168,7 @@ export class TaskFile {
   }
 
   #bytes(): FileBytes {
-    return new FileBytes(this.#line, this.#session, this.#task.snapshot.id);
+    return new FileBytes(this.#line, this.#line.session, this.#task.snapshot.id);
   }
 }
 

@@ -1,9 +1,9 @@
 // A group of tasks that are one thing to the user, like the tiles of a map: made in batches, counted together.
 import { check, type NamesOf } from './check.js';
-import type { Line } from './line.js';
 import { readDownload, TRANSFER, type TransferOptions } from './download.js';
 import { badArgument, LonghaulError, refusal } from './errors.js';
 import type { BulkAction, SpecFields } from './protocol.js';
+import type { SessionLine } from './reopening.js';
 import type { GroupCounts } from './types.js';
 
 const BATCH = 256;
@@ -31,14 +31,12 @@ export const GROUP: NamesOf<DownloadAllOptions> = { group: 0, failure: 'continue
 /** Many tasks with one set of counts, and one `group-ended` event. */
 export class Group {
   readonly id: string;
-  readonly #line: Line;
-  readonly #session: string;
+  readonly #line: SessionLine;
   #counts: GroupCounts = { active: 0, paused: 0, completed: 0, failed: 0, cancelled: 0, total: 0 };
 
   /** @internal */
-  constructor(line: Line, session: string, id: string) {
+  constructor(line: SessionLine, id: string) {
     this.#line = line;
-    this.#session = session;
     this.id = id;
   }
 
@@ -49,7 +47,7 @@ export class Group {
 
   /** Asks the worker for the present counts. */
   async refresh(): Promise<this> {
-    const { counts } = await this.#line.call({ type: 'group', session: this.#session, group: this.id });
+    const { counts } = await this.#line.call({ type: 'group', group: this.id });
     return this.learn(counts);
   }
 
@@ -80,16 +78,15 @@ export class Group {
   }
 
   async #do(action: BulkAction): Promise<number> {
-    const { count } = await this.#line.call({ type: 'bulk', session: this.#session, action, group: this.id });
+    const { count } = await this.#line.call({ type: 'bulk', action, group: this.id });
     return count;
   }
 }
 
 /** Hands a group's members over, batch by batch; each batch is one commit. */
 export async function downloadAll(
-  line: Line,
+  line: SessionLine,
   group: Group,
-  session: string,
   members: Iterable<GroupMember> | AsyncIterable<GroupMember>,
   options: DownloadAllOptions,
 ): Promise<void> {
@@ -99,7 +96,7 @@ export async function downloadAll(
   let batch: SpecFields[] = [];
   const send = async (last: boolean) => {
     const token = crypto.randomUUID();
-    const of = { session, group: group.id, token, failsTogether: failure === 'cancel' };
+    const of = { group: group.id, token, failsTogether: failure === 'cancel' };
     const { counts } = await line.call({ type: 'download-all', ...of, members: batch, last }, signal);
     batch = [];
     if (counts) group.learn(counts);

@@ -1,5 +1,6 @@
 // A finished file, or parts of it, as one Blob: the body of an answer that the browser reads by itself, with or without the
 // worker. Firefox takes what a worker streams for ended when the worker is; what it is given as a Blob comes whole.
+import { errorData } from './error-data.js';
 import { LonghaulError } from './errors.js';
 import type { Asking } from './file-bytes.js';
 
@@ -22,7 +23,7 @@ export async function nativeBody(line: Asking, task: { session: string; id: stri
       const { chunk, start } = await line.call({ type: 'chunk', ...task, offset: at, body }).catch(ifFinished);
       if (!(chunk instanceof Blob)) return undefined;
       const part = chunk.slice(at - start, end - start);
-      if (part.size === 0) throw new LonghaulError({ code: 'storage' });
+      if (part.size === 0) throw new LonghaulError(errorData('storage'));
       parts.push(part);
       at += part.size;
     }

@@ -26,7 +26,7 @@ export class PageSession extends Session {
     this.#authorizer = onAuthorize && new Authorizer(onAuthorize, (call) => connection.call(call));
     this.#delegate = new Delegate(onEvent, {
       elected: (isLate) => {
-        if (isLate) connection.attachAnew(identifier);
+        if (isLate) connection.attach(identifier);
         else this.hello();
         this.emit('delegate', undefined);
       },
@@ -37,7 +37,7 @@ export class PageSession extends Session {
 
   /** Whether this page's handler acknowledges the session's events. */
   get isDelegate(): boolean {
-    return this.#delegate.isElected;
+    return this.#delegate.isDelegate;
   }
 
   /** @internal */
@@ -55,34 +55,34 @@ export class PageSession extends Session {
   override detach(): void {
     // The worker hears of it before the lock is free.
     super.detach();
-    this.#delegate.resign();
+    this.#delegate.detach();
   }
 
   /** @internal */
   protected override get part(): Part {
-    return { delegate: this.#delegate.isElected, canAuthorize: this.#authorizer !== undefined };
+    return { delegate: this.#delegate.isDelegate, canAuthorize: this.#authorizer !== undefined };
   }
 
   /** @internal */
   protected override wake(): void {
-    this.#delegate.stand(`longhaul:${this.#connection.scope}:${this.identifier}`);
+    this.#delegate.wake(`longhaul:${this.#connection.scope}:${this.identifier}`);
   }
 
   /** @internal */
   protected override forget(): void {
-    this.#delegate.beginAnew();
+    this.#delegate.forget();
   }
 
   /** @internal */
   protected override sleep(): void {
-    this.#delegate.stepBack();
+    this.#delegate.sleep();
   }
 
   /** @internal */
   protected override handle(message: Incoming): void {
     switch (message.type) {
       case 'events':
-        this.#delegate.deliver(message.events);
+        this.#delegate.handle(message.events);
         break;
       case 'all-events-delivered':
         this.emit('alleventsdelivered', undefined);

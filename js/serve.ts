@@ -1,5 +1,6 @@
 // A file's own URL: requests for it are answered with its bytes, and ranges of them, from storage. Which bytes those are
 // says the component (`src/engine/http/serve.rs`); this makes a Response of them, and lets no file act as the app.
+import { errorData } from './error-data.js';
 import { badArgument, dataOf, LonghaulError } from './errors.js';
 import { type Asking, type Chunk, FileBytes } from './file-bytes.js';
 import { readFileUrl, SERVED, type Saving } from './file-url.js';
@@ -163,7 +164,7 @@ function stream(file: FileBytes, pieces: Piece[]): ReadableStream<Uint8Array> {
           return controller.enqueue(piece);
         }
         const bytes = await file.read(...piece);
-        if (!bytes) throw new LonghaulError({ code: 'storage' });
+        if (!bytes) throw new LonghaulError(errorData('storage'));
         piece[0] += bytes.length;
         if (piece[0] === piece[1]) left.shift();
         controller.enqueue(bytes.slice());

@@ -11,7 +11,7 @@ import type { BulkAction, FilterFields } from './protocol.js';
 import { reopening, type SessionLine } from './reopening.js';
 import type { SessionEventTarget } from './session-events.js';
 import type { Task } from './task.js';
-import type { DurableState, TaskEvent } from './types.js';
+import type { DurableState, IfExists, TaskEvent } from './types.js';
 import { type SessionStorage, storageOf } from './stored.js';
 import { type Emit, View } from './view.js';
 
@@ -39,7 +39,9 @@ const FILTER: NamesOf<TaskFilter> = { state: 0, group: 0, tag: 0 };
 /** A named group of transfers. Dispatches the CustomEvents of `SessionEventMap`. */
 export class Session extends (EventTarget as new () => SessionEventTarget) {
   readonly identifier: string;
-  readonly #line: SessionLine;
+  readonly #line: Line;
+  /** For what is about this session. */
+  readonly #own: SessionLine;
   readonly #view: View;
   readonly #listener: Listener;
   #configuration: SessionConfiguration = {};
@@ -49,9 +51,10 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** @internal */
   constructor(line: Line, identifier: string) {
     super();
-    this.#line = reopening(line, () => this.#reopen(), () => this.#isDetached);
+    this.#line = line;
+    this.#own = reopening(line, identifier, () => this.#reopen(), () => this.#isDetached);
     this.identifier = identifier;
-    this.#view = new View(this.#line, identifier, this.emit);
+    this.#view = new View(this.#own, this.emit);
     this.#listener = {
       identifier,
       part: () => this.part,
@@ -69,8 +72,8 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   async open(configuration: SessionConfiguration, signal?: AbortSignal): Promise<void> {
     const { version = 1, ...limits } = check(configuration, CONFIGURATION);
     const { canAuthorize } = this.part;
-    const call = { type: 'open', session: this.identifier, version, limits: limitFields(limits), canAuthorize } as const;
-    const { differs } = await this.#line.call(call, signal);
+    const call = { type: 'open', version, limits: limitFields(limits), canAuthorize } as const;
+    const { differs } = await this.#own.call(call, signal);
     if (differs) reportError(new LonghaulError({ code: 'version-not-raised', detail: this.identifier }));
     if (this.#isDetached) return;
     this.#configuration = configuration;
@@ -80,16 +83,13 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
 
   /** Changes how the session may use the network, durably and for running tasks too; what is missing stays. */
   async update(limits: SessionLimits): Promise<void> {
-    await this.#line.call({ type: 'update-session', session: this.identifier, limits: limitFields(check(limits, LIMITS)) });
+    await this.#own.call({ type: 'update-session', limits: limitFields(check(limits, LIMITS)) });
   }
 
   /** Makes a download task, durably, before it resolves. */
   async download(url: string | URL | Request, options: DownloadOptions = {}): Promise<Task> {
-    const { ifExists = 'keep', id = crypto.randomUUID() } = check(options, DOWNLOAD);
-    const { signal, ...asked } = readDownload(url, options, id, this.#line.canBegin);
-    const token = crypto.randomUUID();
-    const call = { type: 'download', session: this.identifier, token, ifExists, ...asked } as const;
-    return this.#view.task((await this.#line.call(call, signal)).task);
+    const { ifExists = 'keep' } = check(options, DOWNLOAD);
+    return this.#make({ type: 'download', ifExists }, url, options);
   }
 
   /**
@@ -97,10 +97,8 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
    * not, it fetches all of the file, and the resume data stays good for another URL.
    */
   async resumeFrom(resumeData: ArrayBuffer | Uint8Array, url: string | URL | Request, options: Omit<DownloadOptions, 'ifExists'> = {}): Promise<Task> {
-    const { signal, ...asked } = readDownload(url, check(options, RESUMED), options.id ?? crypto.randomUUID(), this.#line.canBegin);
-    const token = crypto.randomUUID();
-    const call = { type: 'resume-from', session: this.identifier, token, data: new Uint8Array(resumeData).slice(), ...asked } as const;
-    return this.#view.task((await this.#line.call(call, signal)).task);
+    check(options, RESUMED);
+    return this.#make({ type: 'resume-from', data: new Uint8Array(resumeData).slice() }, url, options);
   }
 
   /**
@@ -109,7 +107,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
    */
   async downloadAll(members: Iterable<GroupMember> | AsyncIterable<GroupMember>, options: DownloadAllOptions): Promise<Group> {
     const group = this.#view.group(check(options, GROUP).group);
-    await downloadAll(this.#line, group, this.identifier, members, options);
+    await downloadAll(this.#own, group, members, options);
     return group;
   }
 
@@ -121,8 +119,8 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** One page of tasks, in the order of their ids. `next`, given as `after`, continues; it is undefined at the end. */
   async query(query: TaskFilter & { after?: string; limit?: number } = {}): Promise<{ tasks: Task[]; next: string | undefined }> {
     const { after, limit = PAGE_OF_TASKS, ...filter } = check(query, { ...FILTER, after: 0, limit: 0 });
-    const call = { type: 'select', session: this.identifier, limit, ...filterFields(filter), ...given({ after }) } as const;
-    const { tasks, next } = await this.#line.call(call);
+    const call = { type: 'select', limit, ...filterFields(filter), ...given({ after }) } as const;
+    const { tasks, next } = await this.#own.call(call);
     return { tasks: tasks.map((task) => this.#view.task(task)), next };
   }
 
@@ -141,7 +139,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** One task, if it exists. */
   async task(id: string): Promise<Task | undefined> {
     try {
-      const { task } = await this.#line.call({ type: 'task', session: this.identifier, id });
+      const { task } = await this.#own.call({ type: 'task', id });
       return this.#view.task(task);
     } catch (error) {
       if (isTaskNotFound(error)) return undefined;
@@ -170,8 +168,8 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
   /** Past events, newest first. */
   async history(query: { before?: number; limit?: number } = {}): Promise<TaskEvent[]> {
     const { before, limit = 100 } = check(query, { before: 0, limit: 0 });
-    const call = { type: 'history', session: this.identifier, limit, ...given({ before }) } as const;
-    return (await this.#line.call(call)).events;
+    const call = { type: 'history', limit, ...given({ before }) } as const;
+    return (await this.#own.call(call)).events;
   }
 
   /**
@@ -179,7 +177,7 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
    * are finished; and what the browser allows the whole origin, if it tells.
    */
   storage(): Promise<SessionStorage> {
-    return storageOf(this.#line, this.identifier);
+    return storageOf(this.#own);
   }
 
   /** Lets go of all finished files that agree with the filter; their tasks stay. */
@@ -207,9 +205,19 @@ export class Session extends (EventTarget as new () => SessionEventTarget) {
       .finally(() => (this.#reopening = undefined)));
   }
 
+  async #make(
+    call: { type: 'download'; ifExists: IfExists } | { type: 'resume-from'; data: Uint8Array },
+    url: string | URL | Request,
+    options: DownloadOptions,
+  ): Promise<Task> {
+    const { id = crypto.randomUUID() } = options;
+    const { signal, ...asked } = readDownload(url, options, id, this.#line.canBegin);
+    return this.#view.task((await this.#own.call({ token: crypto.randomUUID(), ...call, ...asked }, signal)).task);
+  }
+
   async #bulk(action: BulkAction, filter: TaskFilter = {}): Promise<number> {
-    const call = { type: 'bulk', session: this.identifier, action, ...filterFields(check(filter, FILTER)) } as const;
-    return (await this.#line.call(call)).count;
+    const call = { type: 'bulk', action, ...filterFields(check(filter, FILTER)) } as const;
+    return (await this.#own.call(call)).count;
   }
 
   /** @internal What was known of its events holds no more. */

@@ -1,6 +1,6 @@
 // What a session's files take of the storage that the browser allows.
 import { given } from './given.js';
-import type { Line } from './line.js';
+import type { SessionLine } from './reopening.js';
 
 /** The most that one answer brings. */
 const MOST_TASKS = 500;
@@ -24,10 +24,10 @@ export interface SessionStorage {
   isPersistent?: boolean;
 }
 
-export async function storageOf(line: Line, session: string): Promise<SessionStorage> {
+export async function storageOf(line: SessionLine): Promise<SessionStorage> {
   const tasks: StoredFile[] = [];
   for (let after: string | undefined; ; ) {
-    const page = await line.call({ type: 'select', session, limit: MOST_TASKS, ...given({ after }) });
+    const page = await line.call({ type: 'select', limit: MOST_TASKS, ...given({ after }) });
     for (const { id, state, receivedBytes: bytes } of page.tasks) if (bytes > 0) tasks.push({ id, bytes, isReleasable: state === 'completed' });
     if (page.next === undefined) break;
     after = page.next;

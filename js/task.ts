@@ -5,10 +5,16 @@ import { isTaskNotFound, LonghaulError } from './errors.js';
 import type { Explanation } from './explain.js';
 import { TaskFile } from './file.js';
 import { POLICIES, policyFields, type TaskPolicies } from './policy.js';
-import type { SessionLine } from './reopening.js';
+import type { Call } from './protocol.js';
+import type { SessionCall, SessionLine } from './reopening.js';
 import type { AnswerInfo, ErrorCode, Resumability, TaskProgress, TaskSnapshot, TaskState } from './types.js';
 
 const finalStates: readonly TaskState[] = ['completed', 'failed', 'cancelled'];
+
+/** A call about a task, but for which it is. */
+type Unnamed<C> = C extends { id: string } ? Omit<C, 'session' | 'id'> : never;
+
+export type AboutTask = Unnamed<Call>;
 
 /** What `Task.update` changes; what is missing stays. */
 export interface TaskUpdate extends TaskPolicies, Authorization {}
@@ -16,16 +22,14 @@ export interface TaskUpdate extends TaskPolicies, Authorization {}
 /** A durable transfer. */
 export class Task {
   readonly #line: SessionLine;
-  readonly #session: string;
   readonly #file: TaskFile;
   readonly #watchers = new Set<() => void>();
   #snapshot: TaskSnapshot;
 
   /** @internal */
-  constructor(line: SessionLine, session: string, snapshot: TaskSnapshot) {
+  constructor(line: SessionLine, snapshot: TaskSnapshot) {
     this.#line = line;
-    this.#session = session;
-    this.#file = new TaskFile(line, session, this);
+    this.#file = new TaskFile(line, this);
     this.#snapshot = snapshot;
   }
 
@@ -130,34 +134,29 @@ export class Task {
   cancel(options: { resumeData: true }): Promise<ArrayBuffer | undefined>;
   async cancel(options: { resumeData?: boolean } = {}): Promise<this | ArrayBuffer | undefined> {
     const { resumeData: keep = false } = check(options, { resumeData: 0 });
-    const { task, resumeData } = await this.#line.call({ type: 'cancel', session: this.#session, id: this.id, keep });
-    this.learn(task);
+    const { resumeData } = await this.ask({ type: 'cancel', keep });
     return keep ? resumeData : this;
   }
 
   /** Hands the bytes of a paused or failed task over to resume data, if there are any; the task keeps none. */
   async resumeData(): Promise<ArrayBuffer | undefined> {
-    const { task, resumeData } = await this.#line.call({ type: 'resume-data', session: this.#session, id: this.id });
-    this.learn(task);
-    return resumeData;
+    return (await this.ask({ type: 'resume-data' })).resumeData;
   }
 
   /** Changes what the task allows, and supplies headers or another URL of the same file. */
   async update(changes: TaskUpdate): Promise<this> {
     const policy = policyFields(check(changes, { ...POLICIES, ...AUTHORIZATION }));
     const isAuthorization = changes.headers !== undefined || changes.url !== undefined;
-    const authorization = isAuthorization && authorizeCall(this.#session, this.id, this.url, changes);
-    if (Object.keys(policy).length > 0) {
-      this.learn((await this.#line.call({ type: 'update', session: this.#session, id: this.id, policy })).task);
-    }
-    if (authorization) this.learn((await this.#line.call(authorization)).task);
+    const authorization = isAuthorization && authorizeCall(this.#line.session, this.id, this.url, changes);
+    if (Object.keys(policy).length > 0) await this.ask({ type: 'update', policy });
+    if (authorization) await this.ask(authorization);
     return this;
   }
 
   /** Deletes an ended task and its file. */
   async release(): Promise<void> {
     try {
-      await this.#line.call({ type: 'release', session: this.#session, id: this.id });
+      await this.ask({ type: 'release' });
     } catch (error) {
       // It is gone already: by another page, or by a worker that died before it could say so.
       if (!isTaskNotFound(error)) throw error;
@@ -194,6 +193,13 @@ export class Task {
     });
   }
 
+  /** @internal Asks the worker for something about this task, and learns what that is now. */
+  async ask(call: AboutTask): Promise<{ task?: TaskSnapshot; resumeData?: ArrayBuffer }> {
+    const answer = await this.#line.call({ id: this.id, ...call } as SessionCall<'cancel' | 'release'>);
+    if ('task' in answer) this.learn(answer.task);
+    return answer;
+  }
+
   /** @internal The worker says what the task is now. */
   learn(snapshot: TaskSnapshot): void {
     this.#snapshot = snapshot;
@@ -208,8 +214,7 @@ export class Task {
   }
 
   async #do(type: 'task' | 'pause' | 'resume'): Promise<this> {
-    const { task } = await this.#line.call({ type, session: this.#session, id: this.id });
-    this.learn(task);
+    await this.ask({ type });
     return this;
   }
 }

@@ -39,20 +39,21 @@ export class Unanswered {
   /** Asks the worker. `signal` ends the call, never what the call began. */
   call<T extends Call['type']>(call: Call & { type: T }, signal?: AbortSignal): Promise<Answers[T]> {
     return new Promise((resolve, reject) => {
-      const abort = () => {
+      const abort = () => pending.reject(new LonghaulError({ code: 'aborted' }));
+      const end = () => {
         this.#pending.delete(pending);
-        reject(new LonghaulError({ code: 'aborted' }));
+        signal?.removeEventListener('abort', abort);
       };
       const pending: Pending = {
         call,
         boot: '',
         looks: 0,
         resolve: (answer) => {
-          signal?.removeEventListener('abort', abort);
+          end();
           resolve(answer as Answers[T]);
         },
         reject: (error) => {
-          signal?.removeEventListener('abort', abort);
+          end();
           reject(error);
         },
       };
@@ -69,11 +70,9 @@ export class Unanswered {
   }
 
   /** Looks after all calls; refuses those that no worker has taken in for so many looks. */
-  refuseUntaken(looks: number, code: OwnCode): void {
+  refuse(looks: number, code: OwnCode): void {
     for (const pending of this.#pending) {
-      if (++pending.looks < looks) continue;
-      this.#pending.delete(pending);
-      pending.reject(new LonghaulError({ code }));
+      if (++pending.looks >= looks) pending.reject(new LonghaulError({ code }));
     }
   }
 
@@ -83,7 +82,6 @@ export class Unanswered {
     port1.onmessage = ({ data }: MessageEvent<Reply | Taken>) => {
       if (data === 'taken') return void (pending.looks = 0);
       port1.close();
-      if (!this.#pending.delete(pending)) return;
       if (!isReply(data)) pending.reject(new LonghaulError({ code: 'protocol-mismatch' }));
       else if (data.ok) pending.resolve(data.answer);
       else pending.reject(new LonghaulError(data.error));
@@ -92,7 +90,6 @@ export class Unanswered {
       this.#line.post({ type: 'call', call: pending.call }, [port2]);
     } catch (error) {
       // Something in it cannot be cloned.
-      this.#pending.delete(pending);
       pending.reject(refusal(pending.call.type, `cannot be sent to the worker. ${error}`));
     }
   }

@@ -12,14 +12,12 @@ export type Emit = <Type extends keyof SessionEventMap>(type: Type, detail: Sess
 
 export class View {
   readonly #line: SessionLine;
-  readonly #session: string;
   readonly #emit: Emit;
   readonly #tasks = new Map<string, Task>();
   readonly #groups = new Map<string, Group>();
 
-  constructor(line: SessionLine, session: string, emit: Emit) {
+  constructor(line: SessionLine, emit: Emit) {
     this.#line = line;
-    this.#session = session;
     this.#emit = emit;
   }
 
@@ -30,7 +28,7 @@ export class View {
       known.learn(snapshot);
       return known;
     }
-    const task = new Task(this.#line, this.#session, snapshot);
+    const task = new Task(this.#line, snapshot);
     this.#tasks.set(task.id, task);
     return task;
   }
@@ -38,7 +36,7 @@ export class View {
   /** The one Group of this id. */
   group(id: string): Group {
     let group = this.#groups.get(id);
-    if (!group) this.#groups.set(id, (group = new Group(this.#line, this.#session, id)));
+    if (!group) this.#groups.set(id, (group = new Group(this.#line, id)));
     return group;
   }
 

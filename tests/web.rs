@@ -1,7 +1,12 @@
 //! The store on a real IndexedDB, in a real service worker: the same contract suite that the store in memory keeps,
-//! and what only a browser can show. Run by `wasm-pack test` (see tools/test.mjs).
+//! and what only a browser can show. Calls of pages, which are JavaScript values. Run by `wasm-pack test` (see tools/test.mjs).
 #![cfg(target_arch = "wasm32")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers: panicking is how they report")]
+
+#[path = "web/calls.rs"]
+mod calls;
+#[path = "web/derived.rs"]
+mod derived;
 
 use idb::{DatabaseEvent, Factory, KeyPath, ObjectStoreParams};
 use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};

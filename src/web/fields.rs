@@ -161,7 +161,11 @@ impl Fields<'_> {
     /// A list of objects, each of which is read by `read`.
     pub fn objects<T>(&self, field: &'static str, read: impl Fn(&Self) -> Option<T>) -> Option<Vec<T>> {
         let items = self.items(&self.value(field)?, field)?;
-        items.into_iter().map(|object| read(&Self { object, ..*self })).collect()
+        if items.iter().all(JsValue::is_object) {
+            items.into_iter().map(|object| read(&Self { object, ..*self })).collect()
+        } else {
+            self.refuse(field)
+        }
     }
 
     /// A list of texts.

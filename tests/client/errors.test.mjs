@@ -37,7 +37,7 @@ test('an error that TypeScript raises has its sentence, and one of the component
     assert.deepEqual([error.code, error.name, error.message, typeof error.retry], [code, 'LonghaulError', sentence, 'boolean']);
     assert.deepEqual([error.status, error.detail], [undefined, undefined]);
   }
-  assert.equal(new LonghaulError({ code: 'storage', detail: 'full' }).message, `${own.find(([code]) => code === 'storage')[1]} (full)`);
+  assert.equal(new LonghaulError({ code: 'save-failed', detail: 'full' }).message, `${own.find(([code]) => code === 'save-failed')[1]} (full)`);
   const data = { code: 'http-status', message: 'What it is. (HTTP 404: gone)', retry: true, status: 404, detail: 'gone' };
   const { code, message, retry, status, detail } = new LonghaulError(data);
   assert.deepEqual({ code, message, retry, status, detail }, data);
