@@ -23,7 +23,7 @@ use super::world::{Event, World, note};
 
 /// Effects of a kind for one task that are repeated so often within a minute, and nothing has become durable of it, and
 /// no page has asked for anything, are a loop. A pause of five seconds allows twelve; several reasons may meet.
-const MOST_REPEATS: u32 = 40;
+const MOST_REPEATS: u32 = 20;
 const REPEATS_WITHIN_MS: u64 = 60_000;
 /// So many times may a worker be told at one and the same millisecond that its time has come, or that an effect is done that
 /// it began in that very millisecond, and nothing becomes durable and no byte comes. More are a loop: a burst of pages leads
