@@ -6,7 +6,7 @@ import http from 'node:http';
 import { sendBody } from './sender.mjs';
 import { findStatic, sendStatic } from './static-files.mjs';
 
-const BYTES_PER_SECOND = 12 << 20;
+const BYTES_PER_SECOND = 6 << 20;
 /** Beside the static files of an app, only what lies here is answered oddly. */
 const FOLDER = '/f/';
 

@@ -34,7 +34,7 @@ const places = [
     at('not cut', scattering(TWO, { cuts: 0 }), ONE_OF(TWO, { requests: 2 })),
     at('three files, cut twice', scattering(FILES, { cuts: 2 }), ONE_OF(FILES, { requests: 4 })),
     at('307', scattering(TWO, { status: 307 }), ONE_OF(TWO)),
-    at('each file has a tag', scattering(TWO, { headers: (place) => ({ ETag: `"${place}"` }) }), ONE_OF(TWO)),
+    at('each file has a tag', scattering(TWO, { headers: (place) => ({ ETag: `"v${place}"` }) }), ONE_OF(TWO)),
   ]),
   ...input('K6', 'each request is redirected to another file on another host', [
     at('cut once', scattering(TWO, { to: elsewhere }), ONE_OF(TWO)),
@@ -42,7 +42,7 @@ const places = [
     at('not cut', scattering(TWO, { to: elsewhere, cuts: 0 }), ONE_OF(TWO, { requests: 2 })),
     at('three files, cut twice', scattering(FILES, { to: elsewhere, cuts: 2 }), ONE_OF(FILES, { requests: 4 })),
     at('303', scattering(TWO, { to: elsewhere, status: 303 }), ONE_OF(TWO)),
-    at('each file has a tag', scattering(TWO, { to: elsewhere, headers: (place) => ({ ETag: `"${place}"` }) }), ONE_OF(TWO)),
+    at('each file has a tag', scattering(TWO, { to: elsewhere, headers: (place) => ({ ETag: `"v${place}"` }) }), ONE_OF(TWO)),
   ]),
 ];
 
