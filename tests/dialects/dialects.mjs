@@ -16,19 +16,22 @@ async function playBrowser(name, rows, found) {
   const browser = await launchers[name]();
   try {
     const left = [...rows];
-    const playSome = async () => {
+    const playSome = async (page) => {
       for (let row = left.shift(); row; row = left.shift()) {
         const reason = row.lacks && lacks(row.lacks, name);
         if (reason) {
           found.skipped.push({ title: `${name} · ${row.id}`, reason });
           continue;
         }
-        const result = { browser: name, id: row.id, ...(await play(browser, row)) };
+        const result = { browser: name, id: row.id, ...(await play(page, row)) };
         found.results.push(result);
         sayRow(result);
       }
     };
-    await Promise.all(Array.from({ length: AT_A_TIME }, playSome));
+    // Firefox loses a page that is opened while another is closed: they stay, and go from row to row.
+    const pages = [];
+    while (pages.length < AT_A_TIME) pages.push(await browser.newPage());
+    await Promise.all(pages.map(playSome));
   } finally {
     await browser.close();
   }

@@ -14,7 +14,11 @@ const LONGEST_MS = 120_000;
 /** One that asks so often has shown enough. */
 const MOST_REQUESTS = 300;
 
-const ID = 'f';
+/** A file takes half a second, so that an answer that is let go at its head has sent little of it; a small one is sent as fast. */
+const FILES_PER_SECOND = 2;
+const SLOWEST_BYTES_PER_SECOND = 1 << 20;
+
+let rows = 0;
 
 /** Opens a session, and notes how many bytes the task tells to have kept, and when. Other pages come into sight meanwhile. */
 async function begin() {
@@ -53,6 +57,12 @@ function look() {
   return { state, reason, code: error?.code ?? lastError?.code, receivedBytes, resumability, fileName, restarts, hasEnded: Boolean(endedAt), kept };
 }
 
+/** Leaves nothing at work. */
+async function leave() {
+  if (window.task && !task.hasEnded) await task.cancel();
+  await (await navigator.serviceWorker.getRegistration()).unregister();
+}
+
 /** Resolves when `isDone` does, or when the row has gone on for long enough. */
 async function within(isDone, log) {
   const deadline = Date.now() + LONGEST_MS;
@@ -62,35 +72,35 @@ async function within(isDone, log) {
 /** Downloads what the server has; resolves with what was seen, but for the figures. */
 async function download(page, row, server) {
   const host = row.own ? '127.0.0.1' : 'localhost';
-  const options = JSON.stringify({ id: ID, ...row.options });
+  // A port comes again, and with it the tasks that are stored for its origin.
+  const id = row.options.id ?? String(++rows);
+  const options = JSON.stringify({ ...row.options, id });
   const refusal = await page.evaluate(call, `http://${host}:${server.port}/f/${row.file}`, options);
   if (refusal) return { state: 'refused', code: refusal, kept: [] };
   await within(() => page.evaluate(isOver, row.isHasty ? LONGEST_HASTY_PAUSE_MS : LONGEST_PAUSE_MS), server.log);
   const seen = await page.evaluate(look);
   if (seen.state !== 'completed') return seen;
-  const { sha256, size } = await outcome(page, row.options.id ?? ID);
+  const { sha256, size } = await outcome(page, id);
   return { ...seen, sha256, size };
 }
 
-/** Plays the row, and resolves with what was seen and how that differs from what is expected. */
-export async function play(browser, row) {
-  let page;
+/** Plays the row in this page, and resolves with what was seen and how that differs from what is expected. */
+export async function play(page, row) {
   const state = {};
   const kept = async (bytes, signal) => {
     const isKept = (bytes) => window.task?.refresh().then(({ snapshot }) => snapshot.receivedBytes >= bytes);
     while (!(await page.evaluate(isKept, bytes))) await after(50, undefined, { signal });
   };
   const answer = (request, range, number) => row.serve(request, range, number, state);
-  const server = await startOddServer(answer, { staticDirs, kept });
+  const server = await startOddServer(answer, { staticDirs, kept, bytesPerSecond: Math.max(SLOWEST_BYTES_PER_SECOND, FILES_PER_SECOND * row.size) });
   try {
-    page = await browser.newPage(`${server.url}/?idle${row.isHasty ? '&worker=/sw-hasty.js' : ''}`);
+    await page.goto(`${server.url}/?idle${row.isHasty ? '&worker=/sw-hasty.js' : ''}`);
     await page.evaluate(begin);
     const { kept: timeline, ...seen } = await download(page, row, server);
     Object.assign(seen, figures(row, server.log, timeline, row.isHasty ? SPEED : 1));
-    await page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.unregister());
+    await page.evaluate(leave);
     return { ...seen, differences: differences(seen, row.expected) };
   } finally {
-    await page?.close();
     await server.close();
   }
 }

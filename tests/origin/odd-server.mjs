@@ -6,7 +6,7 @@ import http from 'node:http';
 import { sendBody } from './sender.mjs';
 import { findStatic, sendStatic } from './static-files.mjs';
 
-const BYTES_PER_SECOND = 6 << 20;
+const BYTES_PER_SECOND = 12 << 20;
 /** Beside the static files of an app, only what lies here is answered oddly. */
 const FOLDER = '/f/';
 
@@ -52,7 +52,7 @@ function framing(response, kind, length) {
  * Sends an answer: `{ status, headers, body, framing = 'length', cutAfter, untilKept, breaks }`. `cutAfter` breaks the connection
  * after so many bytes of the body, once the client has kept `untilKept` bytes of the file. `breaks`: not even a head is sent.
  */
-async function send(answer, request, response, { entry, kept, signal }) {
+async function send(answer, request, response, { entry, kept, bytesPerSecond, signal }) {
   const { status, headers = {}, body = Buffer.alloc(0), cutAfter, untilKept, breaks } = answer;
   Object.assign(entry, { status, location: headers.Location });
   if (breaks) return void response.destroy();
@@ -62,7 +62,7 @@ async function send(answer, request, response, { entry, kept, signal }) {
     ...headers,
   });
   if (request.method === 'HEAD') return void response.end();
-  const resource = Object.assign(new EventEmitter(), { bytesPerSecond: BYTES_PER_SECOND, latencyMs: 0 });
+  const resource = Object.assign(new EventEmitter(), { bytesPerSecond, latencyMs: 0 });
   const onSent = (count) => void (entry.sentBytes += count);
   const onStall = () => void kept(untilKept, signal).then(() => resource.emit('release'), () => {});
   const stallAfter = untilKept === undefined ? undefined : cutAfter;
@@ -73,7 +73,7 @@ async function send(answer, request, response, { entry, kept, signal }) {
  * Starts a server whose answers are up to `answer(request, range, number)`, of which `number` counts the GETs before. `kept(bytes)`
  * resolves when the client has kept so much. With `staticDirs` it serves an app, too.
  */
-export async function startOddServer(answer, { staticDirs, kept } = {}) {
+export async function startOddServer(answer, { staticDirs, kept, bytesPerSecond = BYTES_PER_SECOND } = {}) {
   const log = [];
   const failures = [];
 
@@ -96,7 +96,7 @@ export async function startOddServer(answer, { staticDirs, kept } = {}) {
       }
       const range = readRange(request.headers.range);
       const { entry, number } = begin(request, range);
-      await send(answer(request, range, number), request, response, { entry, kept, signal: gone.signal });
+      await send(answer(request, range, number), request, response, { entry, kept, bytesPerSecond, signal: gone.signal });
     } catch (error) {
       if (gone.signal.aborted || request.socket.destroyed) return;
       failures.push(error);
