@@ -6,14 +6,23 @@ export const MOST_FRUITLESS = 20;
 export const MOST_SENT = 2;
 const MINUTE_MS = 60_000;
 
-/** The GETs that the engine sent: those to which a redirect led are the browser's. */
+/** A browser repeats at once what was broken off without an answer, Firefox up to ten times; the engine pauses for longer. */
+const REPEATED_WITHIN_MS = 250;
+
+/** The GETs that the engine sent: those to which a redirect led are the browser's, and so is what it repeats by itself. */
 export function ownRequests(log) {
   const ahead = [];
-  return log.filter(({ method }) => method === 'GET').filter(({ url, host, location }) => {
-    const at = ahead.indexOf(`http://${host}${url}`);
+  const gets = log.filter(({ method }) => method === 'GET');
+  const isRepeated = (entry, nth) => {
+    const last = gets[nth - 1];
+    const isSame = last && ['url', 'host'].every((name) => last[name] === entry[name]) && last.headers?.range === entry.headers?.range;
+    return isSame && last.isBroken && entry.at - last.at < REPEATED_WITHIN_MS;
+  };
+  return gets.filter((entry, nth) => {
+    const at = ahead.indexOf(`http://${entry.host}${entry.url}`);
     if (at >= 0) ahead.splice(at, 1);
-    if (location) ahead.push(new URL(location, `http://${host}${url}`).href);
-    return at < 0;
+    if (entry.location) ahead.push(new URL(entry.location, `http://${entry.host}${entry.url}`).href);
+    return at < 0 && !isRepeated(entry, nth);
   });
 }
 

@@ -27,6 +27,12 @@ test('the requests to which redirects lead are not the own ones', () => {
   assert.deepEqual(ownRequests(log).map(({ url }) => url), ['/f/a', '/f/b']);
 });
 
+test('what a browser repeats by itself is not an own request', () => {
+  const broken = (at, range) => ({ method: 'GET', url: '/f', host: 'localhost:1', at, headers: { range }, isBroken: true });
+  const log = [broken(0, 'bytes=0-'), broken(3, 'bytes=0-'), broken(200, 'bytes=0-'), broken(210), broken(700), broken(705)];
+  assert.deepEqual(ownRequests(log).map(({ at }) => at), [0, 210, 700]);
+});
+
 const FILE = Buffer.from('the file');
 const seen = (more) => ({ state: 'completed', sha256: completes(FILE).digests[0], sent: 1, requests: 1, fruitless: 0, leaked: 0, restarts: 0, ...more });
 

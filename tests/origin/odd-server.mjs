@@ -54,7 +54,7 @@ function framing(response, kind, length) {
  */
 async function send(answer, request, response, { entry, kept, bytesPerSecond, signal }) {
   const { status, headers = {}, body = Buffer.alloc(0), cutAfter, untilKept, breaks } = answer;
-  Object.assign(entry, { status, location: headers.Location });
+  Object.assign(entry, { status, location: headers.Location, isBroken: breaks ?? false });
   if (breaks) return void response.destroy();
   response.writeHead(status, {
     'Access-Control-Allow-Origin': '*',

@@ -51,7 +51,7 @@ const hasty = { isHasty: true, options: { maxSegments: 1 } };
 const others = input('K1', 'validators that no two answers share', [
   node('a tag for each answer, cut once', cutFirst(HALF, inventing((number) => ({ ETag: `"v${number}"` }))), RESTARTED),
   node('a tag for each answer, each is cut at a half', cutEach(inventing((number) => ({ ETag: `"v${number}"` }))),
-    fails('too-many-restarts', { sent: 8, requests: 60, restarts: 10 }), hasty),
+    fails('too-many-restarts', { sent: 12, requests: 60, restarts: 10 }), hasty),
   node('the time of the answer as date, cut once', cutFirst(HALF, inventing((number) => ({ 'Last-Modified': new Date(Date.UTC(2025, 0, 1, 0, 0, number)).toUTCString() }))), RESTARTED),
   node('one node of two has no tag, cut once', cutFirst(HALF, inTurn({ ...A, ...EARLY }, EARLY)), RESTARTED),
   node('one node of two has no tag, Date exposed, cut once',

@@ -37,7 +37,7 @@ const statusRows = (status) => {
 };
 
 /** Two busy answers, one without a range, the range once more, and without. */
-const busyUntil = (verdict, requests = 5) => completes(FILE, { sent: 1.4, requests, ...verdict });
+const busyUntil = (verdict) => completes(FILE, { sent: 1.4, requests: 5, ...verdict });
 const BUSY = busyUntil(UNTOLD);
 
 const busyRows = (status) => {
@@ -60,8 +60,7 @@ const busyRows = (status) => {
 const BROKEN = (_, range) => (range ? { status: 0, breaks: true } : part(FILE, range));
 const silent = input('K2', 'no answer at all to any Range, 200 without', [
   refused('from another origin', BROKEN, BUSY),
-  // Browsers repeat by themselves what was broken off on a connection that they had used before.
-  refused('own origin', BROKEN, busyUntil(TOLD, 8), { own: true }),
+  refused('own origin', BROKEN, busyUntil(TOLD), { own: true }),
   refused('from another origin, also to HEAD', (request, range) => (range || request.method === 'HEAD' ? { status: 0, breaks: true } : part(FILE)), BUSY),
   refused('502 to any Range', (_, range) => (range ? refusal(502) : part(FILE)), BUSY),
   refused('504 to any Range', (_, range) => (range ? refusal(504) : part(FILE)), BUSY),
@@ -85,7 +84,8 @@ const codings = [
     coded('x-gzip', object(GZIP, 'x-gzip'), { own: true }),
     coded('deflate', object(zlib.deflateSync(TEXT), 'deflate'), { own: true }),
     coded('in chunks', (...asked) => ({ ...object(GZIP, 'gzip')(...asked), framing: 'chunks' }), { own: true }),
-    coded('with a media type for gzip', object(GZIP, 'gzip', { 'Content-Type': 'application/gzip' }), { own: true }),
+    // WebKitGTK decodes no file whose media type says that it is gzip itself.
+    coded('with a media type for gzip', object(GZIP, 'gzip', { 'Content-Type': 'application/gzip' }), { own: true, expected: completes([TEXT, GZIP], { sent: 2, requests: 5 }) }),
   ]),
   ...input('K2', 'an object that is stored gzip-coded, another origin', [
     coded('CORS hides the coding', object(GZIP, 'gzip')),
