@@ -6,32 +6,11 @@ export const MOST_FRUITLESS = 20;
 export const MOST_SENT = 2;
 const MINUTE_MS = 60_000;
 
-/** A browser repeats at once what was broken off without an answer, Firefox up to ten times; the engine pauses for longer. */
-const REPEATED_WITHIN_MS = 250;
-
-/** The GETs that the engine sent: those to which a redirect led are the browser's, and so is what it repeats by itself. */
-export function ownRequests(log) {
-  const ahead = [];
-  const gets = log.filter(({ method }) => method === 'GET');
-  const isRepeated = (entry, nth) => {
-    const last = gets[nth - 1];
-    const isSame = last && ['url', 'host'].every((name) => last[name] === entry[name]) && last.headers?.range === entry.headers?.range;
-    return isSame && last.isBroken && entry.at - last.at < REPEATED_WITHIN_MS;
-  };
-  return gets.filter((entry, nth) => {
-    const at = ahead.indexOf(`http://${entry.host}${entry.url}`);
-    if (at >= 0) ahead.splice(at, 1);
-    if (entry.location) ahead.push(new URL(entry.location, `http://${entry.host}${entry.url}`).href);
-    return at < 0 && !isRepeated(entry, nth);
-  });
-}
-
 /**
- * The most requests within any minute that kept no new byte. `kept` is what the task has told: `{ at, bytes }`. A request has kept
+ * The most requests within any minute that kept no new byte, of requests at these `times`. `kept` is what the task has told: `{ at, bytes }`. A request has kept
  * one if, until the next, more was kept than ever before.
  */
-export function mostFruitless(requests, kept, speed = 1) {
-  const times = requests.map(({ at }) => at);
+export function mostFruitless(times, kept, speed = 1) {
   const until = (time) => Math.max(0, ...kept.filter(({ at }) => at < time).map(({ bytes }) => bytes));
   const fruitless = times.filter((at, nth) => until(times[nth + 1] ?? Infinity) <= until(at));
   const within = (from) => fruitless.filter((at) => at >= from && (at - from) * speed < MINUTE_MS).length;
@@ -40,13 +19,12 @@ export function mostFruitless(requests, kept, speed = 1) {
 
 const rounded = (number) => Math.round(number * 100) / 100;
 
-/** The figures of a run: `{ sent, requests, fruitless, leaked }`. */
-export function figures(row, log, kept, speed) {
-  const requests = ownRequests(log);
+/** The figures of a run, by the server's `log`, when the worker asked, and what was kept: `{ sent, requests, fruitless, leaked }`. */
+export function figures(row, { log, fetches, kept, speed }) {
   return {
     sent: rounded(log.reduce((sum, { sentBytes }) => sum + sentBytes, 0) / row.size),
-    requests: requests.length,
-    fruitless: mostFruitless(requests, kept, speed),
+    requests: fetches.length,
+    fruitless: mostFruitless(fetches, kept, speed),
     leaked: row.leaks ? log.filter(row.leaks).length : 0,
   };
 }

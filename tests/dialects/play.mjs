@@ -4,19 +4,18 @@ import { startOddServer } from '../origin/odd-server.mjs';
 import { outcome, staticDirs } from '../e2e/support.mjs';
 import { differences, figures } from './measure.mjs';
 
-/** How much faster the clock of `sw-hasty.js` runs. */
-const SPEED = 20;
+/** How much faster the clock of the worker runs where that is wanted. */
+const SPEED = 8;
 /** A pause that is longer is not waited for: the row ends as it stands. */
 const LONGEST_PAUSE_MS = 45_000;
 const LONGEST_HASTY_PAUSE_MS = 600_000;
 /** A row that goes on for longer has not ended. */
-const LONGEST_MS = 120_000;
+const LONGEST_MS = 180_000;
 /** One that asks so often has shown enough. */
 const MOST_REQUESTS = 300;
 
-/** A file takes half a second, so that an answer that is let go at its head has sent little of it; a small one is sent as fast. */
-const FILES_PER_SECOND = 2;
-const SLOWEST_BYTES_PER_SECOND = 1 << 20;
+/** So often the worker has answered the page before more of a body is sent. */
+const LOOKS = 12;
 
 let rows = 0;
 
@@ -50,17 +49,33 @@ async function isOver(longest) {
   return Boolean(endedAt) || (state === 'waiting' && (waitUntil ?? Infinity) - waitingSince > longest);
 }
 
-/** What the task says of itself, and what was told of it. */
-function look() {
-  const { state, reason, lastError, error, receivedBytes, resumability, fileName, endedAt } = task.snapshot;
-  const restarts = handled.filter(({ type }) => type === 'restarted').length;
-  return { state, reason, code: error?.code ?? lastError?.code, receivedBytes, resumability, fileName, restarts, hasEnded: Boolean(endedAt), kept };
+/** Whether the task has kept so many bytes. */
+const isKept = async (bytes) => (await window.task?.refresh())?.snapshot.receivedBytes >= bytes;
+
+/** Whether the worker has answered a few times, so that it has looked at the head of an answer that it had before. */
+async function hasLooked(looks) {
+  if (!window.task) return false;
+  for (let times = 0; times < looks; times++) await task.refresh();
+  return true;
 }
 
-/** Leaves nothing at work. */
+/** What the task says of itself, and what was told of it. */
+function look() {
+  const { state, reason, lastError, error, receivedBytes, resumability, fileName } = task.snapshot;
+  const restarts = handled.filter(({ type }) => type === 'restarted').length;
+  return { state, reason, code: error?.code ?? lastError?.code, receivedBytes, resumability, fileName, restarts, kept };
+}
+
+/** Leaves nothing at work; resolves with the times when the worker asked for something. */
 async function leave() {
+  const registration = await navigator.serviceWorker.ready;
+  const { port1, port2 } = new MessageChannel();
+  const told = new Promise((resolve) => (port1.onmessage = ({ data }) => resolve(data)));
+  registration.active.postMessage('fetches', [port2]);
+  const fetches = await told;
   if (window.task && !task.hasEnded) await task.cancel();
-  await (await navigator.serviceWorker.getRegistration()).unregister();
+  await registration.unregister();
+  return fetches;
 }
 
 /** Resolves when `isDone` does, or when the row has gone on for long enough. */
@@ -87,18 +102,20 @@ async function download(page, row, server) {
 /** Plays the row in this page, and resolves with what was seen and how that differs from what is expected. */
 export async function play(page, row) {
   const state = {};
-  const kept = async (bytes, signal) => {
-    const isKept = (bytes) => window.task?.refresh().then(({ snapshot }) => snapshot.receivedBytes >= bytes);
-    while (!(await page.evaluate(isKept, bytes))) await after(50, undefined, { signal });
+  const until = async (isDone, signal, ...args) => {
+    while (!(await page.evaluate(isDone, ...args))) await after(50, undefined, { signal });
   };
+  const kept = (bytes, signal) => until(isKept, signal, bytes);
+  const judged = (signal) => until(hasLooked, signal, LOOKS);
   const answer = (request, range, number) => row.serve(request, range, number, state);
-  const server = await startOddServer(answer, { staticDirs, kept, bytesPerSecond: Math.max(SLOWEST_BYTES_PER_SECOND, FILES_PER_SECOND * row.size) });
+  const server = await startOddServer(answer, { staticDirs, kept, judged });
+  const speed = row.isHasty ? SPEED : 1;
   try {
-    await page.goto(`${server.url}/?idle${row.isHasty ? '&worker=/sw-hasty.js' : ''}`);
+    await page.goto(`${server.url}/?idle&worker=${encodeURIComponent(`/sw-fetches.js?speed=${speed}`)}`);
     await page.evaluate(begin);
     const { kept: timeline, ...seen } = await download(page, row, server);
-    Object.assign(seen, figures(row, server.log, timeline, row.isHasty ? SPEED : 1));
-    await page.evaluate(leave);
+    const fetches = await page.evaluate(leave);
+    Object.assign(seen, figures(row, { log: server.log, fetches, kept: timeline, speed }));
     return { ...seen, differences: differences(seen, row.expected) };
   } finally {
     await server.close();

@@ -48,13 +48,22 @@ function framing(response, kind, length) {
   return {};
 }
 
+/** The body, of which only so much is sent before `barrier` resolves. */
+const FIRST_BYTES = 16 << 10;
+async function* behind(barrier, body, signal) {
+  yield body.subarray(0, FIRST_BYTES);
+  if (body.length <= FIRST_BYTES) return;
+  await barrier(signal);
+  yield body.subarray(FIRST_BYTES);
+}
+
 /**
  * Sends an answer: `{ status, headers, body, framing = 'length', cutAfter, untilKept, breaks }`. `cutAfter` breaks the connection
  * after so many bytes of the body, once the client has kept `untilKept` bytes of the file. `breaks`: not even a head is sent.
  */
-async function send(answer, request, response, { entry, kept, bytesPerSecond, signal }) {
+async function send(answer, request, response, { entry, kept, judged, signal }) {
   const { status, headers = {}, body = Buffer.alloc(0), cutAfter, untilKept, breaks } = answer;
-  Object.assign(entry, { status, location: headers.Location, isBroken: breaks ?? false });
+  entry.status = status;
   if (breaks) return void response.destroy();
   response.writeHead(status, {
     'Access-Control-Allow-Origin': '*',
@@ -62,18 +71,19 @@ async function send(answer, request, response, { entry, kept, bytesPerSecond, si
     ...headers,
   });
   if (request.method === 'HEAD') return void response.end();
-  const resource = Object.assign(new EventEmitter(), { bytesPerSecond, latencyMs: 0 });
+  const resource = Object.assign(new EventEmitter(), { bytesPerSecond: BYTES_PER_SECOND, latencyMs: 0 });
   const onSent = (count) => void (entry.sentBytes += count);
   const onStall = () => void kept(untilKept, signal).then(() => resource.emit('release'), () => {});
   const stallAfter = untilKept === undefined ? undefined : cutAfter;
-  await sendBody(response, { body: [body], cutAfter, stallAfter }, { resource, signal, onSent, onStall });
+  await sendBody(response, { body: judged ? behind(judged, body, signal) : [body], cutAfter, stallAfter }, { resource, signal, onSent, onStall });
 }
 
 /**
  * Starts a server whose answers are up to `answer(request, range, number)`, of which `number` counts the GETs before. `kept(bytes)`
- * resolves when the client has kept so much. With `staticDirs` it serves an app, too.
+ * resolves when the client has kept so much, `judged()` when it has had time to look at a head: what it does not want is not sent. With
+ * `staticDirs` it serves an app, too.
  */
-export async function startOddServer(answer, { staticDirs, kept, bytesPerSecond = BYTES_PER_SECOND } = {}) {
+export async function startOddServer(answer, { staticDirs, kept, judged } = {}) {
   const log = [];
   const failures = [];
 
@@ -96,7 +106,7 @@ export async function startOddServer(answer, { staticDirs, kept, bytesPerSecond 
       }
       const range = readRange(request.headers.range);
       const { entry, number } = begin(request, range);
-      await send(answer(request, range, number), request, response, { entry, kept, bytesPerSecond, signal: gone.signal });
+      await send(answer(request, range, number), request, response, { entry, kept, judged, signal: gone.signal });
     } catch (error) {
       if (gone.signal.aborted || request.socket.destroyed) return;
       failures.push(error);

@@ -37,7 +37,7 @@ const statusRows = (status) => {
 };
 
 /** Two busy answers, one without a range, the range once more, and without. */
-const busyUntil = (verdict) => completes(FILE, { sent: 1.4, requests: 5, ...verdict });
+const busyUntil = (verdict) => completes(FILE, { sent: 2, requests: 5, ...verdict });
 const BUSY = busyUntil(UNTOLD);
 
 const busyRows = (status) => {
@@ -49,11 +49,11 @@ const busyRows = (status) => {
     refused('with Retry-After: 1', toAny({ 'Retry-After': '1', 'Access-Control-Expose-Headers': 'Retry-After' }), BUSY),
     refused('only where the range has no end', unless((range) => range && range.end === undefined), BUSY),
     refused('twice, and then never again', unless((range, number) => number < 2),
-      completes(FILE, { sent: 1.4, requests: 4, resumability: 'resumable' })),
+      completes(FILE, { sent: 2, requests: 4, resumability: 'resumable' })),
     refused('and the answer without is cut at a half', (request, range, number) => {
       if (range) return refusal(status);
       return number === 4 ? cut(whole(FILE), HALF) : whole(FILE);
-    }, completes(FILE, { sent: 1.9, requests: 7, restarts: 1 })),
+    }, completes(FILE, { sent: 2, requests: 7, restarts: 1 })),
   ]);
 };
 
@@ -140,7 +140,7 @@ const calledPart = (contentRange, headers = {}) =>
 const onlyToRange = (contentRange, headers) => (_, range) => (range ? calledPart(contentRange, headers) : whole(FILE));
 const always = (contentRange) => () => calledPart(contentRange);
 const N = FILE.length;
-const ONCE_MORE = completes(FILE, { sent: 1.4, requests: 2 });
+const ONCE_MORE = completes(FILE, { sent: 2, requests: 2 });
 
 const wholeParts = [
   ...input('K2', '206 of the whole body without Content-Range', [
