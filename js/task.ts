@@ -114,9 +114,7 @@ export class Task {
 
   /** Why the task is not being fetched, asked of the worker; `undefined` if it is, or if it is not active. */
   async explain(): Promise<Explanation | undefined> {
-    const { task, explanation } = await this.#line.call({ type: 'task', session: this.#session, id: this.id });
-    this.learn(task);
-    return explanation;
+    return (await this.ask({ type: 'task' })).explanation;
   }
 
   /** Stops the transfer and keeps its bytes, durably. */

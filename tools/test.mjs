@@ -21,7 +21,7 @@ const layers = {
   pure: { what: 'engine and store, native', command: ['cargo', ['test', '--quiet']] },
   sim: { what: `simulator, ${SEEDS} seeds`, command: [process.execPath, ['tools/sim.mjs', '--seeds', String(SEEDS)]] },
   web: { what: 'IndexedDB in a service worker', command: ['wasm-pack', () => ['test', '--mode', 'no-install', '--headless', '--chrome', '--chromedriver', findChromedriver(), '--', '--test', 'web']] },
-  tools: { what: 'the tests\' own origin and browser', command: node('origin', 'browser', 'zoo') },
+  tools: { what: 'the tests\' own origin and browser', command: node('origin', 'browser', 'zoo', 'dialects') },
   client: { what: 'client against a fake worker', command: node('client') },
   check: { what: 'npx longhaul check against odd servers', command: node('check') },
   e2e: { what: 'end to end in Chromium', command: node('e2e'), browser: 'chromium' },

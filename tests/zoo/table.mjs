@@ -1,10 +1,10 @@
 // What the zoo prints, and the page that it writes into the docs.
 import { checkKey } from './check.mjs';
+import { browserTitle, leftOut, namedVersions, tableHead, tableRow as row } from '../tables.mjs';
 import { WAYS } from './proxy.mjs';
 import { titleOf } from './servers/index.mjs';
 
 const FILES = { large: '12 MiB', text: 'text', empty: 'empty file', stored: 'stored gzip-coded' };
-const BROWSERS = { chromium: 'Chromium', firefox: 'Firefox', webkit: 'WebKit' };
 
 export const fileNames = Object.keys(FILES);
 
@@ -41,7 +41,7 @@ function cell(results, server, file) {
   const plain = results.filter((result) => result.server === server && result.file === file && result.way === 'far' && result.event === 'plain');
   const verdicts = plain.map(verdictOf);
   if (new Set(verdicts).size === 1) return verdicts[0];
-  return plain.map((result, at) => `${BROWSERS[result.browser]}: ${verdicts[at]}`).join('<br>');
+  return plain.map((result, at) => `${browserTitle(result.browser)}: ${verdicts[at]}`).join('<br>');
 }
 
 /** Whether `npx longhaul check` says of one server what became of the downloads in all browsers; else what it says instead. */
@@ -54,21 +54,12 @@ function checkCell(results, server) {
   return [...new Set(wrong.map(told))].join('<br>');
 }
 
-const row = (...cells) => `| ${cells.join(' | ')} |`;
-
 function wrongRows(results) {
   const wrong = results.filter((result) => !isRight(result));
   if (wrong.length === 0) return ['Every run was as expected.'];
   const rows = wrong.map(({ browser, server, file, way, event, differences }) =>
-    row(BROWSERS[browser], titleOf(server), FILES[file], way, event, differences.join('; ')));
-  return [`${wrong.length} were not as expected:`, '', row('browser', 'server', 'file', 'way', 'event', 'seen'), row(...Array(6).fill('---')), ...rows];
-}
-
-/** What was left out, one sentence for each reason. */
-function leftOut(skipped) {
-  const reasons = [...new Set(skipped.map(({ reason }) => reason))];
-  const titles = (reason) => skipped.filter((one) => one.reason === reason).map(({ title }) => title);
-  return reasons.map((reason) => `\nLeft out: ${titles(reason).join(', ')} (${reason}).\n`).join('');
+    row(browserTitle(browser), titleOf(server), FILES[file], way, event, differences.join('; ')));
+  return [`${wrong.length} were not as expected:`, '', tableHead('browser', 'server', 'file', 'way', 'event', 'seen'), ...rows];
 }
 
 /** The page of the docs, from what was seen. */
@@ -80,7 +71,7 @@ export function page({ results, guide, skipped, remarks, versions }) {
 
 Written by \`npm run zoo -- --write\` from what was seen; nothing here is typed by hand. Each server serves a file of 12 MiB of random
 bytes, a text, an empty file, and a text that is stored gzip-coded (\`Content-Encoding: gzip\`). The built package downloads
-each in ${Object.entries(versions).map(([name, version]) => `${BROWSERS[name]} ${version}`).join(', ')}: undisturbed, cut when three quarters were sent, and with the worker
+each in ${namedVersions(versions)}: undisturbed, cut when three quarters were sent, and with the worker
 killed then. Expected outcomes stand in \`tests/zoo/expected.mjs\`.
 
 The verdicts are those of a page of another origin, to which the server exposes \`Content-Range\` and \`ETag\`. A file that is \`restart-only\` or
@@ -89,16 +80,14 @@ The verdicts are those of a page of another origin, to which the server exposes 
 \`npx longhaul check\` asks each server for each file in each of the ways below; it agrees if its verdict and reason are those of the
 tasks in every browser.
 
-${row('server', 'version', ...Object.values(FILES), 'longhaul check', 'remarks')}
-${row(...Array(8).fill('---'))}
+${tableHead('server', 'version', ...Object.values(FILES), 'longhaul check', 'remarks')}
 ${rows.join('\n')}
 ${leftOut(skipped)}
 ## What lies between
 
 A small proxy stands between the browser and each server. Each run comes by one of these ways:
 
-${row('way', 'what the proxy does', 'runs', 'as expected')}
-${row(...Array(4).fill('---'))}
+${tableHead('way', 'what the proxy does', 'runs', 'as expected')}
 ${Object.entries(WAYS).map(([way, what]) => {
     const runs = results.filter((result) => result.way === way);
     return row(way, what, runs.length, runs.filter(isRight).length);

@@ -1,9 +1,9 @@
 // Every run of the zoo, in one browser or in several beside one another.
 import path from 'node:path';
 import { launchers } from '../browser/launch.mjs';
+import { versionsOf } from '../browser/versions.mjs';
 import { staticDirs } from '../e2e/support.mjs';
 import { startOrigin } from '../origin/server.mjs';
-import { findChromium, findFirefox } from '../../tools/setup.mjs';
 import { checkKey, checkServer, disagreement } from './check.mjs';
 import { writeFiles } from './content.mjs';
 import { differences, runsOf } from './expected.mjs';
@@ -12,20 +12,6 @@ import { remarksOn } from './look.mjs';
 import { startProxy } from './proxy.mjs';
 import { play, Stage } from './run.mjs';
 import { startServer, titleOf } from './servers/index.mjs';
-import { versionOf } from './servers/support.mjs';
-
-/** WebKitGTK has no program that tells its version, but its library does. */
-const WEBKIT_VERSION = `import gi
-gi.require_version("WebKit2", "4.1")
-from gi.repository import WebKit2 as webkit
-print(webkit.get_major_version(), webkit.get_minor_version(), webkit.get_micro_version(), sep=".")`;
-
-/** What tells the version of each browser. */
-const VERSIONS = {
-  chromium: () => versionOf(findChromium(), ['--version']),
-  firefox: () => versionOf(findFirefox(), ['--version']),
-  webkit: () => versionOf('/usr/bin/python3', ['-c', WEBKIT_VERSION]),
-};
 
 /** How often a run in which nothing was cut or held is played again. */
 const MOST_REPEATS = 3;
@@ -126,6 +112,6 @@ export async function playZoo({ browsers, servers, files }) {
     ...found,
     results: browsers.flatMap((name) => found.results.filter(({ browser }) => browser === name)),
     skipped: [...found.skipped].map(([title, reason]) => ({ title, reason })),
-    versions: Object.fromEntries(browsers.map((name) => [name, VERSIONS[name]()])),
+    versions: versionsOf(browsers),
   };
 }

@@ -1,46 +1,19 @@
 // Servers, and what stands before them, that do odd things to a request with `Range`: what browsers make of their answers
 // cannot be told without browsers.
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import http from 'node:http';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
 import { bytes as contentBytes } from '../../origin/content.mjs';
+import { part, sha256, startOddServer } from '../../origin/odd-server.mjs';
 import { download, MIB, outcome, startWorld, untilTask } from '../support.mjs';
 
-const sha256 = (bytes) => createHash('sha256').update(bytes).digest('hex');
 const bytesOf = (seed, length) => Buffer.from(contentBytes(seed, 0, length));
 
-/**
- * A server of another origin whose answers are up to `answer(request, range)`: `{ status, headers, body, cutAfter, holdAfter }`. What is
- * held ends with `cut()`.
- */
-async function startServer(t, answer) {
-  const log = [];
-  const held = [];
-  const server = http.createServer((request, response) => {
-    const [, start, end] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
-    const range = start === undefined ? undefined : { start: Number(start), end: end ? Number(end) + 1 : undefined };
-    const { status, headers = {}, body = Buffer.alloc(0), cutAfter, holdAfter } = answer(request, range, log.length);
-    log.push({ url: request.url, range, status });
-    response.writeHead(status, { 'Access-Control-Allow-Origin': '*', 'Content-Length': body.length, ...headers });
-    if (holdAfter !== undefined) return held.push(response) && response.write(body.subarray(0, holdAfter));
-    if (cutAfter === undefined) return response.end(body);
-    return response.write(body.subarray(0, cutAfter), () => response.destroy());
-  });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => new Promise((resolve) => server.close(resolve) && server.closeAllConnections()));
-  return { url: `http://127.0.0.1:${server.address().port}`, log, cut: () => held.pop().destroy() };
-}
-
-/** The answer of a server that honours ranges of these bytes. */
-function part(bytes, range, headers = {}) {
-  const { start, end = bytes.length } = range ?? { start: 0 };
-  const last = Math.min(end, bytes.length) - 1;
-  const told = { 'Content-Range': `bytes ${start}-${last}/${bytes.length}`, 'Access-Control-Expose-Headers': 'Content-Range, ETag' };
-  return { status: range ? 206 : 200, headers: { ...headers, ...(range && told) }, body: bytes.subarray(start, last + 1) };
+/** A server of another origin whose answers are up to `answer(request, range, number)`. */
+async function startServer(t, answer, kept) {
+  const server = await startOddServer(answer, { kept });
+  t.after(() => server.close());
+  return server;
 }
 
 test('an object that is stored coded comes decoded, whatever the browser makes of a range of it', async (t) => {
@@ -148,13 +121,11 @@ test('a version that cannot be had costs no byte of the one before', async (t) =
   const [old, next] = [bytesOf(8, 6 * MIB), bytesOf(9, 6 * MIB)];
   const server = await startServer(t, (_, range, number) => ({
     ...(number === 1 ? part(next, undefined, { ETag: '"b"' }) : part(old, range, { ETag: '"a"' })),
-    cutAfter: number === 1 ? 64 << 10 : undefined,
-    holdAfter: number === 0 ? 4 * MIB : undefined,
-  }));
+    cutAfter: [4 * MIB, 64 << 10][number],
+    untilKept: number === 0 ? 1 : undefined,
+  }), async (bytes) => void (await untilTask(page, 'f', (task) => task.receivedBytes >= bytes)));
   const page = await open();
   await download(page, `${server.url}/f.bin`, { id: 'f', maxSegments: 1 });
-  await untilTask(page, 'f', (task) => task.receivedBytes > 0);
-  server.cut();
   const { state, sha256: found } = await outcome(page, 'f');
   assert.deepEqual([state, found], ['completed', sha256(old)]);
   const { start } = server.log.at(-1).range;

@@ -1,5 +1,5 @@
 // What the modules of the servers share: a Node server on a free port, and a process that is a server.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import fsp from 'node:fs/promises';
@@ -9,7 +9,10 @@ import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { onPath, root } from '../../../tools/setup.mjs';
+import { versionOf } from '../../browser/versions.mjs';
 import { freePort } from '../../origin/port.mjs';
+
+export { versionOf };
 
 const zoo = path.join(root, 'tests/zoo');
 
@@ -48,12 +51,6 @@ export function program(name) {
   const found = onPath(name, [path.join(zoo, '.venv/bin'), process.env.PATH, '/usr/sbin', '/usr/local/sbin'].join(path.delimiter));
   if (!found) throw new MissingServer(`${name} is not installed`);
   return found;
-}
-
-/** What a program says of its version: the first number with dots. */
-export function versionOf(command, args) {
-  const { stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' });
-  return /\d+(\.\d+)+/.exec(`${stdout}${stderr}`)?.[0] ?? 'unknown';
 }
 
 /** Whether a server accepts connections on this port. */
