@@ -192,7 +192,7 @@ export class Task {
   }
 
   /** @internal Asks the worker for something about this task, and learns what that is now. */
-  async ask(call: AboutTask): Promise<{ task?: TaskSnapshot; resumeData?: ArrayBuffer }> {
+  async ask(call: AboutTask): Promise<{ task?: TaskSnapshot; resumeData?: ArrayBuffer; explanation?: Explanation }> {
     const answer = await this.#line.call({ id: this.id, ...call } as SessionCall<'cancel' | 'release'>);
     if ('task' in answer) this.learn(answer.task);
     return answer;

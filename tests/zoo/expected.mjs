@@ -41,7 +41,7 @@ const VERDICTS = {
 const COSTS = {
   // Begun anew it would be 1.75 times. On a busy machine WebKit comes close: it drops what has come before a cut and was not read
   // yet, and reads on for a while in a response whose end another one brings.
-  resumed: { plain: [1.5, 4], cut: [1.7, 6], killed: [1.7, 7] },
+  resumed: { plain: [1.5, 4], cut: [1.7, 6], killed: [1.25, 7] },
   restarted: { plain: [1.25, 2], cut: [2, 3], killed: [2, 4] },
   // Chromium hands out no coded answer to a range. From another origin it is asked for twice, with a look whether CORS is to
   // blame, then once without; where the coding is hidden, too, once more with a range, which then is to blame (038). How much of

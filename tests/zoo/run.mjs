@@ -33,6 +33,18 @@ export class Stage {
   }
 }
 
+/**
+ * Ends the worker once enough of what it has read is durable. Resolves with how much is then kept, and how much was sent.
+ */
+async function killWhenDurable(stage, run, { before, least }) {
+  let kept;
+  do kept = await durableBytes(stage.page, before);
+  while (kept < least());
+  run.isKilled = true;
+  await stage.kill();
+  return { kept, sent: run.sentBytes };
+}
+
 /** How many bytes of a body that was not there before are durable. */
 async function durableBytes(page, before) {
   const { bodies } = await stored(page);
@@ -64,7 +76,10 @@ async function settle(stage, id, run) {
   return { ...ended, resumabilityReason };
 }
 
-/** Downloads one of the `files` of the server at `upstream`, in the way and through the event that `plan` says. */
+/**
+ * Downloads one of the `files` of the server at `upstream`, in the way and through the event that `plan` says. Of what was sent
+ * before a kill, only what is kept then counts: how much more was on its way is an accident.
+ */
 export async function play(stage, { plan, files, upstream, far }) {
   const { way, event, expected } = plan;
   const file = files[plan.file];
@@ -77,14 +92,13 @@ export async function play(stage, { plan, files, upstream, far }) {
   const before = (await stored(stage.page)).bodies;
   await download(stage.page, run.url, { id });
   let wasHeld = false;
+  let atKill = { kept: 0, sent: 0 };
   if (event === 'killed') {
     wasHeld = await Promise.race([run.held.then(() => true), untilOver(stage.page, id, run).then(() => false)]);
-    // What can be continued is killed when all that came is durable, so that what is sent twice is no accident.
-    // Other requests wait while one response is held; then less than `at` may have been read of that.
+    // What can be continued is killed when all that came is durable. Other requests wait while one response is held; then less
+    // than `at` may have been read of that.
     const isWhole = () => expected.resumability.some((verdict) => verdict.startsWith('resumable')) && run.requests.length === 1;
-    while (wasHeld && (await durableBytes(stage.page, before)) < (isWhole() ? at : Math.min(at, 1)));
-    run.isKilled = true;
-    if (wasHeld) await stage.kill();
+    if (wasHeld) atKill = await killWhenDurable(stage, run, { before, least: () => (isWhole() ? at : Math.min(at, 1)) });
     run.release();
   }
   const { size, sha256, ...result } = await settle(stage, id, run);
@@ -97,7 +111,7 @@ export async function play(stage, { plan, files, upstream, far }) {
     ...result,
     size,
     isRight: sha256 === file.sha256 && size === file.decodedBytes,
-    sent: file.bytes ? Math.round((100 * run.sentBytes) / file.bytes) / 100 : 0,
+    sent: file.bytes ? Math.round((100 * (atKill.kept + run.sentBytes - atKill.sent)) / file.bytes) / 100 : 0,
     requests: run.requests.length,
     met: event === 'plain' || (event === 'cut' ? run.wasCut : wasHeld),
   };

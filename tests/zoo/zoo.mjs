@@ -32,38 +32,51 @@ async function playUntilMet(stage, run) {
   }
 }
 
+/** Plays the `plans` of a server that was started: `{ browser, server, results, skipped, remarks }`. */
+async function playPlans(server, { url: upstream, version }, { stage, content, plans, checks }) {
+  const part = { browser: stage.name, server, results: [], skipped: [], remarks: await remarksOn(upstream, content.files) };
+  // Origins of its own for each, since the engine may remember things of a host.
+  await stage.open(await stage.proxy.listen());
+  const far = await stage.proxy.listen();
+  // What it says does not depend on the browser.
+  checks[server] ??= checkServer({ proxy: stage.proxy, page: stage.url, far, upstream, files: content.files, plans });
+  const verdicts = await checks[server];
+  for (const plan of plans) {
+    if (plan.lacks) {
+      part.skipped.push([[stage.name, server, plan.file, plan.way, plan.event].join(' · '), plan.lacks]);
+      continue;
+    }
+    const seen = await playUntilMet(stage, { plan, files: content.files, upstream, far });
+    const said = verdicts.get(checkKey(plan));
+    const disagreements = disagreement(said, seen);
+    const result = { browser: stage.name, version, ...plan, ...seen, said, disagreements, differences: [...differences(seen, plan.expected), ...disagreements] };
+    part.results.push(result);
+    sayRun(result);
+  }
+  return part;
+}
+
 /** Every run of one server; a server that is not installed is noted among the skipped ones. */
-async function playServer(server, { stage, content, isWanted }, found) {
+async function playServer(server, { stage, content, isWanted, checks, onPart }, found) {
   const started = await startServer(server, content.folder).catch((error) => {
     if (!isMissing(error)) throw error;
     found.skipped.set(titleOf(server), error.message.split('\n')[0]);
   });
   if (!started) return;
-  const { url: upstream, version, stop } = started;
   try {
-    found.remarks[server] ??= await remarksOn(upstream, content.files);
-    // Origins of its own for each, since the engine may remember things of a host.
-    await stage.open(await stage.proxy.listen());
-    const far = await stage.proxy.listen();
     const plans = runsOf(server, stage.name).filter(isWanted);
-    // What it says does not depend on the browser.
-    found.checks[server] ??= checkServer({ proxy: stage.proxy, page: stage.url, far, upstream, files: content.files, plans });
-    const checks = await found.checks[server];
-    for (const plan of plans) {
-      if (plan.lacks) {
-        found.skipped.set([stage.name, server, plan.file, plan.way, plan.event].join(' · '), plan.lacks);
-        continue;
-      }
-      const seen = await playUntilMet(stage, { plan, files: content.files, upstream, far });
-      const said = checks.get(checkKey(plan));
-      const disagreements = disagreement(said, seen);
-      const result = { browser: stage.name, version, ...plan, ...seen, said, disagreements, differences: [...differences(seen, plan.expected), ...disagreements] };
-      found.results.push(result);
-      sayRun(result);
-    }
+    const part = await playPlans(server, started, { stage, content, plans, checks });
+    addPart(part, found);
+    onPart?.(part);
   } finally {
-    await stop();
+    await started.stop();
   }
+}
+
+function addPart({ server, results, skipped, remarks }, found) {
+  found.results.push(...results);
+  for (const [title, reason] of skipped) found.skipped.set(title, reason);
+  found.remarks[server] ??= remarks;
 }
 
 /** Tries the settings that the guide gives for those of the servers that it has some for. */
@@ -91,18 +104,28 @@ async function playBrowser(name, servers, parts, found) {
   }
 }
 
+/** Results in the order of the browsers and servers, whichever came first. */
+function inOrder(results, browsers, servers) {
+  return browsers.flatMap((name) => servers.flatMap((server) => results.filter((result) => result.browser === name && result.server === server)));
+}
+
 /**
  * Plays the `files` of the `servers` in the `browsers`: `{ results, guide, skipped, remarks, versions }`. Each result has its plan, what
- * was seen and the `differences` between what was seen and what is expected; `guide` is what became of the guide's settings.
+ * was seen and the `differences` between what was seen and what is expected; `guide` is what became of the guide's settings. The
+ * `parts` were played before; `onPart` is given each further one.
  */
-export async function playZoo({ browsers, servers, files }) {
-  const found = { results: [], skipped: new Map(), remarks: {}, checks: {}, guide: [] };
+export async function playZoo({ browsers, servers, files, parts = [], onPart }) {
+  const found = { results: [], skipped: new Map(), remarks: {}, guide: [] };
   const content = await writeFiles();
   const isWanted = ({ file }) => files?.includes(file) ?? true;
+  parts.forEach((part) => addPart(part, found));
+  const isLeft = (name) => (server) => !parts.some((part) => part.browser === name && part.server === server);
+  const shared = { content, isWanted, checks: {}, onPart };
   try {
     await tryGuide(servers, content, found);
     // They mostly wait, so they share the machine.
-    const played = await Promise.allSettled(browsers.map((name) => playBrowser(name, servers, { content, isWanted }, found)));
+    const left = browsers.map((name) => [name, servers.filter(isLeft(name))]).filter(([, some]) => some.length);
+    const played = await Promise.allSettled(left.map(([name, some]) => playBrowser(name, some, shared, found)));
     const failed = played.find(({ status }) => status === 'rejected');
     if (failed) throw failed.reason;
   } finally {
@@ -110,7 +133,7 @@ export async function playZoo({ browsers, servers, files }) {
   }
   return {
     ...found,
-    results: browsers.flatMap((name) => found.results.filter(({ browser }) => browser === name)),
+    results: inOrder(found.results, browsers, servers),
     skipped: [...found.skipped].map(([title, reason]) => ({ title, reason })),
     versions: versionsOf(browsers),
   };
