@@ -8,7 +8,7 @@ use longhaul::engine::output::Change;
 use longhaul::engine::policy::Policy;
 use longhaul::engine::request::Source;
 use longhaul::engine::session::{Configuration, Limits, SessionRecord};
-use longhaul::engine::task::{FoundByUrl, Place, Progress, TaskRecord, TaskSpec, TaskState};
+use longhaul::engine::task::{Expects, FoundByUrl, Place, Progress, TaskRecord, TaskSpec, TaskState};
 use longhaul::engine::time::Timestamp;
 use longhaul::store::changes::to_writes;
 use longhaul::store::memory::MemoryStore;
@@ -59,6 +59,7 @@ fn task(n: usize, max_segments: u32, state: TaskState) -> [Change; 3] {
         fails_when_full: false,
         used_at: Timestamp(0),
         by_url: FoundByUrl::Never,
+        expects: Expects::default(),
     };
     [Change::PutBody(progress.body), Change::PutTask(record), Change::PutProgress(key, progress)]
 }

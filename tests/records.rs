@@ -23,7 +23,7 @@ use longhaul::engine::request::{AnswerInfo, Credentials, Redirects, RequestField
 use longhaul::engine::resume_data::{self, Detached};
 use longhaul::engine::session::{Configuration, Limits, SessionRecord};
 use longhaul::engine::task::{
-    Adopted, Destination, EventKind, FoundByUrl, Kept, Place, Progress, Proof, Subject, TaskEvent, TaskRecord,
+    Adopted, Destination, EventKind, Expects, FoundByUrl, Kept, Place, Progress, Proof, Subject, TaskEvent, TaskRecord,
     TaskSpec, TaskState, WaitReason,
 };
 use longhaul::engine::time::Timestamp;
@@ -125,13 +125,7 @@ fn task(state: TaskState, format: u8) -> TaskRecord {
             resource_timeout_ms: Some(86_400_000),
             max_failures: 7,
         },
-        proof: Proof {
-            expected: expected(),
-            pieces: Pieces::new(1 << 18, &[9; 64]),
-            ignore_server_digest: true,
-            length: Some(123_456),
-            accept: vec!["audio/*".into()],
-        },
+        proof: Proof { expected: expected(), pieces: Pieces::new(1 << 18, &[9; 64]), ignore_server_digest: true },
         expected_bytes: Some(123_456),
         strong_only: true,
         group: Some(GroupId::new("map")),
@@ -144,6 +138,7 @@ fn task(state: TaskState, format: u8) -> TaskRecord {
         destination: None,
         fails_when_full: false,
         serves_url: false,
+        expects: Expects::default(),
     };
     let since = Timestamp(1_763_700_000_000);
     let is_new = format >= 3;
@@ -159,6 +154,11 @@ fn task(state: TaskState, format: u8) -> TaskRecord {
         fails_when_full: is_new,
         used_at: if is_new { since } else { Timestamp(0) },
         by_url: if is_new { FoundByUrl::Anywhere } else { FoundByUrl::Never },
+        expects: if is_new {
+            Expects { length: Some(123_456), accept: vec!["audio/*".into()] }
+        } else {
+            Expects::default()
+        },
     }
 }
 
@@ -185,6 +185,7 @@ fn progress(format: u8) -> Progress {
         restarts_in_row: if format < 3 { 0 } else { 5 },
         brought: if format < 3 { Vec::new() } else { vec![ranges(&[(1 << 32, 1 << 33)]), ranges(&[])] },
         told_elsewhere: format >= 3,
+        aside: (format >= 3).then(|| Box::new(Progress::new(BodyId(4)))),
         adopted: (format >= 3).then_some(Adopted { piece_length: Some(1 << 18) }),
         ..Progress::new(BodyId(u128::MAX - 1))
     }

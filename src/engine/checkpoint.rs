@@ -105,7 +105,7 @@ impl Engine {
     }
 
     /// Lets go of buffers that are not stored after all.
-    fn discard(&mut self, changes: &[Change]) {
+    pub(super) fn discard(&mut self, changes: &[Change]) {
         let buffer = |change: &Change| if let Change::Append { buffer, .. } = change { Some(*buffer) } else { None };
         self.outputs.extend(changes.iter().filter_map(buffer).map(Output::Discard));
     }

@@ -13,7 +13,7 @@ const NEXT_VERSION: u8 = FORMAT_VERSION + 1;
 /// fetch, is in a checkpoint since format 2; where a task's bytes are, how long a session keeps them, since when a server
 /// has been busy, who brought what, whether it was adopted, and who told of it, in theirs since format 3. What lies behind a record's end is
 /// not looked at.
-const NOTHING: [u8; 7] = [0; 7];
+const NOTHING: [u8; 8] = [0; 8];
 
 /// The stored bytes of `record`.
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -35,7 +35,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Option<T> {
 mod tests {
     use super::super::id::{BodyId, SessionId, TaskId, TaskKey};
     use super::super::request::Source;
-    use super::super::task::{FoundByUrl, Place, Progress, TaskRecord, TaskSpec, TaskState};
+    use super::super::task::{Expects, FoundByUrl, Place, Progress, TaskRecord, TaskSpec, TaskState};
     use super::super::time::Timestamp;
     use super::*;
 
@@ -60,6 +60,7 @@ mod tests {
             fails_when_full: false,
             used_at: Timestamp(0),
             by_url: FoundByUrl::Never,
+            expects: Expects::default(),
         }
     }
 
@@ -77,8 +78,12 @@ mod tests {
         progress.received.insert(0..5);
         progress.resume_data = Some(vec![1, 2]);
         let mut bytes = encode(&progress);
-        let end = bytes.split_off(bytes.len() - 4);
-        assert_eq!(end, NOTHING[..4], "when it was busy, restarts in a row, and who brought what, came with version 3");
+        let end = bytes.split_off(bytes.len() - 6);
+        assert_eq!(
+            end,
+            NOTHING[..6],
+            "what was set aside, when it was busy, restarts in a row, and who brought what, came with version 3"
+        );
         bytes[0] = 2;
         assert_eq!(decode::<Progress>(&bytes), Some(progress.clone()));
         let end = bytes.split_off(bytes.len() - 2);
@@ -86,8 +91,8 @@ mod tests {
         bytes[0] = 1;
         assert_eq!(decode::<Progress>(&bytes), Some(progress));
         let mut bytes = encode(&record());
-        let end = bytes.split_off(bytes.len() - 4);
-        assert_eq!(end, NOTHING[..4], "the place and what is done without room came with version 3");
+        let end = bytes.split_off(bytes.len() - 6);
+        assert_eq!(end, NOTHING[..6], "the place, what is expected, and what is done without room came with version 3");
         for version in [1, 2] {
             bytes[0] = version;
             assert_eq!(decode::<TaskRecord>(&bytes), Some(record()));

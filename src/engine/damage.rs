@@ -5,7 +5,7 @@ use super::error::{ErrorCode, TaskError};
 use super::group::{GroupKey, GroupRecord};
 use super::id::{BodyId, GroupId, SessionId, TaskKey};
 use super::session::{Configuration, SessionRecord};
-use super::task::{FoundByUrl, Place, Progress, Task, TaskRecord, TaskSpec, TaskState};
+use super::task::{Expects, FoundByUrl, Place, Progress, Task, TaskRecord, TaskSpec, TaskState};
 use super::time::Timestamp;
 
 impl TaskRecord {
@@ -22,6 +22,7 @@ impl TaskRecord {
             fails_when_full: false,
             used_at: Timestamp(0),
             by_url: FoundByUrl::Never,
+            expects: Expects::default(),
         }
     }
 

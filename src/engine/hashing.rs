@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::attempt::Attempt;
 use super::error::ErrorCode;
-use super::http::RestartReason;
+use super::http::{self, RestartReason};
 use super::id::TaskKey;
 use super::input::StoreFailure;
 use super::output::{Change, Effect, Output};
@@ -220,6 +220,10 @@ impl Engine {
     /// Every byte is there: the task is complete, unless its bytes are still to be checked, or are wrong.
     pub(super) fn finish(&mut self, key: &TaskKey, task: Task, changes: Vec<Change>) {
         let length = task.progress.received.len();
+        let old = task.progress.aside.as_ref().and_then(|aside| aside.representation.as_ref());
+        if old.is_some_and(|old| http::is_fraction(old, length)) {
+            return self.refuse_a_fraction(key, task, &changes);
+        }
         let proof = &task.record.spec.proof;
         let expected = proof.expected.clone().or(task.progress.expected.clone());
         let is_whole = |hash: &&HashState| {

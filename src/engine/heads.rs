@@ -219,7 +219,7 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let kept_nothing = task.progress.received.is_empty() && slot.staged.is_empty();
         let missing =
-            representation.complete_length.or(task.record.spec.proof.length).or(task.record.spec.expected_bytes).map(
+            representation.complete_length.or(task.record.expects.length).or(task.record.spec.expected_bytes).map(
                 |length| {
                     let kept = if restart.is_some() { 0 } else { task.progress.received.len() };
                     length.saturating_sub(kept)

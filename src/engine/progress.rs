@@ -70,12 +70,12 @@ pub struct Progress {
     pub brought: Vec<RangeSet>,
     /// Set while its bytes are those that resume data has brought and no server has agreed with.
     pub adopted: Option<Adopted>,
-    /// The bytes of the version before, as they were, until the new one has proved itself: by its digest if it has one, else by bringing as
-    /// many.
-    pub aside: Option<Box<Self>>,
     /// Whether another URL than the task's own has told what the representation is: a mirror, what resume data names, or the URL
     /// before. What the own one does not tell is not taken from that then.
     pub told_elsewhere: bool,
+    /// The bytes of the version before, as they were, until the new one has proved itself: by its digest if it has one, else by bringing as
+    /// many.
+    pub aside: Option<Box<Self>>,
 }
 
 /// What is known of adopted bytes beside what the checkpoint says: enough to give them back.
@@ -110,8 +110,8 @@ impl Progress {
             restarts_in_row: 0,
             brought: Vec::new(),
             adopted: None,
-            aside: None,
             told_elsewhere: false,
+            aside: None,
         }
     }
 

@@ -132,10 +132,6 @@ pub struct Proof {
     pub pieces: Option<Pieces>,
     /// Whether a digest that the server sends (RFC 9530) is to be ignored.
     pub ignore_server_digest: bool,
-    /// What the app says that its length is, in bytes.
-    pub length: Option<u64>,
-    /// The media types that it may have, each as `audio/mpeg` or `audio/*`; none if it may have any.
-    pub accept: Vec<String>,
 }
 
 impl Proof {
@@ -143,6 +139,15 @@ impl Proof {
     pub fn is_of_the_app(&self) -> bool {
         self.expected.is_some() || self.pieces.is_some()
     }
+}
+
+/// What the app knows of its file: an answer that brings something else is not taken for it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expects {
+    /// Its length in bytes.
+    pub length: Option<u64>,
+    /// The media types that it may have, each as `audio/mpeg` or `audio/*`; none if it may have any.
+    pub accept: Vec<String>,
 }
 
 /// What the app asked for.
@@ -156,7 +161,7 @@ pub struct TaskSpec {
     pub policy: Policy,
     /// What proves that the file is right.
     pub proof: Proof,
-    /// How many bytes the app expects, for the quota check only: see [`Proof::length`].
+    /// How many bytes the app expects, for the quota check only: see [`Expects::length`].
     pub expected_bytes: Option<u64>,
     /// Whether bytes are continued only if a strong validator proves that they belong together.
     pub strong_only: bool,
@@ -182,6 +187,9 @@ pub struct TaskSpec {
     /// Whether its finished file is to be found by its URL. It belongs to the call only.
     #[serde(skip)]
     pub serves_url: bool,
+    /// What is known of the file. It belongs to the call only: see [`TaskRecord::expects`].
+    #[serde(skip)]
+    pub expects: Expects,
 }
 
 impl TaskSpec {
@@ -235,6 +243,8 @@ pub struct TaskRecord {
     pub used_at: Timestamp,
     /// Whether its finished file is found by its URL.
     pub by_url: FoundByUrl,
+    /// What is known of its file.
+    pub expects: Expects,
 }
 
 impl TaskRecord {

@@ -12,7 +12,8 @@ use super::request::{Header, without_query};
 use super::resume_data::{Claim, Detached};
 use super::slot::{Asker, Queued, Staged};
 use super::task::{
-    Adopted, EventKind, FoundByUrl, Kept, Place, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason,
+    Adopted, EventKind, Expects, FoundByUrl, Kept, Place, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState,
+    WaitReason,
 };
 use super::time::Timestamp;
 use super::transport::Transport;
@@ -125,6 +126,7 @@ impl Engine {
                 destination: None,
                 fails_when_full: false,
                 serves_url: false,
+                expects: Expects::default(),
                 ..spec.clone()
             },
             state,
@@ -135,6 +137,7 @@ impl Engine {
             fails_when_full: spec.fails_when_full,
             used_at: Timestamp(0),
             by_url,
+            expects: spec.expects.clone(),
         };
         let task = Task { record, progress };
         changes.extend([

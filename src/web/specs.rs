@@ -6,7 +6,7 @@ use crate::engine::id::{GroupId, TaskId};
 use crate::engine::policy::{Policy, PolicyPatch, Priority};
 use crate::engine::request::{Credentials, Redirects, RequestFields, Source};
 use crate::engine::session::LimitsPatch;
-use crate::engine::task::{Destination, Proof, TaskSpec};
+use crate::engine::task::{Destination, Expects, Proof, TaskSpec};
 use crate::engine::transport::Transport;
 use crate::integrity::{Expected, Pieces};
 
@@ -88,6 +88,7 @@ pub fn spec(fields: &Fields<'_>, token: &str, group: Option<&GroupId>) -> (TaskI
         destination: fields.object("destination").as_ref().and_then(destination),
         fails_when_full: fields.is("failsWhenFull"),
         serves_url: fields.is("servesUrl"),
+        expects: Expects { length: fields.whole("exactBytes", 0, u64::MAX), accept: media_ranges(fields) },
         transport: transport(fields),
     };
     (id, spec)
@@ -104,8 +105,6 @@ fn proof(fields: &Fields<'_>) -> Proof {
         expected: fields.text("integrity").and_then(expected),
         pieces,
         ignore_server_digest: fields.is("ignoreServerDigest"),
-        length: fields.whole("exactBytes", 0, u64::MAX),
-        accept: media_ranges(fields),
     }
 }
 

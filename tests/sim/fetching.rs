@@ -46,11 +46,12 @@ impl World {
         let is_faulty = !self.is_calm && self.random.per_mille(self.climate.origin_faults);
         let fault = is_faulty.then(|| self.random.pick(FAULTS));
         let fault = fault.filter(|fault| self.climate.allows(fault.name()));
-        let proof = self.model.tasks.get(&key).map(|task| &task.record.spec.proof);
+        let record = self.model.tasks.get(&key).map(|task| &task.record);
+        let (proof, known) = (record.map(|record| &record.spec.proof), record.map(|record| &record.expects));
         let is_proven = proof.is_some_and(|proof| proof.expected.is_some() || proof.pieces.is_some());
         let resource = self.origin.find(&request.url);
         let (is_typed, is_counted) =
-            proof.map_or((false, false), |proof| (!proof.accept.is_empty(), proof.length.is_some()));
+            known.map_or((false, false), |known| (!known.accept.is_empty(), known.length.is_some()));
         let wanted = Wanted { request, is_proven, is_typed, is_counted };
         let mut answer = resource.answer(&mut self.random, self.now, wanted, fault);
         if !self.is_online {

@@ -56,12 +56,12 @@ impl World {
                 }
             }
             if self.random.one_in(4) {
-                spec.proof.accept = vec!["audio/*".into(), "application/octet-stream".into()];
+                spec.expects.accept = vec!["audio/*".into(), "application/octet-stream".into()];
             }
             spec.strong_only = self.random.one_in(6);
             spec.tag = self.random.one_in(3).then(|| "tag".into());
             let length = self.origin.resources[number].version().length;
-            spec.proof.length = self.random.one_in(6).then_some(length);
+            spec.expects.length = self.random.one_in(6).then_some(length);
             spec.expected_bytes = self.random.one_in(3).then_some(length);
             spec.destination = self.random.one_in(4).then(|| self.draw_destination());
             spec.fails_when_full = self.random.one_in(3);

@@ -12,7 +12,7 @@ use longhaul::engine::output::Change;
 use longhaul::engine::request::Source;
 use longhaul::engine::resume_data::Detached;
 use longhaul::engine::task::{
-    EventKind, FoundByUrl, Place, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason,
+    EventKind, Expects, FoundByUrl, Place, Progress, Task, TaskEvent, TaskRecord, TaskSpec, TaskState, WaitReason,
 };
 use longhaul::engine::transport::Transport;
 
@@ -164,9 +164,10 @@ impl Step<'_> {
             let place = wanted.destination.clone().map_or(Place::Store, Place::Leaving);
             let rest = (place, wanted.fails_when_full, wanted.serves_url);
             let kept = TaskSpec { transport: Transport::Fetch, destination: None, ..wanted.clone() };
-            let kept = TaskSpec { fails_when_full: false, serves_url: false, ..kept };
+            let kept = TaskSpec { fails_when_full: false, serves_url: false, expects: Expects::default(), ..kept };
             transport
                 && rest == (record.place.clone(), record.fails_when_full, record.by_url != FoundByUrl::Never)
+                && record.expects == wanted.expects
                 && kept == *spec
         };
         let is_asked = self.calls.iter().any(|call| match call {
@@ -359,7 +360,7 @@ impl Step<'_> {
                 let is_other = |length: u64| versions.into_iter().any(|version| version.length != length);
                 // A version that is much shorter looks like a page.
                 let is_short = error.detail.as_deref() == Some("application/octet-stream");
-                by_servers() || is_short || spec.proof.length.is_some_and(is_other)
+                by_servers() || is_short || after.record.expects.length.is_some_and(is_other)
             }
             _ => by_servers(),
         };

@@ -39,7 +39,7 @@ fn a_page_in_place_of_a_file_is_not_taken_for_it_if_the_app_says_what_it_accepts
             World::new(move |request, number| if number < 2 { page() } else { audio(file.answer(request)) });
         world.open_session(can_authorize);
         let mut spec = at_home();
-        spec.proof.accept = vec!["audio/*".into()];
+        spec.expects.accept = vec!["audio/*".into()];
         world.download(spec).expect("accepted");
         if can_authorize {
             world.wait(1_000);
@@ -56,7 +56,7 @@ fn a_page_in_place_of_a_file_is_not_taken_for_it_if_the_app_says_what_it_accepts
 fn a_page_that_stays_fails_the_task_with_a_code_of_its_own() {
     let mut world = World::new(|_, _| page());
     let mut spec = at_home();
-    spec.proof.accept = vec!["audio/*".into()];
+    spec.expects.accept = vec!["audio/*".into()];
     spec.policy.max_failures = 3;
     world.attach("page", false);
     world.download(spec).expect("accepted");
@@ -76,7 +76,7 @@ fn a_file_of_another_length_than_the_app_says_is_not_taken_for_it() {
             move |request: &FetchRequest| if hides { file.answer_hidden(request) } else { file.answer(request) };
         let mut world = World::new(move |request, _| answer(request));
         let mut spec = from(url);
-        spec.proof.length = Some(LEN as u64 + 1);
+        spec.expects.length = Some(LEN as u64 + 1);
         spec.policy.max_failures = 2;
         world.download(spec).expect("accepted");
         let task = world.play(HOUR_MS);
@@ -97,7 +97,7 @@ fn an_end_that_comes_early_is_no_end_where_the_app_knows_the_length() {
         if number < 2 { Reply { body: reply.body[..100_000].to_vec(), ..reply } } else { reply }
     });
     let mut spec = at_home();
-    spec.proof.length = Some(LEN as u64);
+    spec.expects.length = Some(LEN as u64);
     world.download(spec).expect("accepted");
     assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed);
     assert_eq!((world.file(), world.requests.len()), (bytes, 3));
@@ -107,7 +107,7 @@ fn an_end_that_comes_early_is_no_end_where_the_app_knows_the_length() {
 fn more_bytes_than_the_app_knows_of_are_no_file_either() {
     let mut world = World::new(|_, _| untold(&File::new(0, LEN)));
     let mut spec = at_home();
-    spec.proof.length = Some(LEN as u64 - 1);
+    spec.expects.length = Some(LEN as u64 - 1);
     world.download(spec).expect("accepted");
     assert_eq!(failure(&world.play(HOUR_MS)), ErrorCode::BodyTooLong);
 }
@@ -230,4 +230,44 @@ fn a_version_whose_digest_is_wrong_costs_no_byte_of_the_one_before() {
     assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed);
     assert_eq!((world.file(), world.bodies()), (bytes, 1));
     assert_eq!(world.ranges().last(), Some(&Some((300_000, None))));
+}
+
+#[test]
+fn nothing_in_place_of_the_rest_of_a_file_is_no_version_of_it() {
+    for status in [200, 204] {
+        let file = File::new(0, LEN);
+        let bytes = file.bytes.clone();
+        let mut world = with_kept(300_000, move |request, number| match number {
+            1..3 => Reply::status(status).with(|head| head.content_length = Some("0".into())),
+            _ => file.answer(request),
+        });
+        world.attach("page", false);
+        let task = world.play(HOUR_MS);
+        assert_eq!((task.record.state, task.progress.restarts), (TaskState::Completed, 0), "{status}");
+        assert_eq!(world.file(), bytes);
+    }
+}
+
+#[test]
+fn a_page_that_tells_no_length_is_found_out_at_its_end() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = with_kept(300_000, move |request, number| match number {
+        1 => page().with(|head| (head.content_length, head.content_type) = (None, None)),
+        _ => file.answer(request),
+    });
+    world.attach("page", false);
+    assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed);
+    assert_eq!((world.file(), world.bodies()), (bytes, 1));
+    assert_eq!(world.ranges().last(), Some(&Some((300_000, None))));
+}
+
+#[test]
+fn what_was_made_without_any_bytes_is_not_the_file() {
+    for status in [201, 202] {
+        let mut world =
+            World::new(move |_, _| Reply::status(status).with(|head| head.content_length = Some("0".into())));
+        world.download(at_home()).expect("accepted");
+        assert_eq!(failure(&world.play(HOUR_MS)), ErrorCode::HttpStatus, "{status}");
+    }
 }

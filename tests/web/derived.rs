@@ -8,7 +8,7 @@ use longhaul::engine::input::{BulkAction, Call, IfExists, TaskCall};
 use longhaul::engine::policy::{Policy, PolicyPatch, Priority};
 use longhaul::engine::request::{Credentials, Header, Redirects, RequestFields, Source};
 use longhaul::engine::session::{Configuration, Limits, LimitsPatch, SessionRecord};
-use longhaul::engine::task::{Destination, Proof, TaskSpec};
+use longhaul::engine::task::{Destination, Expects, Proof, TaskSpec};
 use longhaul::engine::transport::Transport;
 use longhaul::integrity::{Expected, Pieces};
 use serde::Deserialize;
@@ -74,6 +74,8 @@ struct SpecShape {
     piece_digests: Option<Bytes>,
     ignore_server_digest: Option<bool>,
     expected_bytes: Option<f64>,
+    exact_bytes: Option<f64>,
+    accept: Option<Vec<String>>,
     strong_only: Option<bool>,
     group: Option<String>,
     tag: Option<String>,
@@ -235,6 +237,7 @@ impl SpecShape {
             destination: destination(self.destination)?,
             fails_when_full: flag(self.fails_when_full),
             serves_url: flag(self.serves_url),
+            expects: Expects { length: whole(self.exact_bytes), accept: self.accept.unwrap_or_default() },
         };
         Some((TaskId::new(&self.id), spec))
     }

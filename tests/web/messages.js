@@ -39,6 +39,8 @@ const spec = {
   pieceDigests: new Uint8Array(32).fill(9),
   ignoreServerDigest: true,
   expectedBytes: 1_000,
+  exactBytes: 1_000,
+  accept: ['audio/mpeg', 'video/*'],
   strongOnly: true,
   group: 'map',
   tag: 'tile',

@@ -95,7 +95,8 @@ pub fn judge(asked: &Asked<'_>, head: &Head) -> Verdict {
     }
     match head.status {
         // Also what a proxy has changed (203), what was made for this request (201, 202) and what is the result of
-        // something (226) is the file as it is to be had.
+        // something (226) is the file as it is to be had. Where that was made without any bytes, it is elsewhere, or to come.
+        201 | 202 if content_length(head) == Some(0) => Verdict::Fail(TaskError::status(head.status)),
         200..=203 | 226 => whole(asked, head),
         204 | 205 => empty(asked, head),
         206 => partial(asked, head),

@@ -1,10 +1,13 @@
 //! Answers that are not the server's own, or not of the file: a page to log in, a captive portal, a page that says that a
 //! token is over, each with status 200. In place of the rest of a file they would have its bytes thrown away.
 
+use super::answer::content_length;
 use super::{Head, Representation};
 
 /// A page is no longer than this, and a file that it stands for so many times longer.
 const LONGEST_PAGE: u64 = 64 << 10;
+/// Nor does a file of a few bytes say much by its length.
+const SHORTEST_PAGE: u64 = 16;
 const TIMES_LONGER: u64 = 16;
 
 /// Whether the answer, which is not of the version that is kept, is hardly another version of the same file: it is of
@@ -13,11 +16,18 @@ pub fn is_interposed(kept: &Representation, head: &Head, complete_length: Option
     let media_type = |text: &Option<String>| text.as_deref().map(essence).filter(|essence| !essence.is_empty());
     let (before, now) = (media_type(&kept.content_type), media_type(&head.content_type));
     let is_of_other_type = before.is_some() && now.is_some() && before != now;
-    let is_fraction = kept
-        .complete_length
-        .zip(complete_length)
-        .is_some_and(|(before, now)| now <= LONGEST_PAGE && now.saturating_mul(TIMES_LONGER) <= before);
-    is_of_other_type || is_fraction
+    is_of_other_type || complete_length.is_some_and(|length| is_fraction(kept, length))
+}
+
+/// Whether so many bytes are hardly another version of what is kept, but a page, or nothing at all.
+pub fn is_fraction(kept: &Representation, length: u64) -> bool {
+    let is_far_shorter = |before| length.max(SHORTEST_PAGE).saturating_mul(TIMES_LONGER) <= before;
+    length <= LONGEST_PAGE && kept.complete_length.is_some_and(is_far_shorter)
+}
+
+/// Whether the answer brings no bytes, and says so.
+pub fn is_empty(head: &Head) -> bool {
+    matches!(head.status, 204 | 205) || (head.status == 200 && content_length(head) == Some(0))
 }
 
 /// Whether the answer is of one of these media types, or says nothing of its type. `accept` has media types and ranges of them

@@ -119,7 +119,8 @@ pub(super) fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
     let representation = describe(head, complete_length, resumability(head, complete_length));
     // A part of the file, or of who knows how much, is of no use if nothing can continue it.
     let is_whole = start == 0 && complete_length.is_some() && end == complete_length;
-    if !representation.is_resumable() && !is_whole && !(asked.only_parts && complete_length.is_some()) {
+    let is_one_of_parts = asked.only_parts && complete_length.is_some();
+    if !representation.is_resumable() && !is_whole && !is_one_of_parts {
         return without_ranges(asked);
     }
     Verdict::Body { representation, start, end, restart }

@@ -16,9 +16,12 @@ pub enum RetryAfter {
 impl RetryAfter {
     /// Parses the field's value; `None` if it is neither seconds nor a date.
     pub fn parse(value: &str) -> Option<Self> {
-        number(value.trim())
-            .map(|seconds| Self::DelayMs(seconds.saturating_mul(1_000)))
-            .or_else(|| date::parse(value).map(Self::At))
+        let text = value.trim();
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            // More than can be counted is for ever, for whatever waits.
+            return Some(Self::DelayMs(number(text).unwrap_or(u64::MAX).saturating_mul(1_000)));
+        }
+        date::parse(value).map(Self::At)
     }
 
     /// A date by the server's clock becomes a delay, if the server said what its clock shows: ours may be wrong.
@@ -53,6 +56,7 @@ mod tests {
         assert_eq!(delay("Sunday, 06-Nov-94 08:49:37 GMT"), Some(7_000));
         assert_eq!(delay("Sun Nov  6 08:49:37 1994"), Some(7_000));
         assert_eq!(delay("Sun, 06 Nov 1994 08:49:00 GMT"), Some(0), "a time that has passed");
+        assert_eq!(delay("99999999999999999999"), Some(u64::MAX), "more than can be counted");
         assert_eq!(delay("soon"), None);
         assert_eq!(delay("-1"), None);
     }

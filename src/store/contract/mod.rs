@@ -28,7 +28,7 @@ use crate::engine::policy::Policy;
 use crate::engine::request::{RequestFields, Source};
 use crate::engine::session::{Configuration, SessionRecord};
 use crate::engine::task::{
-    EventKind, FoundByUrl, Place, Progress, Proof, Subject, Task, TaskEvent, TaskRecord, TaskSpec, TaskState,
+    EventKind, Expects, FoundByUrl, Place, Progress, Proof, Subject, Task, TaskEvent, TaskRecord, TaskSpec, TaskState,
 };
 use crate::engine::time::Timestamp;
 use crate::engine::transport::Transport;
@@ -71,6 +71,7 @@ fn task(session: &str, id: &str, state: TaskState) -> Task {
         destination: None,
         fails_when_full: false,
         serves_url: false,
+        expects: Expects::default(),
         group: None,
         tag: None,
         call_token: id.into(),
@@ -90,6 +91,7 @@ fn task(session: &str, id: &str, state: TaskState) -> Task {
         fails_when_full: false,
         used_at: Timestamp(0),
         by_url: FoundByUrl::Never,
+        expects: Expects::default(),
     };
     Task { record, progress: Progress::new(BodyId(7)) }
 }
