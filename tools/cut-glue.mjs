@@ -8,6 +8,14 @@ export function cutGlue(glue, { imports, exports }) {
   for (const [name, short] of exports) code = code.replaceAll(new RegExp(`\\bwasm\\.${name}\\b`, 'g'), () => `wasm.${short}`);
   code = code.replaceAll(`"${imports[0][0]}"`, '"a"');
   code = withoutUnused(code);
+  // Two ways for long texts and for browsers without `encodeInto`: those here are short, and one way is enough.
+  code = withBody(code, 'passStringToWasm0', `
+    const bytes = cachedTextEncoder.encode(arg);
+    const ptr = malloc(bytes.length, 1) >>> 0;
+    getUint8ArrayMemory0().set(bytes, ptr);
+    WASM_VECTOR_LEN = bytes.length;
+    return ptr;`);
+  code = without(code, /^if \(!\('encodeInto' in cachedTextEncoder\)\) \{\n[^]*?^\}\n/m);
   // `js/component-file.ts` hands in a response of the right type, and nothing else.
   code = withBody(code, '__wbg_load', 'return WebAssembly.instantiateStreaming(module, imports);');
   return withBody(code, '__wbg_init_once', `
@@ -18,6 +26,12 @@ export function cutGlue(glue, { imports, exports }) {
 /** The same without the imports that wasm-opt has found unused: they are those that it gave no name. */
 function withoutUnused(code) {
   return code.replaceAll(/\n {8}__wbg_\w+: function\(.*\n(?: {12}.*\n)* {8}\}.*/g, '');
+}
+
+/** The same without this part. */
+function without(code, part) {
+  if (!part.test(code)) throw new Error(`the glue has no ${part}`);
+  return code.replace(part, '');
 }
 
 /** The same, with another body for the function of this name. */
