@@ -4,6 +4,9 @@ use super::super::time::Timestamp;
 use super::content_range::number;
 use super::date;
 
+/// Longer than any wait, and still a time when it is added to the present.
+const FOR_EVER_MS: u64 = 1 << 62;
+
 /// When to try again, as the server put it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetryAfter {
@@ -18,8 +21,7 @@ impl RetryAfter {
     pub fn parse(value: &str) -> Option<Self> {
         let text = value.trim();
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // More than can be counted is for ever, for whatever waits.
-            return Some(Self::DelayMs(number(text).unwrap_or(u64::MAX).saturating_mul(1_000)));
+            return Some(Self::DelayMs(number(text).unwrap_or(u64::MAX).saturating_mul(1_000).min(FOR_EVER_MS)));
         }
         date::parse(value).map(Self::At)
     }
@@ -56,7 +58,7 @@ mod tests {
         assert_eq!(delay("Sunday, 06-Nov-94 08:49:37 GMT"), Some(7_000));
         assert_eq!(delay("Sun Nov  6 08:49:37 1994"), Some(7_000));
         assert_eq!(delay("Sun, 06 Nov 1994 08:49:00 GMT"), Some(0), "a time that has passed");
-        assert_eq!(delay("99999999999999999999"), Some(u64::MAX), "more than can be counted");
+        assert_eq!(delay("99999999999999999999"), Some(FOR_EVER_MS), "more than can be counted");
         assert_eq!(delay("soon"), None);
         assert_eq!(delay("-1"), None);
     }

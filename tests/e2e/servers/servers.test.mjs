@@ -123,7 +123,7 @@ test('a version that cannot be had costs no byte of the one before', async (t) =
     ...(number === 1 ? part(next, undefined, { ETag: '"b"' }) : part(old, range, { ETag: '"a"' })),
     cutAfter: [4 * MIB, 64 << 10][number],
     untilKept: number === 0 ? 1 : undefined,
-  }), async (bytes) => void (await untilTask(page, 'f', (task) => task.receivedBytes >= bytes)));
+  }), () => untilTask(page, 'f', (task) => task.receivedBytes > 0));
   const page = await open();
   await download(page, `${server.url}/f.bin`, { id: 'f', maxSegments: 1 });
   const { state, sha256: found } = await outcome(page, 'f');
