@@ -3,7 +3,6 @@ export type { Authorization, AuthorizationRequest, Authorize } from './authoriza
 export type { Destination } from './destination.js';
 export type { DownloadOptions, TransferOptions } from './download.js';
 export { LonghaulError } from './errors.js';
-export type { Explanation } from './explain.js';
 export type { DownloadAllOptions, GroupMember } from './group.js';
 export type { Allowance, SessionLimits, TaskPolicies } from './policy.js';
 export type { FileRange, TaskFile } from './file.js';
@@ -19,6 +18,7 @@ export type {
   EndUi,
   ErrorCode,
   ErrorData,
+  Explanation,
   GroupCounts,
   IfExists,
   ImageResource,

@@ -1,21 +1,7 @@
 // Why a task waits, in words that say what would end it, and what was found of its server. Only the worker has them: a page is
 // told with the answer.
 import { given } from './given.js';
-import type { LastError, TaskSnapshot, WaitReason } from './types.js';
-
-export interface Explanation {
-  reason: WaitReason;
-  /** Epoch milliseconds. */
-  since: number;
-  /** When the wait ends at the latest, if that is known. */
-  until?: number;
-  /** What would end it, and what went wrong last. */
-  sentence: string;
-  /** What went wrong last, if that is known: see `TaskSnapshot`. */
-  lastError?: LastError;
-  /** What was found of the server, and what that means for a download that is cut. */
-  server?: string;
-}
+import type { Explanation, TaskSnapshot, WaitReason } from './types.js';
 
 const sentences: Record<WaitReason, string> = {
   authorization: 'The server wants other headers or another URL. Open a page with onAuthorize, or call update().',

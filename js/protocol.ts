@@ -1,7 +1,6 @@
 // The messages between a page and the service worker, as typed unions. Types only. `Protocol` rises when a message
 // changes its meaning: both sides refuse a number they do not know.
-import type { Explanation } from './explain.js';
-import type { DurableState, ErrorData, GroupCounts, IfExists, Priority, TaskEvent, TaskProgress, TaskSnapshot } from './types.js';
+import type { DurableState, ErrorData, Explanation, GroupCounts, IfExists, Priority, TaskEvent, TaskProgress, TaskSnapshot } from './types.js';
 
 /** The version of the messages in this file. */
 export type Protocol = 1;

@@ -2,12 +2,11 @@
 import { AUTHORIZATION, authorizeCall, type Authorization } from './authorization.js';
 import { check } from './check.js';
 import { isTaskNotFound, LonghaulError } from './errors.js';
-import type { Explanation } from './explain.js';
 import { TaskFile } from './file.js';
 import { POLICIES, policyFields, type TaskPolicies } from './policy.js';
 import type { Call } from './protocol.js';
 import type { SessionCall, SessionLine } from './reopening.js';
-import type { AnswerInfo, ErrorCode, Resumability, TaskProgress, TaskSnapshot, TaskState } from './types.js';
+import type { AnswerInfo, ErrorCode, Explanation, Resumability, TaskProgress, TaskSnapshot, TaskState } from './types.js';
 
 const finalStates: readonly TaskState[] = ['completed', 'failed', 'cancelled'];
 

@@ -237,3 +237,18 @@ export interface DownloadUi extends EndUi {
   success?: EndUi;
   failure?: EndUi;
 }
+
+/** Why a task waits. */
+export interface Explanation {
+  reason: WaitReason;
+  /** Epoch milliseconds. */
+  since: number;
+  /** When the wait ends at the latest, if that is known. */
+  until?: number;
+  /** What would end it, and what went wrong last. */
+  sentence: string;
+  /** What went wrong last, if that is known: see `TaskSnapshot`. */
+  lastError?: LastError;
+  /** What was found of the server, and what that means for a download that is cut. */
+  server?: string;
+}

@@ -110,7 +110,7 @@ fn imports(text: &str) -> Vec<String> {
 }
 
 /// What the page's client and the worker both use, and what only the worker uses.
-const SHARED: [&str; 27] = [
+const SHARED: [&str; 26] = [
     "api",
     "types",
     "protocol",
@@ -135,16 +135,16 @@ const SHARED: [&str; 27] = [
     "stored",
     "download",
     "policy",
-    "explain",
     "transport",
     "reopening",
 ];
-const WORKER: [&str; 27] = [
+const WORKER: [&str; 28] = [
     "worker",
     "host",
     "component-host",
     "database",
     "error-data",
+    "explain",
     "instances",
     "component-file",
     "refusals",
