@@ -57,7 +57,7 @@ export function page(found) {
 
 Written by \`npm run dialects -- --write\` from what was seen; nothing here is typed by hand. Each row is a server that does something odd, and
 what must become of a file of it, in ${namedVersions(versions)}. What is expected stands in \`tests/dialects/rows\`, and was written
-before the first run. ✖ says in which points the outcome differs.
+before the first run; the commits that changed it say why. ✖ says in which points the outcome differs.
 
 Every row is also held to two rules: never more than ${MOST_FRUITLESS} requests in a minute that keep no new byte, and never more than ${MOST_SENT} times
 the file's bytes sent, unless the task failed with a code that says why.
