@@ -73,8 +73,8 @@ pub struct Progress {
     /// Whether another URL than the task's own has told what the representation is: a mirror, what resume data names, or the URL
     /// before. What the own one does not tell is not taken from that then.
     pub told_elsewhere: bool,
-    /// The bytes of the version before, as they were, until the new one has proved itself: by its digest if it has one, else by bringing as
-    /// many.
+    /// The bytes of the version before, as they were, until the new one has proved itself: by its digest if it has one,
+    /// else by bringing as many.
     pub aside: Option<Box<Self>>,
 }
 
