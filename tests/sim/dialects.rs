@@ -2,7 +2,7 @@
 
 use super::answers::{Answer, Wanted};
 use super::climate::Climate;
-use super::origin::{Origin, Resource, target_parts};
+use super::origin::{Origin, Resource, Tags, target_parts};
 use super::random::Random;
 
 /// A server that gives parts only gives no shorter ones.
@@ -41,6 +41,8 @@ impl Origin {
             let dialect = random.pick(&dialects);
             // What a part is a part of must reach the page.
             let is_readable = resource.exposes && resource.honours_ranges && resource.tells_length;
+            // Without a tag nothing would tell the parts of two versions of one length apart: what the app accepts, is told.
+            let is_readable = is_readable && resource.tags != Tags::None;
             let dialect = if dialect == Dialect::PartsOnly && !is_readable { Dialect::Usual } else { dialect };
             if climate.dialects > 0 && random.one_in(2) {
                 resource.dialect = dialect;

@@ -334,7 +334,9 @@ impl Step<'_> {
         let by_servers = || origin.family(spec.url()).any(|resource| resource.explains_failure(error));
         let is_explained = match error.code {
             ErrorCode::QuotaExceeded => {
-                storage.has_hit_quota || storage.has_refused_file || storage.room.was_limited || by_servers()
+                // What one task was told of room that is missing holds for all.
+                let is_told = || origin.resources.iter().any(|resource| resource.explains_failure(error));
+                storage.has_hit_quota || storage.has_refused_file || storage.room.was_limited || is_told()
             }
             ErrorCode::DestinationFailed => matches!(before.record.place, Place::Leaving(_)),
             ErrorCode::Storage => storage.has_failed || storage.has_refused_file,

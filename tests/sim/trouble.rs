@@ -22,7 +22,8 @@ use super::world::{Event, World, note};
 /// How often a transfer may begin anew.
 const MOST_RESTARTS: u32 = 10;
 /// How many requests a task may make in a minute, and how many where each brings a byte.
-const MOST_PER_MINUTE: [u64; 2] = [200, 30];
+/// A piece that is wrong is fetched again at once, sixteen times.
+const MOST_PER_MINUTE: [u64; 2] = [200, 46];
 /// How many requests a host in maintenance may meet at first, and in each minute.
 const MOST_IN_VAIN: [u64; 2] = [24, 1];
 /// How many more there may be for each call and wake.
