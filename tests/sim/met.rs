@@ -63,7 +63,7 @@ impl Resource {
             ErrorCode::TooManyRestarts => {
                 self.explains_restart(RestartReason::Changed) || self.explains_restart(RestartReason::RangesRefused)
             }
-            ErrorCode::UnexpectedContent => met(&[Fault::Page]),
+            ErrorCode::UnexpectedContent => met(&[Fault::Page, Fault::WrongTotal]),
             ErrorCode::QuotaExceeded => met(&[Fault::NoSpace]),
             _ => false,
         }

@@ -61,7 +61,7 @@ impl World {
             spec.strong_only = self.random.one_in(6);
             spec.tag = self.random.one_in(3).then(|| "tag".into());
             let length = self.origin.resources[number].version().length;
-            spec.expects.length = self.random.one_in(6).then_some(length);
+            spec.expects.length = self.random.one_in(6).then_some(length).filter(|length| *length > 0);
             spec.expected_bytes = self.random.one_in(3).then_some(length);
             spec.destination = self.random.one_in(4).then(|| self.draw_destination());
             spec.fails_when_full = self.random.one_in(3);
