@@ -5,7 +5,7 @@ import { bigFile } from '../../origin/big-file.mjs';
 import { startNginx } from '../../origin/nginx.mjs';
 import { Ledger } from '../ledger.mjs';
 import { pointsIn, random } from '../random.mjs';
-import { digestOfStream } from '../sink.mjs';
+import { partsOfFile, partsOfStream } from '../stream-parts.mjs';
 import { download, MIB, openPage, staticDirs } from '../support.mjs';
 
 const CONNECTIONS = 4;
@@ -63,7 +63,8 @@ export async function downloadKilledAtRandom({ length, kills, bytesPerSecond, se
     const { state, restarts, completeLength } = await page.evaluate(async () => (await (await session.task('big')).finished()).snapshot);
     assert.deepEqual({ state, restarts, completeLength }, { state: 'completed', restarts: 0, completeLength: length });
     const hashing = performance.now();
-    assert.deepEqual(await digestOfStream(page, 'big'), { size: length, sha256: file.sha256 });
+    const parts = await partsOfStream(page, 'big');
+    assert.deepEqual({ parts, hasMore: false }, await partsOfFile(file.path, parts));
     const hashed = seconds(hashing);
     return { length, seed, points, ...(await ledger.check()), seconds: seconds(began), hashedIn: hashed };
   } finally {
