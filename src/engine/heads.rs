@@ -131,6 +131,9 @@ impl Engine {
         if source == 0 && is_of_aside(&verdict, &task, &arrived.head) {
             return self.go_back_to_aside(key, task);
         }
+        if let Some(is_end) = task.is_at_its_end(&verdict, &arrived.head) {
+            return self.end_is_shown(key, task, is_end);
+        }
         if is_doubtful(&verdict, &task) {
             // Before all bytes go once more, it is asked again: nodes of one site may differ.
             self.drop_attempts(key);
@@ -245,8 +248,9 @@ impl Engine {
             let answer = Some(answer_info(&task, head));
             let replaces = restart.filter(|_| !kept_nothing).map(|_| task.progress.body);
             let told_elsewhere = source > 0 && (kept_nothing || task.progress.told_elsewhere);
-            let representation = representation.clone();
-            slot.current = Some(Current { representation, answer, expected, replaces, told_elsewhere });
+            let (representation, length_is_assumed) = (representation.clone(), http::hides_length(head));
+            slot.current =
+                Some(Current { representation, answer, expected, replaces, told_elsewhere, length_is_assumed });
         }
         let attempt = slot.attempts.iter().find(|attempt| attempt.id == id);
         if attempt.is_some_and(|attempt| attempt.source == 0 && (!attempt.is_at_target || head.final_url.is_some())) {

@@ -48,10 +48,21 @@ impl Origin {
                 resource.dialect = dialect;
             }
         }
+        let mut frugal = Random::new(random.next());
+        for resource in self.resources.iter_mut().filter(|resource| !resource.exposes) {
+            if climate.dialects > 0 && frugal.one_in(4) {
+                resource.longest_range = Some(frugal.within(2..=LEAST_PART));
+            }
+        }
     }
 }
 
 impl Resource {
+    /// Whether its parts look like whole files, since CORS hides what they are parts of.
+    pub fn hides_that_there_is_more(&self) -> bool {
+        !self.exposes && self.longest_range.is_some()
+    }
+
     /// Whether a request with `Range` is of no use there.
     pub fn spurns_ranges(&self) -> bool {
         matches!(self.dialect, Dialect::RefusesRange(_) | Dialect::BusyForRange | Dialect::Coded)

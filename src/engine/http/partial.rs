@@ -82,11 +82,34 @@ pub fn is_bare_part(head: &Head) -> bool {
     part.is_some_and(|part| part.complete_length.is_some() && part.complete_length != part.end)
 }
 
+/// Whether CORS hides what the answer is a part of. The length of a part from the first byte on is all that tells the complete
+/// length then.
+pub fn hides_length(head: &Head) -> bool {
+    head.status == 206 && !head.all_headers_readable && head.content_range.is_none()
+}
+
+/// Whether the file ends where it was assumed to, as the answer to a request for the last byte of `kept` and one more shows;
+/// `None` if that is no answer about the same version.
+pub fn shows_end(kept: &Representation, agrees: bool, head: &Head) -> Option<bool> {
+    let len = content_length(head);
+    let is_all = len.is_some() && len == kept.complete_length && !is_coded(head);
+    match head.status {
+        _ if !agrees && !has_validators_of(kept, head) => None,
+        206 => Some(len == Some(1)),
+        200 if is_all => Some(true),
+        _ => None,
+    }
+}
+
+fn has_validators_of(kept: &Representation, head: &Head) -> bool {
+    kept.etag == head.etag && kept.last_modified == head.last_modified
+}
+
 /// Whether nothing tells another version from the kept one. No proof: it is asked of parts of which one follows the other, or
 /// whose bytes a digest will prove.
 fn looks_the_same(kept: &Representation, head: &Head, complete_length: Option<u64>) -> bool {
     let is_as_long = complete_length.is_some() && complete_length == kept.complete_length;
-    is_as_long && kept.etag == head.etag && kept.last_modified == head.last_modified
+    is_as_long && has_validators_of(kept, head)
 }
 
 /// Judges a 206.
