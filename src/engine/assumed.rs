@@ -9,12 +9,16 @@ use super::ranges::Ranges;
 use super::task::Task;
 
 impl Task {
+    /// Where the file ends if it is as long as was assumed; `None` if its length is known, or not even assumed.
+    pub(super) fn assumed_length(&self) -> Option<u64> {
+        let length = self.progress.complete_length().filter(|_| self.progress.length_is_assumed)?;
+        (self.record.expects.length != Some(length)).then_some(length)
+    }
+
     /// The segment that shows whether the file goes on behind its last byte, if that is all that is missing.
     pub(super) fn assumed_end(&self) -> Option<(u64, Option<u64>)> {
-        let is_last = self.progress.length_is_assumed && self.progress.has_every_byte();
-        let length = self.progress.complete_length().filter(|_| is_last)?;
-        let is_told = self.record.expects.length == Some(length);
-        (!is_told).then(|| (length.saturating_sub(1), Some(length.saturating_add(1))))
+        let length = self.assumed_length().filter(|_| self.progress.has_every_byte())?;
+        Some((length.saturating_sub(1), Some(length.saturating_add(1))))
     }
 
     /// Whether the answer to the request for that segment shows that the file ends there; `None` if it is about something else.

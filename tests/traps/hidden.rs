@@ -2,8 +2,9 @@
 
 use longhaul::engine::error::ErrorCode;
 use longhaul::engine::output::FetchRequest;
-use longhaul::engine::task::TaskState;
+use longhaul::engine::task::{Proof, TaskSpec, TaskState};
 
+use super::proof::{expected, pieces};
 use super::world::{File, Reply, World, failure, from};
 
 const LEN: usize = 400_000;
@@ -31,6 +32,22 @@ fn a_part_is_not_taken_for_the_file() {
         assert_eq!(task.record.state, TaskState::Completed, "{date:?}");
         assert!(world.file() == bytes, "{} of {LEN} bytes", world.file().len());
         assert_eq!(world.ranges(), [Some((0, None)), Some((99_999, Some(100_001))), None], "{date:?}");
+    }
+}
+
+#[test]
+fn a_part_is_not_judged_by_digests_of_the_file() {
+    let proofs = |bytes: &[u8]| {
+        [Proof { expected: expected(bytes), ..Proof::default() }, Proof { pieces: pieces(bytes), ..Proof::default() }]
+    };
+    for proof in proofs(&dated(None).bytes) {
+        let file = dated(Some(MONDAY));
+        let bytes = file.bytes.clone();
+        let mut world = World::new(move |request, _| in_parts(&file, 100_000, request));
+        world.download(TaskSpec { proof: proof.clone(), ..from("https://cdn.example/f") }).expect("accepted");
+        assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed, "{proof:?}");
+        assert!(world.file() == bytes, "{proof:?}");
+        assert_eq!(world.requests.len(), 3, "{proof:?}");
     }
 }
 
