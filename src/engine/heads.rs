@@ -131,8 +131,10 @@ impl Engine {
         if source == 0 && is_of_aside(&verdict, &task, &arrived.head) {
             return self.go_back_to_aside(key, task);
         }
-        if let Some(is_end) = task.is_at_its_end(&verdict, &arrived.head) {
-            return self.end_is_shown(key, task, is_end);
+        if let Some(end) = task.end_shown(&verdict, &arrived.head)
+            && !self.goes_on_behind(key, &mut task, &end)
+        {
+            return;
         }
         if is_doubtful(&verdict, &task) {
             // Before all bytes go once more, it is asked again: nodes of one site may differ.

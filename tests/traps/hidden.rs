@@ -64,6 +64,29 @@ fn a_part_of_what_can_be_had_in_parts_only_fails() {
 }
 
 #[test]
+fn parts_only_are_taken_one_after_the_other_if_a_digest_will_prove_them() {
+    for (is_right, date) in [(true, None), (true, Some(MONDAY)), (false, None)] {
+        let file = dated(date);
+        let bytes = file.bytes.clone();
+        let mut spec = from("https://cdn.example/f");
+        spec.proof.expected = expected(if is_right { &bytes } else { &bytes[1..] });
+        let mut world = World::new(move |request, _| match request.range {
+            Some(_) => in_parts(&file, 150_000, request),
+            None => Reply::status(400),
+        });
+        world.download(spec).expect("accepted");
+        let task = world.play(HOUR_MS);
+        let starts: Vec<_> = world.ranges().into_iter().map(|range| range.map(|(start, _)| start)).collect();
+        let parts = [0, 150_000, 300_000, 400_000].map(Some);
+        assert_eq!(starts, [&[Some(0), Some(149_999), None][..], &parts].concat());
+        match is_right {
+            true => assert!(task.record.state == TaskState::Completed && world.file() == bytes),
+            false => assert_eq!(failure(&task), ErrorCode::DigestMismatch),
+        }
+    }
+}
+
+#[test]
 fn one_request_shows_that_a_file_is_as_long_as_it_seems() {
     for date in [None, Some(MONDAY)] {
         let file = dated(date);
