@@ -185,6 +185,7 @@ fn progress(format: u8) -> Progress {
         restarts_in_row: if format < 3 { 0 } else { 5 },
         brought: if format < 3 { Vec::new() } else { vec![ranges(&[(1 << 32, 1 << 33)]), ranges(&[])] },
         told_elsewhere: format >= 3,
+        length_is_assumed: format >= 3,
         aside: (format >= 3).then(|| Box::new(Progress::new(BodyId(4)))),
         adopted: (format >= 3).then_some(Adopted { piece_length: Some(1 << 18) }),
         ..Progress::new(BodyId(u128::MAX - 1))

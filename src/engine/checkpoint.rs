@@ -93,7 +93,9 @@ impl Engine {
                 self.drop_attempts(key);
                 self.fail(key, task, changes, TaskError::new(ErrorCode::BodyTooLong));
             }
-            _ if !is_running && task.progress.has_every_byte() => self.finish(key, task, changes),
+            _ if !is_running && task.progress.has_every_byte() && task.assumed_end().is_none() => {
+                self.finish(key, task, changes)
+            }
             Some(Trouble::Cut(code, wait)) if !is_running => {
                 self.try_again(key, task, changes, TaskError::new(code), wait);
             }
@@ -206,6 +208,7 @@ impl Engine {
             progress.answer = current.answer.clone();
             progress.expected = current.expected.clone();
             progress.told_elsewhere = current.told_elsewhere;
+            progress.length_is_assumed = current.length_is_assumed;
         }
         // The task's own URL has told the same.
         progress.told_elsewhere &= !is_own;

@@ -11,9 +11,9 @@ pub const FORMAT_VERSION: u8 = 3;
 const NEXT_VERSION: u8 = FORMAT_VERSION + 1;
 /// What older records lack at their end. All of it reads as nothing: how often a task crashed, and that it comes by plain
 /// fetch, is in a checkpoint since format 2; where a task's bytes are, how long a session keeps them, since when a server
-/// has been busy, who brought what, whether it was adopted, and who told of it, in theirs since format 3. What lies behind a record's end is
-/// not looked at.
-const NOTHING: [u8; 8] = [0; 8];
+/// has been busy, who brought what, whether it was adopted, who told of it, and whether its length is assumed, in theirs since
+/// format 3. What lies behind a record's end is not looked at.
+const NOTHING: [u8; 9] = [0; 9];
 
 /// The stored bytes of `record`.
 pub fn encode<T: Serialize>(record: &T) -> Vec<u8> {
@@ -78,11 +78,11 @@ mod tests {
         progress.received.insert(0..5);
         progress.resume_data = Some(vec![1, 2]);
         let mut bytes = encode(&progress);
-        let end = bytes.split_off(bytes.len() - 6);
+        let end = bytes.split_off(bytes.len() - 7);
         assert_eq!(
             end,
-            NOTHING[..6],
-            "what was set aside, when it was busy, restarts in a row, and who brought what, came with version 3"
+            NOTHING[..7],
+            "the assumed length, what was set aside, when it was busy, restarts in a row, and who brought what, came with version 3"
         );
         bytes[0] = 2;
         assert_eq!(decode::<Progress>(&bytes), Some(progress.clone()));

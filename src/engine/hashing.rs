@@ -53,8 +53,11 @@ impl Slot {
         let task = self.task.as_ref()?;
         let pieces = task.record.spec.proof.pieces.as_ref()?;
         let (progress, length) = (&task.progress, task.progress.complete_length()?);
+        // If the file goes on, what seems to be its last piece is not all of a piece.
+        let assumed_length = task.assumed_length();
         let is_open = |piece: &Range<u64>| {
             progress.received.contains(piece)
+                && Some(piece.end) != assumed_length
                 && !progress.verified.contains(piece)
                 && !self.judged_pieces.iter().any(|(judged, _)| judged == piece)
         };

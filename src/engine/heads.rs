@@ -131,6 +131,11 @@ impl Engine {
         if source == 0 && is_of_aside(&verdict, &task, &arrived.head) {
             return self.go_back_to_aside(key, task);
         }
+        if let Some(end) = task.end_shown(&verdict, &arrived.head)
+            && !self.goes_on_behind(key, &mut task, &end)
+        {
+            return;
+        }
         if is_doubtful(&verdict, &task) {
             // Before all bytes go once more, it is asked again: nodes of one site may differ.
             self.drop_attempts(key);
@@ -245,8 +250,9 @@ impl Engine {
             let answer = Some(answer_info(&task, head));
             let replaces = restart.filter(|_| !kept_nothing).map(|_| task.progress.body);
             let told_elsewhere = source > 0 && (kept_nothing || task.progress.told_elsewhere);
-            let representation = representation.clone();
-            slot.current = Some(Current { representation, answer, expected, replaces, told_elsewhere });
+            let (representation, length_is_assumed) = (representation.clone(), http::hides_length(head));
+            slot.current =
+                Some(Current { representation, answer, expected, replaces, told_elsewhere, length_is_assumed });
         }
         let attempt = slot.attempts.iter().find(|attempt| attempt.id == id);
         if attempt.is_some_and(|attempt| attempt.source == 0 && (!attempt.is_at_target || head.final_url.is_some())) {

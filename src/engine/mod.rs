@@ -4,6 +4,7 @@
 //! [`Engine::poll_output`] until it returns `None`; when the time of [`Engine::poll_timeout`] has come it hands in
 //! [`Input::Timeout`]. Mutate once, then drain. This file routes; the rooms beside it decide.
 
+mod assumed;
 mod attempt;
 mod authorize;
 mod backlog;

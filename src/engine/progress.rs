@@ -76,6 +76,8 @@ pub struct Progress {
     /// The bytes of the version before, as they were, until the new one has proved itself: by its digest if it has one,
     /// else by bringing as many.
     pub aside: Option<Box<Self>>,
+    /// Whether the complete length is that of an answer of which CORS hides whether it was a part.
+    pub length_is_assumed: bool,
 }
 
 /// What is known of adopted bytes beside what the checkpoint says: enough to give them back.
@@ -112,6 +114,7 @@ impl Progress {
             adopted: None,
             told_elsewhere: false,
             aside: None,
+            length_is_assumed: false,
         }
     }
 

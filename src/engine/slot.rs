@@ -58,6 +58,8 @@ pub struct Current {
     pub replaces: Option<BodyId>,
     /// See [`super::progress::Progress::told_elsewhere`].
     pub told_elsewhere: bool,
+    /// See [`super::progress::Progress::length_is_assumed`].
+    pub length_is_assumed: bool,
 }
 
 /// The task's place in memory.

@@ -123,6 +123,13 @@ impl Engine {
         if task.record.fails_when_full && slot.refusals > 0 && self.room.is_missing() {
             return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
         }
+        if let Some(segment) = task.assumed_end() {
+            if self.may_ask(task.record.spec.host(source)) {
+                self.start_attempt(key, &task, source, segment);
+                self.publish_task(key);
+            }
+            return;
+        }
         if task.progress.has_every_byte() {
             // What was left to do when the worker died: to check the bytes, or only to say that they are there.
             return self.finish(key, task, Vec::new());

@@ -206,9 +206,11 @@ impl Engine {
             }
             Ok(Loaded::Detached(Some(found))) if found.body == claim.body => {
                 let Detached { body, representation, received, hash, expected, piece_length } = found;
+                // Who told its length is not known any more.
+                let length_is_assumed = !representation.same_origin;
                 let (representation, adopted) = (Some(representation), Some(Adopted { piece_length }));
                 let progress = Progress { representation, received, hash, expected, adopted, ..Progress::new(body) };
-                let progress = Progress { told_elsewhere: true, ..progress };
+                let progress = Progress { told_elsewhere: true, length_is_assumed, ..progress };
                 return self.create(key, asker, (spec, secrets, IfExists::Error), Some(progress), Vec::new());
             }
             Ok(_) => self.answer(asker, Err(TaskError::new(ErrorCode::ResumeDataStale))),

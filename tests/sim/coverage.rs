@@ -116,6 +116,7 @@ const ENGINE: &[&str] = &[
     "further segments",
     "headers that may go along",
     "redirects without headers",
+    "ends shown",
     "tail donated",
     "loads of an outbox",
     "loads of ended tasks",

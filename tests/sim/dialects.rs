@@ -39,19 +39,30 @@ impl Origin {
                 Dialect::Usual,
             ];
             let dialect = random.pick(&dialects);
-            // What a part is a part of must reach the page.
-            let is_readable = resource.exposes && resource.honours_ranges && resource.tells_length;
-            // Without a tag nothing would tell the parts of two versions of one length apart: what the app accepts, is told.
-            let is_readable = is_readable && resource.tags != Tags::None;
-            let dialect = if dialect == Dialect::PartsOnly && !is_readable { Dialect::Usual } else { dialect };
+            // Without a tag nothing would tell the parts of two versions of one length apart: what the app accepts, is told. Where
+            // the page cannot read what a part is a part of, only a digest makes a file of them.
+            let is_told = resource.tags != Tags::None || !resource.exposes;
+            let has_parts = resource.honours_ranges && resource.tells_length && is_told;
+            let dialect = if dialect == Dialect::PartsOnly && !has_parts { Dialect::Usual } else { dialect };
             if climate.dialects > 0 && random.one_in(2) {
                 resource.dialect = dialect;
+            }
+        }
+        let mut frugal = Random::new(random.next());
+        for resource in self.resources.iter_mut().filter(|resource| !resource.exposes) {
+            if climate.dialects > 0 && frugal.one_in(4) {
+                resource.longest_range = Some(frugal.within(2..=LEAST_PART));
             }
         }
     }
 }
 
 impl Resource {
+    /// Whether its parts look like whole files, since CORS hides what they are parts of.
+    pub fn hides_that_there_is_more(&self) -> bool {
+        !self.exposes && (self.longest_range.is_some() || self.dialect == Dialect::PartsOnly)
+    }
+
     /// Whether a request with `Range` is of no use there.
     pub fn spurns_ranges(&self) -> bool {
         matches!(self.dialect, Dialect::RefusesRange(_) | Dialect::BusyForRange | Dialect::Coded)

@@ -87,6 +87,7 @@ impl Resource {
                     || self.met.nodes
                     || met(&lies)
                     || self.kind != Kind::Primary
+                    || self.hides_that_there_is_more()
                     || matches!(self.dialect, Dialect::Coded | Dialect::Constant | Dialect::PartsOnly)
             }
             RestartReason::RangesRefused => {
@@ -95,11 +96,15 @@ impl Resource {
                     [Fault::Unsatisfiable, Fault::UnsatisfiableBare, Fault::Multipart, Fault::Gone, Fault::Refused];
                 // More than was announced, where CORS may hide a coding.
                 let is_long = !self.same_origin && met(&[Fault::Long]);
+                // What is sent for the last byte and one more tells by its length where the file ends.
+                let hides_end = !self.exposes && met(&[Fault::LengthUntold]);
                 self.met.changed
+                    || hides_end
                     || met(&lies)
                     || met(&refusals)
                     || is_long
                     || !self.honours_ranges
+                    || self.hides_that_there_is_more()
                     || self.spurns_ranges()
             }
             // Only the task's own record can tell.

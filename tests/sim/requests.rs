@@ -65,7 +65,11 @@ impl World {
         let others: Vec<_> = worker.live_attempts().filter(|attempt| attempt.key == *key).collect();
         let readers = u32::from(worker.calls.values().any(|waiting| demanded(&waiting.call) == Some(key)));
         assert!((others.len() as u32) < spec.policy.max_segments.max(1) + readers, "{key:?} has too many segments");
+        // The last byte once more, to see whether another follows.
+        let is_last = |start: u64| task.progress.complete_length() == Some(start + 1) && task.progress.has_every_byte();
+        let shows_end = task.progress.length_is_assumed && request.range.is_some_and(|(start, _)| is_last(start));
         match request.range {
+            _ if shows_end => self.stats.count(Group::Engine, "ends shown"),
             Some((start, end)) => {
                 // What is held against another URL's word may have to show how long its file is; what is read of it is checked later.
                 let shows_length = spec.sources.len() > 1 || task.progress.told_elsewhere;
@@ -80,7 +84,7 @@ impl World {
                 assert!(may_ask && others.is_empty(), "{key:?} asks for everything");
             }
         }
-        if request.range.is_some_and(|(start, _)| start > 0) && others.is_empty() {
+        if request.range.is_some_and(|(start, _)| start > 0 && !shows_end) && others.is_empty() {
             let in_parts = task.progress.ranges == Ranges::Parts;
             let may_go_on = in_parts || kept.is_some_and(Representation::is_resumable);
             assert!(may_go_on, "{key:?} continues what cannot be continued");

@@ -92,7 +92,7 @@ impl Origin {
             resource.chance = Random::new(random.next());
             let is_stingy = climate.crumbs > 0 && random.one_in(3);
             resource.nodes = random.within(1..=climate.nodes.max(1));
-            // Where CORS hides what a range is of, no reader could know.
+            // Where CORS hides what a range is of, not even a request for two bytes would tell.
             if is_stingy && resource.exposes {
                 resource.longest_range = Some(1);
             }

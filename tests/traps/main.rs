@@ -12,6 +12,7 @@ mod delivery;
 mod dialects;
 mod filing;
 mod groups;
+mod hidden;
 mod hook;
 mod life;
 mod loops;

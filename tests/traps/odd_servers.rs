@@ -83,7 +83,7 @@ pub fn start_of(request: &FetchRequest) -> usize {
 }
 
 pub fn end_of(request: &FetchRequest) -> usize {
-    request.range.and_then(|(_, end)| end).map_or(LEN, |end| end as usize)
+    request.range.and_then(|(_, end)| end).map_or(LEN, |end| LEN.min(end as usize))
 }
 
 /// The bytes from `start` to `end`, as a part of a file of `total` bytes.

@@ -30,6 +30,8 @@ struct Asked {
     at: u64,
     /// Where it went: also the target of a redirect was asked.
     hosts: BTreeSet<String>,
+    /// The task's body when it was made.
+    body: BodyId,
     /// When bytes of it were stored, and in which body.
     stored: Vec<(u64, BodyId)>,
 }
@@ -96,7 +98,8 @@ fn play(server: OddServer, url: &str, has_digest: bool) -> Row {
     let (mut probes, mut stored) = (0, 0);
     let state = loop {
         let now = world.now;
-        let new = |hosts| Asked { at: now, hosts, stored: Vec::new() };
+        let task = world.task().expect("it is stored");
+        let new = |hosts| Asked { at: now, hosts, body: task.progress.body, stored: Vec::new() };
         for request in &world.requests[numbers.len()..] {
             let target = targets.borrow()[numbers.len()].as_deref().map(host_of);
             numbers.push(asked.len());
@@ -108,7 +111,6 @@ fn play(server: OddServer, url: &str, has_digest: bool) -> Row {
             asked[numbers[*number]].stored.push((now, *body));
         }
         stored = world.brought.len();
-        let task = world.task().expect("it is stored");
         if bodies.last().is_none_or(|(_, body)| *body != task.progress.body) {
             bodies.push((now, task.progress.body));
         }
@@ -130,15 +132,14 @@ impl Row {
     /// How many requests of a minute were in vain when the next was made to the same host, and that with them, at the worst: none
     /// of their bytes is kept by then, or comes later.
     fn most_in_vain(&self) -> usize {
-        let is_in_vain = |asked: &&Asked, at: u64| {
-            let body = self.bodies.iter().rfind(|(since, _)| *since <= at).map(|(_, body)| *body);
+        let is_in_vain = |asked: &&Asked, last: &Asked| {
             let was_kept = self.allowed == Allowed::LosesWhatWasKept;
-            !asked.stored.iter().any(|(stored_at, into)| was_kept || *stored_at > at || Some(*into) == body)
+            !asked.stored.iter().any(|(at, into)| was_kept || *at > last.at || *into == last.body)
         };
         let at_the_time_of = |last: &Asked| {
             let first = self.asked.partition_point(|asked| asked.at + MINUTE_MS <= last.at);
             let within = self.asked[first..].iter().take_while(|asked| asked.at <= last.at);
-            within.filter(|asked| !asked.hosts.is_disjoint(&last.hosts) && is_in_vain(asked, last.at)).count()
+            within.filter(|asked| !asked.hosts.is_disjoint(&last.hosts) && is_in_vain(asked, last)).count()
         };
         self.asked.iter().map(at_the_time_of).max().unwrap_or(0)
     }

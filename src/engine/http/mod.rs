@@ -20,7 +20,7 @@ pub use answer::{Asked, AskedRange, Source, Verdict, is_coded, judge};
 pub use content_disposition::file_name;
 pub use content_range::ContentRange;
 pub use interposed::{is_accepted, is_empty, is_fraction, is_interposed};
-pub use partial::is_bare_part;
+pub use partial::{ends, hides_length, is_bare_part};
 pub use representation::{Representation, Resumability, VerdictReason};
 pub use retry_after::RetryAfter;
 pub use serve::{Selection, if_range_holds, select};

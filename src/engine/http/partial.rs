@@ -82,11 +82,36 @@ pub fn is_bare_part(head: &Head) -> bool {
     part.is_some_and(|part| part.complete_length.is_some() && part.complete_length != part.end)
 }
 
+/// Whether CORS hides what the answer is a part of. The length of a part from the first byte on is all that tells the complete
+/// length then.
+pub fn hides_length(head: &Head) -> bool {
+    head.status == 206 && !head.all_headers_readable && head.content_range.is_none()
+}
+
+/// Whether the file ends where it was assumed to, as the answer shows to a request for its last byte and one more, or for what
+/// lies `behind` it; `None` if it shows neither, or is of another version: it `agrees`, or its validators are the same.
+pub fn ends(kept: &Representation, behind: bool, agrees: bool, head: &Head) -> Option<bool> {
+    let len = content_length(head);
+    let is_all = len.is_some() && len == kept.complete_length && !is_coded(head);
+    match head.status {
+        // It may carry no validators.
+        416 if behind => Some(true),
+        _ if !agrees && !looks_same(kept, head) => None,
+        206 => Some(len == Some(1) && !behind),
+        200 if is_all => Some(true),
+        _ => None,
+    }
+}
+
+fn looks_same(kept: &Representation, head: &Head) -> bool {
+    kept.etag == head.etag && kept.last_modified == head.last_modified
+}
+
 /// Whether nothing tells another version from the kept one. No proof: it is asked of parts of which one follows the other, or
 /// whose bytes a digest will prove.
 fn looks_the_same(kept: &Representation, head: &Head, complete_length: Option<u64>) -> bool {
     let is_as_long = complete_length.is_some() && complete_length == kept.complete_length;
-    is_as_long && kept.etag == head.etag && kept.last_modified == head.last_modified
+    is_as_long && looks_same(kept, head)
 }
 
 /// Judges a 206.
@@ -103,6 +128,11 @@ pub(super) fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
     let start = range.start;
     let mut restart = None;
     if let Some(kept) = asked.kept {
+        let is_behind = asked.only_parts && kept.complete_length == Some(start);
+        if is_behind && hides_length(head) && looks_same(kept, head) {
+            let representation = Representation { complete_length, ..kept.clone() };
+            return Verdict::Body { representation, start, end, restart };
+        }
         let is_inside = end.is_none_or(|end| kept.complete_length.is_none_or(|length| end <= length));
         let is_next_part = asked.only_parts && start > 0 && looks_the_same(kept, head, complete_length);
         if is_inside && (is_next_part || agrees(kept, head, complete_length, asked.if_range)) {
