@@ -266,8 +266,14 @@ impl Engine {
         self.commit_transfer(key, task, Some(kind), changes);
     }
 
-    /// Gives up bytes that no digest agrees with: they are of no use to anybody.
-    pub(super) fn fail_for_digest(&mut self, key: &TaskKey, mut task: Task, mut changes: Vec<Change>, code: ErrorCode) {
+    /// Gives up bytes that cannot be right, by their digest or their number: they are of no use to anybody.
+    pub(super) fn fail_without_bytes(
+        &mut self,
+        key: &TaskKey,
+        mut task: Task,
+        mut changes: Vec<Change>,
+        code: ErrorCode,
+    ) {
         self.drop_attempts(key);
         changes.extend(self.new_body(&mut task));
         self.fail(key, task, changes, TaskError::new(code));

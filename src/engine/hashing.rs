@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::attempt::Attempt;
 use super::error::ErrorCode;
-use super::http::{self, RestartReason};
+use super::http::{self, RestartReason, Resumability};
 use super::id::TaskKey;
 use super::input::StoreFailure;
 use super::output::{Change, Effect, Output};
@@ -210,6 +210,10 @@ impl Engine {
             slot.attempts.iter_mut().for_each(Attempt::forget_hash);
             let (body, from, through) = (progress.body, piece.start, piece.end - 1);
             changes.push(Change::DeleteChunks { body, from, through });
+            // What is being hashed may go on from these bytes.
+            if let Some(hashing) = slot.hashing.take() {
+                self.effects.finish(hashing);
+            }
         }
         let is_too_often = progress.repairs > MAX_REPAIRS;
         let blamed = progress.bad_sources & !bad_before;
@@ -238,7 +242,7 @@ impl Engine {
         let counts_agree = proof.pieces.as_ref().is_none_or(|pieces| pieces.fit(length));
         let digest: Option<Digest> = hashed.map(HashState::finish);
         match (expected, digest) {
-            _ if !counts_agree => self.fail_for_digest(key, task, changes, ErrorCode::DigestMismatch),
+            _ if !counts_agree => self.fail_without_bytes(key, task, changes, ErrorCode::DigestMismatch),
             (Some(expected), Some(digest)) if !expected.matches(&digest) => self.mismatch(key, task, changes),
             (Some(_), None) if length > 0 => self.check_first(key, task, changes),
             (Some(expected), None) if !expected.matches(&HashState::new(expected.algorithm()).finish()) => {
@@ -259,11 +263,15 @@ impl Engine {
     }
 
     /// The file is not what its digest says. If mirrors had a part in it, it is fetched once more without them, unless it
-    /// has begun anew too often: the buffers at hand must not be dropped for a restart that is refused.
+    /// has begun anew too often: the buffers at hand must not be dropped for a restart that is refused. So it is if its server
+    /// does not tell how long it is, and a cut cannot be told from the end.
     fn mismatch(&mut self, key: &TaskKey, mut task: Task, changes: Vec<Change>) {
         let mirrors = ((1_u32 << task.record.spec.sources.len()) - 1) & !1;
-        if mirrors & !task.progress.bad_sources == 0 || task.progress.restarts_in_row >= MAX_RESTARTS {
-            return self.fail_for_digest(key, task, changes, ErrorCode::DigestMismatch);
+        let Progress { representation, restarts_in_row, bad_sources, .. } = &task.progress;
+        let is_untold = representation.as_ref().is_some_and(|known| known.resumability == Resumability::SizeUnknown);
+        let most = if mirrors & !bad_sources != 0 { MAX_RESTARTS } else { u32::from(is_untold) };
+        if *restarts_in_row >= most {
+            return self.fail_without_bytes(key, task, changes, ErrorCode::DigestMismatch);
         }
         task.progress.bad_sources |= mirrors;
         task.progress.repairs += 1;

@@ -49,9 +49,10 @@ impl Engine {
                 Some(arrived) if attempt.is_record => self.record_arrived(key, id, arrived),
                 Some(Ok(arrived)) => {
                     let verdict = self.judge(key, id, &arrived.head);
-                    // While a range is in question, the answer may lead to a commit as well.
+                    // While a range is in question, or the file's end, the answer may lead to a commit as well.
                     let task = self.slots.get(key).and_then(|slot| slot.task.as_ref());
-                    let is_settled = task.is_none_or(|task| !task.progress.ranges.is_in_question());
+                    let is_settled =
+                        task.is_none_or(|task| !task.progress.ranges.is_in_question() && task.assumed_end().is_none());
                     let begins = is_settled && matches!(verdict, Some(Verdict::Body { restart: None, .. }));
                     match verdict {
                         Some(verdict) if begins || !busy => self.follow(key, id, &arrived, verdict),
@@ -179,18 +180,20 @@ impl Engine {
                 }
             }
             Verdict::Fail(error) => self.fail_source(key, id, task, error, None),
-            Verdict::NotTheSame => {
-                if let Some(slot) = self.slots.get_mut(key) {
-                    let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
-                    task.progress.bad_sources |= 1 << source;
-                    // Until that is durable.
-                    slot.failed_sources |= 1 << source;
-                }
-                self.drop_attempt(key, id);
-                let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];
-                self.commit_transfer(key, task, None, changes);
-            }
+            Verdict::NotTheSame => self.leave_mirror(key, id, source, task),
         }
+    }
+
+    /// A mirror does not serve the bytes that are kept: it is never asked again.
+    fn leave_mirror(&mut self, key: &TaskKey, id: EffectId, source: usize, mut task: Task) {
+        task.progress.bad_sources |= 1 << source;
+        if let Some(slot) = self.slots.get_mut(key) {
+            // Until that is durable.
+            slot.failed_sources |= 1 << source;
+        }
+        self.drop_attempt(key, id);
+        let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];
+        self.commit_transfer(key, task, None, changes);
     }
 
     /// Where the server has redirected to does not give more of the version, or not now: the server is asked itself, at once

@@ -121,7 +121,7 @@ impl Engine {
         }
         // Bytes that its own server has brought came by a range. Nor is it the range if the network is down.
         let is_new_to_it = task.progress.received.is_empty() || task.progress.told_elsewhere;
-        let may_be = is_new_to_it && matches!(wait, Wait::Backoff | Wait::Busy(None));
+        let may_be = is_new_to_it && matches!(wait, Wait::Backoff | Wait::Busy(_));
         let Some(next) = ranges.unanswered(times).filter(|_| may_be) else { return false };
         task.progress.ranges = next;
         if next == Ranges::Useless {
@@ -145,7 +145,7 @@ impl Engine {
         false
     }
 
-    /// More bytes came than were announced. Whether a coding that CORS hides may be why: the length was that of the coded bytes.
+    /// Another number of bytes came than was announced. Whether a coding that CORS hides may be why: the length was that of the coded bytes.
     pub(super) fn may_be_coded(&self, task: &Task) -> bool {
         let hides = task.progress.representation.as_ref().is_some_and(|known| !known.same_origin);
         hides && !task.progress.ranges.go_without()

@@ -43,6 +43,7 @@ pub const KEPT_SEEDS: &[(u64, &str)] = &[
         47534,
         "a session that may have been stored had failed, as the next try to store it did, and was stored as before",
     ),
+    (59650, "the whole file was being hashed when a piece of it was given up, and its hash was kept"),
     (60312, "bytes that mirrors had brought on the word of a digest went to a task that had none"),
     (36093, "a server that hides the length of its file agreed with the length that a mirror had told"),
     (62096, "the secrets of a task that was replaced were sent for the one that took its place"),

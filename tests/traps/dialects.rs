@@ -389,3 +389,74 @@ fn a_coded_file_after_one_that_was_cancelled_is_not_kept_waiting_by_itself() {
     world.wait(10_000);
     assert_eq!(state_of(&world, "coded 2"), TaskState::Completed);
 }
+
+#[test]
+fn a_server_that_is_busy_for_ranges_only_and_says_for_how_long_gives_the_file_without() {
+    for status in [500, 503] {
+        let file = File::new(0, LEN);
+        let bytes = file.bytes.clone();
+        let mut world = World::new(move |request, _| match request.range {
+            Some(_) => Reply::status(status).with(|head| head.retry_after = Some("30".into())),
+            None => whole(&file, request),
+        });
+        world.download(at_home()).expect("accepted");
+        assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed, "{status}");
+        assert!(world.file() == bytes, "{status}");
+    }
+}
+
+#[test]
+fn a_coding_that_cors_hides_and_that_makes_the_file_longer_is_no_cut() {
+    let file = File::new(0, LEN);
+    let bytes = file.bytes.clone();
+    let mut world = World::new(move |request, _| {
+        whole(&file, request).with(|head| {
+            head.all_headers_readable = false;
+            head.etag = None;
+            head.content_length = Some((LEN + 25).to_string());
+        })
+    });
+    world.download(from("https://cdn.example/f")).expect("accepted");
+    assert_eq!(world.play(HOUR_MS).record.state, TaskState::Completed);
+    assert!(world.file() == bytes);
+    assert_eq!(with_range(&world), [true, false]);
+}
+
+#[test]
+fn bytes_of_a_body_that_is_too_long_are_not_gone_on_with() {
+    let file = File::new(0, LEN);
+    let mut world = World::new(move |request, _| {
+        file.answer(request).with(|head| {
+            head.content_range = Some(format!("bytes 0-{}/{}", LEN / 2 - 1, LEN / 2));
+            head.content_length = Some((LEN / 2).to_string());
+        })
+    });
+    world.download(at_home()).expect("accepted");
+    let task = world.play(HOUR_MS);
+    assert_eq!(failure(&task), ErrorCode::BodyTooLong);
+    assert!(task.progress.received.is_empty());
+}
+
+#[test]
+fn a_file_whose_length_is_not_told_and_whose_digest_is_wrong_may_have_been_cut() {
+    for cuts in [1, 9] {
+        let file = File::new(0, LEN);
+        let bytes = file.bytes.clone();
+        let mut spec = at_home();
+        spec.proof.expected = expected(&bytes);
+        let mut world = World::new(move |request, number| {
+            let mut reply = whole(&file, request).with(|head| head.content_length = None);
+            if number < cuts {
+                reply.body.truncate(LEN / 2);
+            }
+            reply
+        });
+        world.download(spec).expect("accepted");
+        let task = world.play(HOUR_MS);
+        match cuts {
+            1 => assert!(task.record.state == TaskState::Completed && world.file() == bytes),
+            _ => assert_eq!(failure(&task), ErrorCode::DigestMismatch),
+        }
+        assert_eq!(world.requests.len(), 2, "no more than once: it may be wrong at the server");
+    }
+}

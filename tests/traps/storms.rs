@@ -150,10 +150,11 @@ impl Row {
         (1..self.bodies.len()).filter(is_new).count()
     }
 
-    /// Whether each restart was told. A file that is not what its digest says is dropped by the failure itself, unless an older
-    /// version was set aside.
+    /// Whether each restart was told. A file that is not what its digest says, or longer than its server says, is dropped by the
+    /// failure itself, unless an older version was set aside.
     fn is_told(&self) -> bool {
-        let is_dropped = matches!(&self.state, TaskState::Failed(error) if error.code == ErrorCode::DigestMismatch);
+        let TaskState::Failed(error) = &self.state else { return self.restarts() == self.told };
+        let is_dropped = matches!(error.code, ErrorCode::DigestMismatch | ErrorCode::BodyTooLong);
         self.restarts() == self.told || (is_dropped && self.restarts() == self.told + 1)
     }
 
