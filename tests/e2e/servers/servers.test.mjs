@@ -102,14 +102,17 @@ test('a page is not taken for a file whose type the app knows, also if nothing i
 
 const TEXT = Buffer.from(bytesOf(7, MIB).toString('base64'));
 const GZIP = zlib.gzipSync(TEXT);
-const CUTS = [0, 100, GZIP.length >> 1, GZIP.length - 8];
 
-/** A server of an app and of a coded file. For each URL its first answer of each kind is cut after as many bytes as `cut` says. */
+/**
+ * A server of an app and of a coded file. The query says what it does: `cut` its first answer of each kind to a URL after so many
+ * bytes, `refusesRanges`, `redirects` each request.
+ */
 function startCoded(t) {
   const headers = { 'Content-Encoding': 'gzip', 'Content-Type': 'text/plain' };
   const seen = new Set();
   const answer = ({ url }, range) => {
     const { searchParams } = new URL(url, 'http://localhost');
+    if (searchParams.has('redirects')) return { status: 302, headers: { Location: url.replace('redirects', 'redirected') } };
     if (range && searchParams.has('refusesRanges')) return { status: 403 };
     // Chromium hands out no coded answer to a range, so the first without is cut as well.
     const kind = `${url} ${Boolean(range)}`;
@@ -120,19 +123,30 @@ function startCoded(t) {
   return startServer(t, answer, { staticDirs });
 }
 
+/** Downloads the coded file by each of these queries at the same time. */
+async function downloadCoded(page, server, queries, options) {
+  for (const id of queries) await download(page, `${server.url}/f/text.json?${id}`, { id, ...options });
+  for (const id of queries) {
+    const { state, sha256: found } = await outcome(page, id);
+    assert.deepEqual([state, found], ['completed', sha256(TEXT)], id);
+  }
+}
+
 for (const isOwn of [true, false]) {
   test(`a coded answer of ${isOwn ? 'the own' : 'another'} origin that is cut is no file`, async (t) => {
     const { browser, open } = await startWorld(t.after.bind(t));
     const server = await startCoded(t);
     const page = await (isOwn ? openPage(browser, server.url) : open());
-    const ids = CUTS.flatMap((cut) => [`cut=${cut}`, `cut=${cut}&refusesRanges`]);
-    for (const id of ids) await download(page, `${server.url}/f/text.json?${id}`, { id });
-    for (const id of ids) {
-      const { state, sha256: found } = await outcome(page, id);
-      assert.deepEqual([state, found], ['completed', sha256(TEXT)], id);
-    }
+    const cuts = [0, 100, GZIP.length >> 1, GZIP.length - 8];
+    await downloadCoded(page, server, cuts.flatMap((cut) => [`cut=${cut}`, `cut=${cut}&refusesRanges`]));
   });
 }
+
+test('a coded answer behind a redirect that is cut is no file where the app knows its length', async (t) => {
+  const { open } = await startWorld(t.after.bind(t));
+  const server = await startCoded(t);
+  await downloadCoded(await open(), server, [`cut=${GZIP.length >> 1}&redirects`], { exactBytes: TEXT.length });
+});
 
 test('a version that cannot be had costs no byte of the one before', async (t) => {
   const { open } = await startWorld(t.after.bind(t));
