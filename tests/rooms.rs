@@ -166,6 +166,7 @@ const WORKER: [&str; 28] = [
     "pings",
     "life",
     "csp",
+    "body-ends",
     "background-fetch",
 ];
 
