@@ -138,7 +138,7 @@ const SHARED: [&str; 26] = [
     "transport",
     "reopening",
 ];
-const WORKER: [&str; 28] = [
+const WORKER: [&str; 29] = [
     "worker",
     "host",
     "component-host",
