@@ -2,6 +2,7 @@
 // that it still says counts, since another instance is at work by then. It is never thrown at, either: an exception that
 // passes through wasm leaves that half changed.
 import type { BackgroundFetches } from './background-fetch.js';
+import type { BodyEnds } from './body-ends.js';
 import type { Calls } from './calls.js';
 import type { BlockedOrigins } from './csp.js';
 import type { Life } from './life.js';
@@ -17,6 +18,7 @@ export interface Surroundings {
   readonly scope: ServiceWorkerGlobalScope;
   readonly options: AttachOptions;
   readonly blocked: BlockedOrigins;
+  readonly bodyEnds: BodyEnds;
   readonly calls: Calls;
   readonly fetches: BackgroundFetches;
   readonly own: OwnCode;
@@ -69,6 +71,11 @@ export class ComponentHost {
   /** Whether this worker's content security policy has forbidden a fetch from this URL's origin. */
   cspBlocks(url: string): boolean {
     return this.#around.blocked.has(url);
+  }
+
+  /** Whether this response's body, which has ended after so many bytes without an error, was cut. */
+  isCut(response: Response, read: number): Promise<boolean> {
+    return this.#around.bodyEnds.isCut(response, read);
   }
 
   started(boot: string, lock: string): void {

@@ -2,6 +2,7 @@
 // component asks for, and owns every promise and port, so that none hangs should the component crash.
 import init, { Component } from '../pkg/longhaul.js';
 import { type BackgroundFetchEvent, BackgroundFetches } from './background-fetch.js';
+import { BodyEnds } from './body-ends.js';
 import { Calls } from './calls.js';
 import { ComponentHost } from './component-host.js';
 import { BlockedOrigins } from './csp.js';
@@ -37,6 +38,7 @@ export class WorkerHost {
   readonly #database: string;
   readonly #options: AttachOptions;
   readonly #blocked: BlockedOrigins;
+  readonly #bodyEnds = new BodyEnds();
   readonly #pages: Pages;
   readonly #calls = new Calls();
   readonly #wakes = new Wakes();
@@ -196,6 +198,7 @@ export class WorkerHost {
       scope: this.#scope,
       options: this.#options,
       blocked: this.#blocked,
+      bodyEnds: this.#bodyEnds,
       calls: this.#calls,
       fetches: this.#fetches,
       own: this.#own,

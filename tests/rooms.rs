@@ -138,7 +138,7 @@ const SHARED: [&str; 26] = [
     "transport",
     "reopening",
 ];
-const WORKER: [&str; 28] = [
+const WORKER: [&str; 29] = [
     "worker",
     "host",
     "component-host",
@@ -166,6 +166,7 @@ const WORKER: [&str; 28] = [
     "pings",
     "life",
     "csp",
+    "body-ends",
     "background-fetch",
 ];
 

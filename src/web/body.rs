@@ -11,6 +11,7 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Blob, ReadableStreamDefaultReader, Response};
 
 use super::fetch::online;
+use super::host::Host;
 use super::indexeddb::ChunkKind;
 use crate::engine::crash::Turn;
 use crate::engine::id::EffectId;
@@ -58,6 +59,7 @@ struct Read {
 pub struct Body {
     /// Its stream is made when it is first read: one that was made is what the browser reads the whole through, too.
     response: Response,
+    host: Host,
     kind: ChunkKind,
     state: RefCell<State>,
     turn: Box<dyn Fn() -> Turn>,
@@ -69,6 +71,8 @@ struct State {
     reader: Option<ReadableStreamDefaultReader>,
     parts: Array,
     collected_bytes: u64,
+    /// All that the stream has handed out.
+    streamed_bytes: u64,
     read: Option<Read>,
     end: Option<ReadEnd>,
     is_pumping: bool,
@@ -78,12 +82,13 @@ impl Body {
     /// The body of `response`; `report` is called once for every read, and `turn` when its bytes are dealt with.
     pub fn new(
         response: Response,
+        host: Host,
         kind: ChunkKind,
         turn: impl Fn() -> Turn + 'static,
         report: impl Fn(Filled) + 'static,
     ) -> Rc<Self> {
         let state = RefCell::default();
-        Rc::new(Self { response, kind, state, turn: Box::new(turn), report: Box::new(report) })
+        Rc::new(Self { response, host, kind, state, turn: Box::new(turn), report: Box::new(report) })
     }
 
     /// Collects up to so many bytes, or what is there after a while, into a buffer.
@@ -156,7 +161,7 @@ impl Body {
         let body = Rc::clone(self);
         spawn_local(async move {
             loop {
-                let part = JsFuture::from(reader.read()).await;
+                let part = body.next_part(&reader).await;
                 let goes_on = body.take_in(part);
                 body.report_if_filled();
                 // The report may have brought the next read.
@@ -170,15 +175,28 @@ impl Body {
         });
     }
 
-    fn take_in(&self, part: Result<JsValue, JsValue>) -> bool {
+    /// The stream's next bytes; `None` at the end of a body that is whole.
+    async fn next_part(&self, reader: &ReadableStreamDefaultReader) -> Result<Option<Uint8Array>, JsValue> {
+        let part = JsFuture::from(reader.read()).await?;
+        if let Ok(bytes) = Reflect::get(&part, &"value".into())?.dyn_into() {
+            return Ok(Some(bytes));
+        }
+        // No borrow is held while this waits.
+        let streamed_bytes = self.state.borrow().streamed_bytes;
+        let is_cut = JsFuture::from(self.host.is_cut(&self.response, streamed_bytes as f64)).await?;
+        if is_cut.is_truthy() { Err(is_cut) } else { Ok(None) }
+    }
+
+    fn take_in(&self, part: Result<Option<Uint8Array>, JsValue>) -> bool {
         let mut state = self.state.borrow_mut();
-        let bytes = part.and_then(|part| Reflect::get(&part, &"value".into()));
-        match bytes.map(JsCast::dyn_into::<Uint8Array>) {
-            Ok(Ok(bytes)) => {
-                state.collected_bytes += u64::from(bytes.length());
+        match part {
+            Ok(Some(bytes)) => {
+                let len = u64::from(bytes.length());
+                state.collected_bytes += len;
+                state.streamed_bytes += len;
                 state.parts.push(&bytes);
             }
-            Ok(Err(_)) => state.end = Some(ReadEnd::Eof),
+            Ok(None) => state.end = Some(ReadEnd::Eof),
             Err(_) => state.end = Some(ReadEnd::Cut { online: online() }),
         }
         state.end.is_none()

@@ -292,6 +292,7 @@ impl Driver {
         let at_work = at_work();
         let body = Body::new(
             response,
+            self.host.clone(),
             self.store.chunk_kind(),
             move || at_work.turn(&key),
             move |filled| {

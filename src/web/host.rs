@@ -4,7 +4,7 @@
 use js_sys::Promise;
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
-use web_sys::AbortSignal;
+use web_sys::{AbortSignal, Response};
 
 #[wasm_bindgen]
 extern "C" {
@@ -64,6 +64,10 @@ extern "C" {
     /// Whether the worker's content security policy has forbidden a fetch from this URL's origin.
     #[wasm_bindgen(method, js_name = cspBlocks)]
     pub fn csp_blocks(this: &Host, url: &str) -> bool;
+
+    /// Whether the body of `response` was cut, which has ended after `read` bytes without an error: a promise of a boolean.
+    #[wasm_bindgen(method, js_name = isCut)]
+    pub fn is_cut(this: &Host, response: &Response, read: f64) -> Promise;
 
     /// What the browser itself fetches.
     #[wasm_bindgen(method, getter)]

@@ -29,7 +29,6 @@ const LACKS = {
     'background-fetch': BACKGROUND_FETCH,
     'freeze-page': FREEZE,
     'background-sync': SYNC,
-    'tell-cut-coded-body': 'Firefox ends a body in a content coding that is cut as if it were complete, although its length was announced',
   },
   webkit: {
     push: PUSH,

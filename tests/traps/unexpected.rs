@@ -93,7 +93,7 @@ fn an_end_that_comes_early_is_no_end_where_the_app_knows_the_length() {
     let bytes = file.bytes.clone();
     let mut world = World::new(move |_, number| {
         let reply = untold(&file);
-        // The stream ends as if it were complete: what Firefox makes of a cut answer in a coding.
+        // The stream ends as if it were complete: what WebKit makes of an answer in chunks that is cut.
         if number < 2 { Reply { body: reply.body[..100_000].to_vec(), ..reply } } else { reply }
     });
     let mut spec = at_home();

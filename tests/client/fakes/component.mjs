@@ -35,7 +35,7 @@ const { outputFiles } = await build({
     },
   ],
 });
-const GLOBALS = ['told', 'load', 'navigator', 'location', 'Client', 'reportError', 'indexedDB', 'IDBKeyRange', 'WebAssembly', 'caches', 'fetch', 'console'];
+const GLOBALS = ['told', 'load', 'navigator', 'location', 'Client', 'reportError', 'indexedDB', 'IDBKeyRange', 'WebAssembly', 'caches', 'fetch', 'console', 'PerformanceObserver'];
 const evaluate = compileFunction(`${outputFiles[0].text}\nreturn worker;`, GLOBALS);
 const offline = async () => {
   throw new TypeError('Failed to fetch');
@@ -93,7 +93,7 @@ export class WorkerEvent extends Event {
  * A service worker that has attached longhaul, with these `options`. `load` gets the component ready, or fails; an export
  * throws what `throws` returns for its name, if anything.
  */
-export async function start({ connection, locks, userAgent, indexedDB, backgroundFetch, load = () => {}, throws = () => {}, fetch = offline, warned = [], WebAssembly = globalThis.WebAssembly, ...options } = {}) {
+export async function start({ connection, locks, userAgent, indexedDB, backgroundFetch, load = () => {}, throws = () => {}, fetch = offline, warned = [], PerformanceObserver, WebAssembly = globalThis.WebAssembly, ...options } = {}) {
   const told = [];
   const reported = [];
   const hosts = [];
@@ -115,7 +115,7 @@ export async function start({ connection, locks, userAgent, indexedDB, backgroun
   const location = new URL('https://app.example/sw.js');
   const report = (error) => reported.push(error);
   const IDBKeyRange = { bound: (lower, upper) => ({ lower, upper }) };
-  const { attach } = evaluate(tell, load, { connection, locks, userAgent }, location, Client, report, indexedDB, IDBKeyRange, WebAssembly, caches, fetch, { ...console, warn: (text) => warned.push(text) });
+  const { attach } = evaluate(tell, load, { connection, locks, userAgent }, location, Client, report, indexedDB, IDBKeyRange, WebAssembly, caches, fetch, { ...console, warn: (text) => warned.push(text) }, PerformanceObserver);
   const longhaul = attach(scope, { wasm: 'longhaul.wasm', ...options });
   const post = async (message, ports = [], source = page) => {
     const event = { data: { longhaul: 1, ...message }, source, ports, waitUntil() {} };

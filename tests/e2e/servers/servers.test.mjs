@@ -5,13 +5,13 @@ import { test } from 'node:test';
 import zlib from 'node:zlib';
 import { bytes as contentBytes } from '../../origin/content.mjs';
 import { part, sha256, startOddServer } from '../../origin/odd-server.mjs';
-import { download, MIB, outcome, startWorld, untilTask } from '../support.mjs';
+import { download, MIB, openPage, outcome, startWorld, staticDirs, untilTask } from '../support.mjs';
 
 const bytesOf = (seed, length) => Buffer.from(contentBytes(seed, 0, length));
 
 /** A server of another origin whose answers are up to `answer(request, range, number)`. */
-async function startServer(t, answer, kept) {
-  const server = await startOddServer(answer, { kept });
+async function startServer(t, answer, options) {
+  const server = await startOddServer(answer, options);
   t.after(() => server.close());
   return server;
 }
@@ -100,20 +100,52 @@ test('a page is not taken for a file whose type the app knows, also if nothing i
   assert.deepEqual([state, found, server.log.length], ['completed', sha256(bytes), 3]);
 });
 
-test('a coded answer that is cut is no file where the app knows its length', async (t) => {
-  const { open } = await startWorld(t.after.bind(t));
-  const bytes = bytesOf(7, MIB);
-  const coded = zlib.gzipSync(bytes);
-  const headers = { 'Content-Encoding': 'gzip', 'Access-Control-Expose-Headers': 'Content-Encoding' };
-  // Chromium hands out no coded answer to a range, so the first without is cut as well.
+const TEXT = Buffer.from(bytesOf(7, MIB).toString('base64'));
+const GZIP = zlib.gzipSync(TEXT);
+
+/**
+ * A server of an app and of a coded file. The query says what it does: `cut` its first answer of each kind to a URL after so many
+ * bytes, `refusesRanges`, `redirects` each request.
+ */
+function startCoded(t) {
+  const headers = { 'Content-Encoding': 'gzip', 'Content-Type': 'text/plain' };
   const seen = new Set();
-  const cutFirst = (kind) => (seen.has(kind) ? undefined : seen.add(kind) && coded.length >> 1);
-  const server = await startServer(t, (_, range) => ({ status: 200, headers, body: coded, cutAfter: cutFirst(Boolean(range)) }));
-  const page = await open();
-  await download(page, `${server.url}/f.bin`, { id: 'f', exactBytes: bytes.length });
-  const { state, sha256: found } = await outcome(page, 'f');
-  assert.deepEqual([state, found], ['completed', sha256(bytes)]);
-  assert(server.log.length >= 2, 'the first answer was taken for the file');
+  const answer = ({ url }, range) => {
+    const { searchParams } = new URL(url, 'http://localhost');
+    if (searchParams.has('redirects')) return { status: 302, headers: { Location: url.replace('redirects', 'redirected') } };
+    if (range && searchParams.has('refusesRanges')) return { status: 403 };
+    // Chromium hands out no coded answer to a range, so the first without is cut as well.
+    const kind = `${url} ${Boolean(range)}`;
+    const isFirst = !seen.has(kind);
+    seen.add(kind);
+    return { status: 200, headers, body: GZIP, cutAfter: isFirst ? Number(searchParams.get('cut')) : undefined };
+  };
+  return startServer(t, answer, { staticDirs });
+}
+
+/** Downloads the coded file by each of these queries at the same time. */
+async function downloadCoded(page, server, queries, options) {
+  for (const id of queries) await download(page, `${server.url}/f/text.json?${id}`, { id, ...options });
+  for (const id of queries) {
+    const { state, sha256: found } = await outcome(page, id);
+    assert.deepEqual([state, found], ['completed', sha256(TEXT)], id);
+  }
+}
+
+for (const isOwn of [true, false]) {
+  test(`a coded answer of ${isOwn ? 'the own' : 'another'} origin that is cut is no file`, async (t) => {
+    const { browser, open } = await startWorld(t.after.bind(t));
+    const server = await startCoded(t);
+    const page = await (isOwn ? openPage(browser, server.url) : open());
+    const cuts = [0, 100, GZIP.length >> 1, GZIP.length - 8];
+    await downloadCoded(page, server, cuts.flatMap((cut) => [`cut=${cut}`, `cut=${cut}&refusesRanges`]));
+  });
+}
+
+test('a coded answer behind a redirect that is cut is no file where the app knows its length', async (t) => {
+  const { open } = await startWorld(t.after.bind(t));
+  const server = await startCoded(t);
+  await downloadCoded(await open(), server, [`cut=${GZIP.length >> 1}&redirects`], { exactBytes: TEXT.length });
 });
 
 test('a version that cannot be had costs no byte of the one before', async (t) => {
@@ -123,7 +155,7 @@ test('a version that cannot be had costs no byte of the one before', async (t) =
     ...(number === 1 ? part(next, undefined, { ETag: '"b"' }) : part(old, range, { ETag: '"a"' })),
     cutAfter: [4 * MIB, 64 << 10][number],
     untilKept: number === 0 ? 1 : undefined,
-  }), () => untilTask(page, 'f', (task) => task.receivedBytes > 0));
+  }), { kept: () => untilTask(page, 'f', (task) => task.receivedBytes > 0) });
   const page = await open();
   await download(page, `${server.url}/f.bin`, { id: 'f', maxSegments: 1 });
   const { state, sha256: found } = await outcome(page, 'f');
