@@ -108,8 +108,12 @@ impl Engine {
         }
         self.drop_attempts(key);
         match wait {
-            Some(Wait::Busy(asked_ms)) => self.note_trouble(&task, source, asked_ms),
-            Some(Wait::Backoff) => self.note_trouble(&task, source, None),
+            Some(Wait::Busy(asked_ms)) => self.note_trouble(&task, source, asked_ms, false),
+            Some(Wait::Backoff) => {
+                let may_be_range = error.code == ErrorCode::Network && source == 0 && task.progress.may_be_range();
+                self.note_trouble(&task, source, None, may_be_range);
+            }
+            Some(Wait::Offline) => self.note_offline(&task, source),
             _ => {}
         }
         match wait {

@@ -1,10 +1,12 @@
 //! Servers in trouble: one that cannot be reached, or says again and again that it is busy, is left alone by all tasks
-//! for a while, and then asked by one of them first. Its answer lets the others go on, at once.
+//! for a while, and then asked by one of them first. Its answer lets the others go on, at once. If its request ends without
+//! one, the next task asks.
 
 use super::Engine;
 use super::id::TaskKey;
 use super::output::Change;
-use super::retry::backoff_ms;
+use super::retry::{OFFLINE_RECHECK_MS, backoff_ms};
+use super::slot::Slot;
 use super::task::{Task, TaskState, WaitReason};
 use super::time::Timestamp;
 
@@ -34,6 +36,10 @@ pub struct Host {
     fine_at: Timestamp,
     /// The task that met its last trouble.
     met_by: Option<TaskKey>,
+    /// The task that asks it first, while the others wait for that.
+    first: Option<TaskKey>,
+    /// Whether all of its troubles may be about ranges: then the first asker goes without one, and that settles it.
+    is_range_in_doubt: bool,
 }
 
 impl Engine {
@@ -71,13 +77,16 @@ impl Engine {
         if all && closed > 0 { Ok(first) } else { Err(closed) }
     }
 
-    /// No source of the task is asked before.
+    /// No source of the task is asked before by one that has failed. For a first asker it waits later, if there still is one.
     pub(super) fn sources_closed_until(&self, task: &Task) -> Timestamp {
-        self.closed_sources(task).unwrap_or_default()
+        let mut hosts = self.hosts.iter().filter(|host| host.first.is_some());
+        let is_asked = hosts.any(|host| task.record.spec.sources.iter().any(|source| source.host == host.name));
+        if is_asked { Timestamp::default() } else { self.closed_sources(task).unwrap_or_default() }
     }
 
     /// A request of the task brought nothing of use: the host could not be reached, or is busy, and has said for how long.
-    pub(super) fn note_trouble(&mut self, task: &Task, source: usize, asked_ms: Option<u64>) {
+    /// If its range may be to blame, no other task waits for more than the answer to a request without one.
+    pub(super) fn note_trouble(&mut self, task: &Task, source: usize, asked_ms: Option<u64>, may_be_range: bool) {
         let (now, name) = (self.now, task.record.spec.host(source));
         if self.host(name).is_none() {
             self.hosts.push(Host { name: name.into(), ..Host::default() });
@@ -86,21 +95,36 @@ impl Engine {
         // If others were answered since it failed last, the trouble may be the task's own.
         let has_failed = task.progress.busy + task.progress.failures > 0;
         let may_be_own = has_failed && host.closed_until.is_none() && host.fine_at > task.record.since;
+        host.is_range_in_doubt = may_be_range && (host.troubles == 0 || host.is_range_in_doubt);
         host.troubles = host.troubles.saturating_add(1);
-        if host.met_by.as_ref() == Some(&task.record.key) {
-            // Of others nothing is known: a new one need not wait.
-            host.closed_until = host.closed_until.map(|until| until.min(now));
-            return;
-        }
-        if may_be_own && host.troubles <= MOST_OWN {
+        let is_of = |found: &Option<TaskKey>| found.as_ref() == Some(&task.record.key);
+        // Of others nothing is known, or the first asker is about to find out.
+        let says_nothing_new =
+            is_of(&host.met_by) || (host.is_range_in_doubt && host.first.is_some() && !is_of(&host.first));
+        if says_nothing_new || (may_be_own && host.troubles <= MOST_OWN) {
             return;
         }
         host.met_by = Some(task.record.key.clone());
         host.is_asked_to_wait = asked_ms.is_some();
         // Once may be an accident.
         if host.troubles > 1 || host.is_asked_to_wait {
-            host.pause_ms = backoff_ms(host.troubles, &mut self.random).max(asked_ms.unwrap_or(0).min(MAX_CLOSED_MS));
+            let pause_ms = backoff_ms(host.troubles, &mut self.random).max(asked_ms.unwrap_or(0).min(MAX_CLOSED_MS));
+            host.pause_ms = if host.is_range_in_doubt { 0 } else { pause_ms };
             host.closed_until = Some(now.after(host.pause_ms));
+            if host.first.take().is_some() {
+                self.end_waits_for_hosts(false);
+            }
+        }
+    }
+
+    /// The task could not ask, since the browser is offline. The host that it was to ask first is left alone as long as the
+    /// task waits: no other would fare better.
+    pub(super) fn note_offline(&mut self, task: &Task, source: usize) {
+        let until = self.now.after(OFFLINE_RECHECK_MS);
+        let host = self.host(task.record.spec.host(source));
+        if let Some(host) = host.filter(|host| host.first.as_ref() == Some(&task.record.key)) {
+            host.first = None;
+            host.closed_until = Some(until);
         }
     }
 
@@ -111,8 +135,9 @@ impl Engine {
         host.fine_at = now;
         host.troubles = 0;
         host.met_by = None;
+        host.first = None;
         if host.closed_until.take().is_some() {
-            self.end_waits_for_hosts();
+            self.end_waits_for_hosts(true);
         }
     }
 
@@ -122,7 +147,7 @@ impl Engine {
         for host in self.hosts.iter_mut().filter(|host| !host.is_asked_to_wait) {
             host.closed_until = host.closed_until.map(|_| now);
         }
-        self.end_waits_for_hosts();
+        self.end_waits_for_hosts(true);
     }
 
     /// The app wants this task to ask now, whatever its hosts have said.
@@ -135,27 +160,69 @@ impl Engine {
         }
     }
 
-    /// Those whose host is still in trouble are put off again.
-    fn end_waits_for_hosts(&mut self) {
+    /// Frees the hosts whose first asker asks no more. That can end in many ways: it is cancelled, paused, replaced or
+    /// preempted, its time is over, or it has gone on elsewhere.
+    pub(super) fn free_hosts(&mut self) {
         let now = self.now;
-        for (_, slot) in self.slots.iter_mut() {
-            if let Some(TaskState::Active { not_before, reason: REASON }) =
-                slot.task.as_mut().map(|task| &mut task.record.state)
-            {
-                *not_before = now.min(*not_before);
+        let mut is_news = false;
+        for host in &mut self.hosts {
+            let first = host.first.as_ref().map(|key| self.slots.get(key).is_some_and(|slot| slot.asks(&host.name)));
+            if first == Some(false) {
+                host.first = None;
+                host.closed_until = host.closed_until.map(|until| until.min(now));
+                is_news = true;
+            }
+        }
+        if is_news {
+            self.end_waits_for_hosts(true);
+        }
+    }
+
+    /// Those whose host is still in trouble are put off again. Unless all are meant, those stay that let others in storage
+    /// have their turn.
+    fn end_waits_for_hosts(&mut self, of_all: bool) {
+        let now = self.now;
+        for (key, slot) in self.slots.iter_mut() {
+            let Some(task) = &mut slot.task else { continue };
+            let lane = task.record.lane();
+            if let TaskState::Active { not_before, reason: REASON } = &mut task.record.state {
+                let session = self.sessions.get(&key.session);
+                if of_all || !session.is_some_and(|session| session.backlog.has_more(lane, *not_before)) {
+                    *not_before = now.min(*not_before);
+                }
             }
         }
     }
 
+    /// Ends the task's wait if its hosts were freed while that was on its way to storage.
+    pub(super) fn end_wait_for_open_host(&mut self, key: &TaskKey) {
+        let now = self.now;
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) else { return };
+        let is_open = self.closed_sources(task).is_err();
+        if let Some(TaskState::Active { not_before, reason: REASON }) =
+            self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()).map(|task| &mut task.record.state)
+            && is_open
+        {
+            *not_before = now.min(*not_before);
+        }
+    }
+
     /// Whether a task that is about to begin may ask the host: one in trouble is asked by one task first.
-    pub(super) fn may_ask(&mut self, name: &str) -> bool {
+    pub(super) fn may_ask(&mut self, key: &TaskKey, name: &str) -> bool {
         let now = self.now;
         let Some(host) = self.host(name) else { return true };
         let is_open = host.closed_until.is_none_or(|until| until <= now);
-        if is_open {
-            host.closed_until = host.closed_until.map(|_| now.after(FIRST_MS));
+        if is_open && host.closed_until.is_some() {
+            host.closed_until = Some(now.after(FIRST_MS));
+            host.first = Some(key.clone());
         }
         is_open
+    }
+
+    /// Whether the task asks the host first, and is to find out whether ranges are the trouble.
+    pub(super) fn is_to_settle_range(&self, key: &TaskKey, name: &str) -> bool {
+        let is_meant = |host: &Host| host.name == name && host.first.as_ref() == Some(key) && host.is_range_in_doubt;
+        self.hosts.iter().any(is_meant)
     }
 
     /// Puts off tasks that would ask a host that is in trouble. They wait in memory; where others lie in storage behind
@@ -189,7 +256,11 @@ impl Engine {
         let Some(task) = &mut slot.task else { return };
         let lane = task.record.lane();
         let session = self.sessions.get(&key.session);
-        let others_wait = session.is_some_and(|session| session.backlog.has_more(lane, not_before));
+        // An answer that settles what the trouble is comes soon.
+        let sources = &task.record.spec.sources;
+        let is_short = |host: &Host| host.is_range_in_doubt && sources.iter().any(|source| source.host == host.name);
+        let is_long = !self.hosts.iter().any(is_short);
+        let others_wait = is_long && session.is_some_and(|session| session.backlog.has_more(lane, not_before));
         if others_wait {
             not_before = not_before.after(spread_ms);
         }
@@ -204,5 +275,15 @@ impl Engine {
         if is_news {
             self.publish_task(key);
         }
+    }
+}
+
+impl Slot {
+    /// Whether the task waits for the host to answer: a request of its own, or one that finds out why there was none.
+    fn asks(&self, host: &str) -> bool {
+        let Some(task) = self.task.as_ref().filter(|task| task.record.state.is_active()) else { return false };
+        let is_there = |source| task.record.spec.host(source) == host;
+        let mut open = self.attempts.iter().filter(|attempt| attempt.reading.is_none() && !attempt.is_at_target);
+        open.any(|attempt| is_there(attempt.source)) || (self.probe.is_some() && is_there(self.probed_source))
     }
 }

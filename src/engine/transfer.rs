@@ -28,6 +28,8 @@ impl Engine {
         if connections >= self.max_connections as usize {
             return;
         }
+        // What has just ended may have been what others wait for.
+        self.free_hosts();
         let is_watched = self.surroundings.is_watched();
         let mut candidates = Vec::new();
         let mut sources = Vec::new();
@@ -119,7 +121,8 @@ impl Engine {
         slot.bearable_segments = slot.bearable_segments.max(1);
         let is_resumable = slot.known().is_some_and(Representation::is_resumable);
         let goes_on = std::mem::take(&mut slot.has_part);
-        let Some(task) = slot.task.clone() else { return };
+        let Some(mut task) = slot.task.clone() else { return };
+        let asks_elsewhere = slot.known().is_some() && slot.target_of(&task, source).is_some();
         if task.record.fails_when_full && slot.refusals > 0 && self.room.is_missing() {
             return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
         }
@@ -144,7 +147,8 @@ impl Engine {
             Some((gap, length)) => (gap.start, Some(self.grid(&task, length).bound(gap).end)),
             None => (0, None),
         };
-        if self.may_ask(task.record.spec.host(source)) {
+        if asks_elsewhere || self.may_ask(key, task.record.spec.host(source)) {
+            self.doubt_range_first(key, source, &mut task);
             self.start_attempt(key, &task, source, segment);
             self.publish_task(key);
         }
