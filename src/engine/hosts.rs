@@ -48,6 +48,15 @@ impl Engine {
         self.hosts.iter_mut().find(|host| host.name == name)
     }
 
+    /// The tasks in memory of which nothing but trouble of their hosts keeps the engine from going on, each with until when.
+    pub fn waits_for_hosts(&self) -> impl Iterator<Item = (&Task, Timestamp)> {
+        let waiting = self.slots.values().filter(|slot| !slot.busy && slot.queue.is_empty() && !slot.is_running());
+        waiting.filter_map(|slot| slot.task.as_ref()).filter_map(|task| match task.record.state {
+            TaskState::Active { not_before, reason: REASON } if not_before > self.now => Some((task, not_before)),
+            _ => None,
+        })
+    }
+
     /// When the host may be asked, if it is in trouble, as far as is known.
     pub(super) fn closed_until(&self, name: &str) -> Option<Timestamp> {
         self.hosts.iter().find(|host| host.name == name)?.closed_until
@@ -256,13 +265,16 @@ impl Engine {
         let Some(task) = &mut slot.task else { return };
         let lane = task.record.lane();
         let session = self.sessions.get(&key.session);
-        // An answer that settles what the trouble is comes soon.
-        let sources = &task.record.spec.sources;
-        let is_short = |host: &Host| host.is_range_in_doubt && sources.iter().any(|source| source.host == host.name);
-        let is_long = !self.hosts.iter().any(is_short);
+        let is_its = |host: &&Host| task.record.spec.sources.iter().any(|source| source.host == host.name);
+        let mut hosts = self.hosts.iter().filter(is_its);
+        // What is about ranges is settled by the next answer, and the others can wait for that.
+        let is_long = hosts.clone().all(|host| !host.is_range_in_doubt);
         let others_wait = is_long && session.is_some_and(|session| session.backlog.has_more(lane, not_before));
         if others_wait {
-            not_before = not_before.after(spread_ms);
+            // A first asker may be gone long before it is waited for no more, and dies with the worker.
+            let is_asked = hosts.any(|host| host.first.is_some());
+            let until = if is_asked { now.after(pause_ms) } else { not_before };
+            not_before = until.after(spread_ms);
         }
         let is_news = !matches!(task.record.state, TaskState::Active { reason: REASON, .. });
         let since = if is_news { now } else { task.record.since };

@@ -23,13 +23,13 @@ impl Engine {
         if self.wakes.are_ending(self.now) {
             return self.end_with_the_wake();
         }
+        // What has just ended may have been what others wait for.
+        self.free_hosts();
         // Most inputs come while every connection is in use: then there is nobody to choose.
         let connections: usize = self.slots.values().map(|slot| slot.attempts.len()).sum();
         if connections >= self.max_connections as usize {
             return;
         }
-        // What has just ended may have been what others wait for.
-        self.free_hosts();
         let is_watched = self.surroundings.is_watched();
         let mut candidates = Vec::new();
         let mut sources = Vec::new();
