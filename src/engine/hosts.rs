@@ -119,9 +119,10 @@ impl Engine {
         if host.troubles > 1 || host.is_asked_to_wait {
             let pause_ms = backoff_ms(host.troubles, &mut self.random).max(asked_ms.unwrap_or(0).min(MAX_CLOSED_MS));
             host.pause_ms = if host.is_range_in_doubt { 0 } else { pause_ms };
-            host.closed_until = Some(now.after(host.pause_ms));
+            let waited_until = host.closed_until.replace(now.after(host.pause_ms));
             if host.first.take().is_some() {
-                self.end_waits_for_hosts(false);
+                // Those that let others have their turn wait for longer than it, or not for it.
+                self.end_waits_for_hosts(waited_until);
             }
         }
     }
@@ -145,8 +146,9 @@ impl Engine {
         host.troubles = 0;
         host.met_by = None;
         host.first = None;
+        host.is_range_in_doubt = false;
         if host.closed_until.take().is_some() {
-            self.end_waits_for_hosts(true);
+            self.end_waits_for_hosts(None);
         }
     }
 
@@ -156,7 +158,7 @@ impl Engine {
         for host in self.hosts.iter_mut().filter(|host| !host.is_asked_to_wait) {
             host.closed_until = host.closed_until.map(|_| now);
         }
-        self.end_waits_for_hosts(true);
+        self.end_waits_for_hosts(None);
     }
 
     /// The app wants this task to ask now, whatever its hosts have said.
@@ -183,31 +185,30 @@ impl Engine {
             }
         }
         if is_news {
-            self.end_waits_for_hosts(true);
+            self.end_waits_for_hosts(None);
         }
     }
 
-    /// Those whose host is still in trouble are put off again. Unless all are meant, those stay that let others in storage
-    /// have their turn.
-    fn end_waits_for_hosts(&mut self, of_all: bool) {
+    /// Those whose host is still in trouble are put off again. `until` is when those wait to that are meant, or all are.
+    fn end_waits_for_hosts(&mut self, until: Option<Timestamp>) {
         let now = self.now;
-        for (key, slot) in self.slots.iter_mut() {
-            let Some(task) = &mut slot.task else { continue };
-            let lane = task.record.lane();
-            if let TaskState::Active { not_before, reason: REASON } = &mut task.record.state {
-                let session = self.sessions.get(&key.session);
-                if of_all || !session.is_some_and(|session| session.backlog.has_more(lane, *not_before)) {
-                    *not_before = now.min(*not_before);
-                }
+        for (_, slot) in self.slots.iter_mut() {
+            if let Some(TaskState::Active { not_before, reason: REASON }) =
+                slot.task.as_mut().map(|task| &mut task.record.state)
+                && until.is_none_or(|until| until == *not_before)
+            {
+                *not_before = now.min(*not_before);
             }
         }
     }
 
-    /// Ends the task's wait if its hosts were freed while that was on its way to storage.
+    /// Ends the task's wait if its hosts were freed while it was on its way to storage, or lay there. Of hosts that this worker
+    /// has not met, what was stored stands.
     pub(super) fn end_wait_for_open_host(&mut self, key: &TaskKey) {
         let now = self.now;
         let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) else { return };
-        let is_open = self.closed_sources(task).is_err();
+        let is_its = |host: &Host| task.record.spec.sources.iter().any(|source| source.host == host.name);
+        let is_open = self.hosts.iter().any(is_its) && self.closed_sources(task).is_err();
         if let Some(TaskState::Active { not_before, reason: REASON }) =
             self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()).map(|task| &mut task.record.state)
             && is_open

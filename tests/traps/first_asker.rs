@@ -2,11 +2,12 @@
 
 use longhaul::engine::error::{ErrorCode, TaskError};
 use longhaul::engine::filter::Filter;
-use longhaul::engine::id::{ClientId, SessionId};
+use longhaul::engine::group::GroupKey;
+use longhaul::engine::id::{ClientId, GroupId, SessionId, TaskId};
 use longhaul::engine::input::{BulkAction, Call, FetchFailure, IfExists, Input, TaskCall};
 use longhaul::engine::output::FetchRequest;
 use longhaul::engine::policy::{Conditions, PolicyPatch};
-use longhaul::engine::task::{TaskSpec, TaskState};
+use longhaul::engine::task::{TaskSpec, TaskState, WaitReason};
 
 use super::world::{File, HOME, Reply, World, from, key, source};
 
@@ -168,6 +169,43 @@ fn after_a_first_asker_that_fails_its_host_is_asked_after_the_pause() {
 }
 
 #[test]
+fn a_first_asker_that_is_offline_lets_no_other_try_before_things_are_better() {
+    let mut world = in_trouble();
+    world.serve(|_, _| Reply::unreachable(false));
+    for number in 0..20 {
+        add(&mut world, &format!("{number}"), home("/f"), IfExists::Keep);
+    }
+    world.wait(30_000);
+    assert_eq!(world.requests.len(), 3, "one has found out");
+    world.serve(|request, _| File::new(0, 1_000).answer(request));
+    world.kick();
+    world.wait(AT_ONCE_MS);
+    assert!((0..20).all(|number| is_done(&world, &number.to_string())));
+}
+
+#[test]
+fn a_host_that_is_free_again_is_asked_by_tasks_whose_wait_is_on_its_way_to_storage() {
+    let mut world = asked_first(home("/asker"), |_| hangs());
+    // So many that some lie in storage, which are to have their turn: what the others wait for is stored.
+    let ids: Vec<String> = (0..250).map(|number| format!("{number:03}")).collect();
+    let members = ids.iter().map(|id| (TaskId::new(id), home("/f"))).collect();
+    let group = GroupKey { session: SessionId::new("s"), group: GroupId::new("g") };
+    world.ask(Call::DownloadAll { group, fails_together: false, members, is_last: true });
+    world.until(|world| world.stored("249").is_some());
+    world.is_slow_to_store = true;
+    world.drain_all();
+    let waits = |id: &&String| {
+        let state = world.stored(id).map(|task| task.record.state);
+        matches!(state, Some(TaskState::Active { reason: Some(WaitReason::HostBusy), .. }))
+    };
+    assert!(ids.iter().any(|id| waits(&id)), "none was put off in storage");
+    world.ask(Call::Task(key("asker"), TaskCall::Pause));
+    world.let_storage_answer();
+    world.wait(AT_ONCE_MS);
+    assert_eq!(ids.iter().filter(|id| is_done(&world, id)).count(), ids.len());
+}
+
+#[test]
 fn what_is_asked_for_elsewhere_is_no_answer_that_neighbours_wait_for() {
     // The task goes on with the server that its own has redirected it to.
     let target = "https://cdn.example/f/asker";
@@ -196,4 +234,24 @@ fn a_worker_that_starts_anew_knows_of_no_first_asker() {
     for crashes in [false, true] {
         frees_the_host("kill", home("/asker"), |world| if crashes { world.crash() } else { world.kill() });
     }
+}
+
+#[test]
+fn a_host_that_a_server_redirects_to_is_not_the_server() {
+    // Its trouble closes the server to no task.
+    let target = "https://cdn.example/f/asker";
+    let file = File::new(0, 400_000);
+    let mut world = World::new(move |request, number| match (request.url.as_str(), number) {
+        (_, 0) => file.answer(request).cut_after(100_000).with(|head| head.final_url = Some(target.into())),
+        (url, _) if url == target => Reply::status(503).with(|head| head.retry_after = Some("600".into())),
+        _ => File::new(0, 1_000).answer(request),
+    });
+    world.read_bytes = 50_000;
+    add(&mut world, "asker", home("/asker"), IfExists::Keep);
+    world.until(|world| world.requests.len() == 2);
+    assert_eq!(world.requests[1].url, target);
+    world.wait(AT_ONCE_MS);
+    add(&mut world, "neighbour", home("/f"), IfExists::Keep);
+    world.wait(AT_ONCE_MS);
+    assert!(is_done(&world, "neighbour"));
 }
