@@ -48,6 +48,12 @@ impl Engine {
         self.hosts.iter_mut().find(|host| host.name == name)
     }
 
+    /// Those of a task's hosts that were ever in trouble.
+    fn hosts_of<'a>(&'a self, task: &'a Task) -> impl Iterator<Item = &'a Host> {
+        let sources = &task.record.spec.sources;
+        self.hosts.iter().filter(|host| sources.iter().any(|source| source.host == host.name))
+    }
+
     /// The tasks in memory of which nothing but trouble of their hosts keeps the engine from going on, each with until when.
     pub fn waits_for_hosts(&self) -> impl Iterator<Item = (&Task, Timestamp)> {
         let waiting = self.slots.values().filter(|slot| !slot.busy && slot.queue.is_empty() && !slot.is_running());
@@ -63,9 +69,8 @@ impl Engine {
     }
 
     /// The task that met the last trouble of this one's host.
-    pub(super) fn met_trouble(&self, task: &Task) -> Option<&TaskKey> {
-        let is_its = |host: &&Host| task.record.spec.sources.iter().any(|source| source.host == host.name);
-        self.hosts.iter().filter(|host| host.closed_until.is_some()).find(is_its)?.met_by.as_ref()
+    pub(super) fn met_trouble<'a>(&'a self, task: &'a Task) -> Option<&'a TaskKey> {
+        self.hosts_of(task).find(|host| host.closed_until.is_some())?.met_by.as_ref()
     }
 
     /// No source of the task is asked before. Otherwise, which are not asked now, as a set of bits.
@@ -88,8 +93,7 @@ impl Engine {
 
     /// No source of the task is asked before by one that has failed. For a first asker it waits later, if there still is one.
     pub(super) fn sources_closed_until(&self, task: &Task) -> Timestamp {
-        let mut hosts = self.hosts.iter().filter(|host| host.first.is_some());
-        let is_asked = hosts.any(|host| task.record.spec.sources.iter().any(|source| source.host == host.name));
+        let is_asked = self.hosts_of(task).any(|host| host.first.is_some());
         if is_asked { Timestamp::default() } else { self.closed_sources(task).unwrap_or_default() }
     }
 
@@ -192,14 +196,7 @@ impl Engine {
     /// Those whose host is still in trouble are put off again. `until` is when those wait to that are meant, or all are.
     fn end_waits_for_hosts(&mut self, until: Option<Timestamp>) {
         let now = self.now;
-        for (_, slot) in self.slots.iter_mut() {
-            if let Some(TaskState::Active { not_before, reason: REASON }) =
-                slot.task.as_mut().map(|task| &mut task.record.state)
-                && until.is_none_or(|until| until == *not_before)
-            {
-                *not_before = now.min(*not_before);
-            }
-        }
+        self.slots.iter_mut().for_each(|(_, slot)| end_wait(slot, until, now));
     }
 
     /// Ends the task's wait if its hosts were freed while it was on its way to storage, or lay there. Of hosts that this worker
@@ -207,32 +204,24 @@ impl Engine {
     pub(super) fn end_wait_for_open_host(&mut self, key: &TaskKey) {
         let now = self.now;
         let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) else { return };
-        let is_its = |host: &Host| task.record.spec.sources.iter().any(|source| source.host == host.name);
-        let is_open = self.hosts.iter().any(is_its) && self.closed_sources(task).is_err();
-        if let Some(TaskState::Active { not_before, reason: REASON }) =
-            self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()).map(|task| &mut task.record.state)
-            && is_open
-        {
-            *not_before = now.min(*not_before);
+        let is_open = self.hosts_of(task).next().is_some() && self.closed_sources(task).is_err();
+        if let Some(slot) = self.slots.get_mut(key).filter(|_| is_open) {
+            end_wait(slot, None, now);
         }
     }
 
-    /// Whether a task that is about to begin may ask the host: one in trouble is asked by one task first.
-    pub(super) fn may_ask(&mut self, key: &TaskKey, name: &str) -> bool {
+    /// Whether a task that is about to begin may ask the host: one in trouble is asked by one task first. `Some(true)` if that
+    /// is to find out whether ranges are the trouble.
+    pub(super) fn may_ask(&mut self, key: &TaskKey, name: &str) -> Option<bool> {
         let now = self.now;
-        let Some(host) = self.host(name) else { return true };
-        let is_open = host.closed_until.is_none_or(|until| until <= now);
-        if is_open && host.closed_until.is_some() {
-            host.closed_until = Some(now.after(FIRST_MS));
-            host.first = Some(key.clone());
+        let Some(host) = self.host(name) else { return Some(false) };
+        let Some(until) = host.closed_until else { return Some(false) };
+        if until > now {
+            return None;
         }
-        is_open
-    }
-
-    /// Whether the task asks the host first, and is to find out whether ranges are the trouble.
-    pub(super) fn is_to_settle_range(&self, key: &TaskKey, name: &str) -> bool {
-        let is_meant = |host: &Host| host.name == name && host.first.as_ref() == Some(key) && host.is_range_in_doubt;
-        self.hosts.iter().any(is_meant)
+        host.closed_until = Some(now.after(FIRST_MS));
+        host.first = Some(key.clone());
+        Some(host.is_range_in_doubt)
     }
 
     /// Puts off tasks that would ask a host that is in trouble. They wait in memory; where others lie in storage behind
@@ -262,18 +251,19 @@ impl Engine {
         let pause_ms = self.hosts.iter().map(|host| host.pause_ms).max().unwrap_or(0);
         let spread_ms = self.random.below(pause_ms.saturating_mul(SPREAD));
         let now = self.now;
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let Some(task) = &mut slot.task else { return };
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) else { return };
+        let (mut is_asked, mut is_short) = (false, false);
+        for host in self.hosts_of(task) {
+            is_asked |= host.first.is_some();
+            is_short |= host.is_range_in_doubt;
+        }
         let lane = task.record.lane();
         let session = self.sessions.get(&key.session);
-        let is_its = |host: &&Host| task.record.spec.sources.iter().any(|source| source.host == host.name);
-        let mut hosts = self.hosts.iter().filter(is_its);
         // What is about ranges is settled by the next answer, and the others can wait for that.
-        let is_long = hosts.clone().all(|host| !host.is_range_in_doubt);
-        let others_wait = is_long && session.is_some_and(|session| session.backlog.has_more(lane, not_before));
+        let others_wait = !is_short && session.is_some_and(|session| session.backlog.has_more(lane, not_before));
+        let Some(task) = self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()) else { return };
         if others_wait {
             // A first asker may be gone long before it is waited for no more, and dies with the worker.
-            let is_asked = hosts.any(|host| host.first.is_some());
             let until = if is_asked { now.after(pause_ms) } else { not_before };
             not_before = until.after(spread_ms);
         }
@@ -288,6 +278,16 @@ impl Engine {
         if is_news {
             self.publish_task(key);
         }
+    }
+}
+
+/// Ends the wait for a host; if `until` is known, only one until then.
+fn end_wait(slot: &mut Slot, until: Option<Timestamp>, now: Timestamp) {
+    if let Some(TaskState::Active { not_before, reason: REASON }) =
+        slot.task.as_mut().map(|task| &mut task.record.state)
+        && until.is_none_or(|until| until == *not_before)
+    {
+        *not_before = now.min(*not_before);
     }
 }
 

@@ -131,10 +131,8 @@ impl Engine {
 
     /// The task is about to ask its host first, whose troubles may all be about ranges. If it has nothing to lose by that, it
     /// goes without one: an answer lets all tasks go on, and without one it is the host.
-    pub(super) fn doubt_range_first(&mut self, key: &TaskKey, source: usize, task: &mut Task) {
-        let progress = &task.progress;
-        let may_be = source == 0 && progress.received.is_empty() && progress.ranges == Ranges::Open;
-        if may_be && self.is_to_settle_range(key, task.record.spec.host(source)) {
+    pub(super) fn doubt_range_first(&mut self, key: &TaskKey, task: &mut Task) {
+        if task.progress.received.is_empty() && task.progress.ranges == Ranges::Open {
             task.progress.ranges = Ranges::Doubted;
             if let Some(known) = self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()) {
                 // Durable with what comes of it.
@@ -174,8 +172,6 @@ impl Engine {
         if let Some(slot) = self.slots.get_mut(key) {
             slot.suspicions = 0;
         }
-        // The server was reached, so nothing is waited for: not even this task, if it was the one that asks first.
-        self.open_hosts_of(task);
         let mut task = task.clone();
         // The server was reached each time, so that an answer to the one without settles it.
         task.progress.ranges = Ranges::Refused;

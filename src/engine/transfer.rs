@@ -147,11 +147,13 @@ impl Engine {
             Some((gap, length)) => (gap.start, Some(self.grid(&task, length).bound(gap).end)),
             None => (0, None),
         };
-        if asks_elsewhere || self.may_ask(key, task.record.spec.host(source)) {
-            self.doubt_range_first(key, source, &mut task);
-            self.start_attempt(key, &task, source, segment);
-            self.publish_task(key);
+        let settles_range = if asks_elsewhere { Some(false) } else { self.may_ask(key, task.record.spec.host(source)) };
+        let Some(settles_range) = settles_range else { return };
+        if settles_range && source == 0 {
+            self.doubt_range_first(key, &mut task);
         }
+        self.start_attempt(key, &task, source, segment);
+        self.publish_task(key);
     }
 
     /// More segments of a task that is running.

@@ -198,7 +198,7 @@ impl World {
 
     fn commit(&mut self, worker: &mut Worker, id: EffectId, changes: Vec<Change>) {
         for change in &changes {
-            worker.note_wait(change);
+            self.note_wait(worker, change);
             self.count_change(change);
             let name = match change {
                 Change::PutEvent(event) => match &event.kind {

@@ -15,6 +15,9 @@ use super::stats::Group;
 use super::worker::{Attempt, Worker};
 use super::world::World;
 
+/// Why a task waits for a host.
+pub const ASKED: &str = "waits for a host that is asked";
+pub const PAUSED: &str = "waits for a host that has its pause";
 /// For how long a server may close a host to all tasks, and for how long being offline does, at most.
 const LONGEST_PAUSE_MS: u64 = 3_600_000;
 /// After how long a probe is given up.
@@ -91,8 +94,8 @@ impl Hosts {
         let pause_ms = self.longest_pause_ms * (1 + SPREAD);
         let troubled = self.troubled.get(host).filter(|troubled| !troubled.is_free);
         match troubled {
-            _ if self.open.values().any(|open| open.host == host) => Some("waits for a host that is asked"),
-            Some(troubled) if until <= troubled.at + pause_ms => Some("waits for a host that has its pause"),
+            _ if self.open.values().any(|open| open.host == host) => Some(ASKED),
+            Some(troubled) if until <= troubled.at + pause_ms => Some(PAUSED),
             _ => None,
         }
     }
@@ -141,15 +144,6 @@ impl Worker {
         }
     }
 
-    /// It stores this.
-    pub fn note_wait(&mut self, change: &Change) {
-        if let Change::PutTask(record) = change
-            && let TaskState::Active { not_before, reason: Some(WaitReason::HostBusy) } = record.state
-        {
-            self.hosts.stored.insert((record.key.clone(), not_before));
-        }
-    }
-
     /// A probe begins.
     pub fn note_probe(&mut self, id: EffectId, host: &str, now: u64) {
         self.hosts.begin(id, host, now, now + PROBE_MS, true);
@@ -190,6 +184,16 @@ impl World {
                 assert!(reason.is_some(), "{key:?} waits until {until} for {}: {known:?}", source.host);
                 self.stats.count(Group::Engine, reason.unwrap_or_default());
             }
+        }
+    }
+
+    /// It stores this.
+    pub(super) fn note_wait(&self, worker: &mut Worker, change: &Change) {
+        if let Change::PutTask(record) = change
+            && let TaskState::Active { not_before, reason: Some(WaitReason::HostBusy) } = record.state
+            && !self.is_of_another(worker, &record.key, not_before)
+        {
+            worker.hosts.stored.insert((record.key.clone(), not_before));
         }
     }
 
