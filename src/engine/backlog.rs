@@ -154,7 +154,11 @@ impl Engine {
                 self.room.doubt();
             }
         }
-        self.slots.get_or_insert_with(task.record.key.clone(), || Slot::resident(task));
+        let key = task.record.key.clone();
+        if self.slots.get(&key).is_none() {
+            self.slots.insert(key.clone(), Slot::resident(task));
+            self.end_wait_for_open_host(&key);
+        }
     }
 
     /// Takes a task out of memory.

@@ -239,6 +239,7 @@ impl Engine {
                 let known = std::mem::replace(&mut slot.task, tasks.pop());
                 let found = slot.task.clone();
                 self.let_go_of_external(known.as_ref(), found.as_ref());
+                self.end_wait_for_open_host(key);
                 let Some(slot) = self.slots.get_mut(key) else { return };
                 if token(&known) != token(&slot.task) {
                     self.begin_anew(key);

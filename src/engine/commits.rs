@@ -126,7 +126,8 @@ impl Engine {
         let Some(slot) = self.slots.get_mut(key) else { return };
         let before = std::mem::replace(&mut slot.task, staged.task);
         let was_damaged = before.as_ref().is_some_and(Task::is_damaged);
-        let after = slot.task.clone();
+        self.end_wait_for_open_host(key);
+        let after = self.slots.get(key).and_then(|slot| slot.task.clone());
         self.let_go_of_external(before.as_ref(), after.as_ref());
         let (before, after) = (before.map(|task| task.record), after.map(|task| task.record));
         if let (Some(secrets), Some(after)) = (staged.secrets, &after) {

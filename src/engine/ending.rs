@@ -106,10 +106,17 @@ impl Engine {
             // That it has brought bad bytes counts for less than that no other brings any.
             task.progress.bad_sources &= !1;
         }
+        // Where its server has redirected to is another host.
+        let is_elsewhere = slot.attempts.iter().any(|attempt| attempt.is_at_target);
         self.drop_attempts(key);
         match wait {
-            Some(Wait::Busy(asked_ms)) => self.note_trouble(&task, source, asked_ms),
-            Some(Wait::Backoff) => self.note_trouble(&task, source, None),
+            _ if is_elsewhere => {}
+            Some(Wait::Busy(asked_ms)) => self.note_trouble(&task, source, asked_ms, false),
+            Some(Wait::Backoff) => {
+                let may_be_range = error.code == ErrorCode::Network && source == 0 && task.progress.may_be_range();
+                self.note_trouble(&task, source, None, may_be_range);
+            }
+            Some(Wait::Offline) => self.note_offline(&task, source),
             _ => {}
         }
         match wait {

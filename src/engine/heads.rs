@@ -117,9 +117,10 @@ impl Engine {
     pub(super) fn follow(&mut self, key: &TaskKey, id: EffectId, arrived: &Arrived, verdict: Verdict) {
         self.note_readable(key, id);
         let Some(slot) = self.slots.get_mut(key) else { return };
-        let source = slot.attempt(id).map_or(0, |attempt| attempt.source);
+        let (source, is_elsewhere) =
+            slot.attempt(id).map_or((0, false), |attempt| (attempt.source, attempt.is_at_target));
         let Some(mut task) = slot.task.clone() else { return };
-        if !matches!(verdict, Verdict::Retry(..)) {
+        if !is_elsewhere && !matches!(verdict, Verdict::Retry(..)) {
             self.note_fine(&task, source);
         }
         if disagrees(&verdict) && self.drop_one_of_many(key, id) {

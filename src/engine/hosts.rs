@@ -1,10 +1,12 @@
 //! Servers in trouble: one that cannot be reached, or says again and again that it is busy, is left alone by all tasks
-//! for a while, and then asked by one of them first. Its answer lets the others go on, at once.
+//! for a while, and then asked by one of them first. Its answer lets the others go on, at once. If its request ends without
+//! one, the next task asks.
 
 use super::Engine;
 use super::id::TaskKey;
 use super::output::Change;
-use super::retry::backoff_ms;
+use super::retry::{OFFLINE_RECHECK_MS, backoff_ms};
+use super::slot::Slot;
 use super::task::{Task, TaskState, WaitReason};
 use super::time::Timestamp;
 
@@ -34,6 +36,10 @@ pub struct Host {
     fine_at: Timestamp,
     /// The task that met its last trouble.
     met_by: Option<TaskKey>,
+    /// The task that asks it first, while the others wait for that.
+    first: Option<TaskKey>,
+    /// Whether all of its troubles may be about ranges: then the first asker goes without one, and that settles it.
+    is_range_in_doubt: bool,
 }
 
 impl Engine {
@@ -42,15 +48,29 @@ impl Engine {
         self.hosts.iter_mut().find(|host| host.name == name)
     }
 
+    /// Those of a task's hosts that were ever in trouble.
+    fn hosts_of<'a>(&'a self, task: &'a Task) -> impl Iterator<Item = &'a Host> {
+        let sources = &task.record.spec.sources;
+        self.hosts.iter().filter(|host| sources.iter().any(|source| source.host == host.name))
+    }
+
+    /// The tasks in memory of which nothing but trouble of their hosts keeps the engine from going on, each with until when.
+    pub fn waits_for_hosts(&self) -> impl Iterator<Item = (&Task, Timestamp)> {
+        let waiting = self.slots.values().filter(|slot| !slot.busy && slot.queue.is_empty() && !slot.is_running());
+        waiting.filter_map(|slot| slot.task.as_ref()).filter_map(|task| match task.record.state {
+            TaskState::Active { not_before, reason: REASON } if not_before > self.now => Some((task, not_before)),
+            _ => None,
+        })
+    }
+
     /// When the host may be asked, if it is in trouble, as far as is known.
     pub(super) fn closed_until(&self, name: &str) -> Option<Timestamp> {
         self.hosts.iter().find(|host| host.name == name)?.closed_until
     }
 
     /// The task that met the last trouble of this one's host.
-    pub(super) fn met_trouble(&self, task: &Task) -> Option<&TaskKey> {
-        let is_its = |host: &&Host| task.record.spec.sources.iter().any(|source| source.host == host.name);
-        self.hosts.iter().filter(|host| host.closed_until.is_some()).find(is_its)?.met_by.as_ref()
+    pub(super) fn met_trouble<'a>(&'a self, task: &'a Task) -> Option<&'a TaskKey> {
+        self.hosts_of(task).find(|host| host.closed_until.is_some())?.met_by.as_ref()
     }
 
     /// No source of the task is asked before. Otherwise, which are not asked now, as a set of bits.
@@ -71,13 +91,15 @@ impl Engine {
         if all && closed > 0 { Ok(first) } else { Err(closed) }
     }
 
-    /// No source of the task is asked before.
+    /// No source of the task is asked before by one that has failed. For a first asker it waits later, if there still is one.
     pub(super) fn sources_closed_until(&self, task: &Task) -> Timestamp {
-        self.closed_sources(task).unwrap_or_default()
+        let is_asked = self.hosts_of(task).any(|host| host.first.is_some());
+        if is_asked { Timestamp::default() } else { self.closed_sources(task).unwrap_or_default() }
     }
 
     /// A request of the task brought nothing of use: the host could not be reached, or is busy, and has said for how long.
-    pub(super) fn note_trouble(&mut self, task: &Task, source: usize, asked_ms: Option<u64>) {
+    /// If its range may be to blame, no other task waits for more than the answer to a request without one.
+    pub(super) fn note_trouble(&mut self, task: &Task, source: usize, asked_ms: Option<u64>, may_be_range: bool) {
         let (now, name) = (self.now, task.record.spec.host(source));
         if self.host(name).is_none() {
             self.hosts.push(Host { name: name.into(), ..Host::default() });
@@ -86,21 +108,37 @@ impl Engine {
         // If others were answered since it failed last, the trouble may be the task's own.
         let has_failed = task.progress.busy + task.progress.failures > 0;
         let may_be_own = has_failed && host.closed_until.is_none() && host.fine_at > task.record.since;
+        host.is_range_in_doubt = may_be_range && (host.troubles == 0 || host.is_range_in_doubt);
         host.troubles = host.troubles.saturating_add(1);
-        if host.met_by.as_ref() == Some(&task.record.key) {
-            // Of others nothing is known: a new one need not wait.
-            host.closed_until = host.closed_until.map(|until| until.min(now));
-            return;
-        }
-        if may_be_own && host.troubles <= MOST_OWN {
+        let is_of = |found: &Option<TaskKey>| found.as_ref() == Some(&task.record.key);
+        // Of others nothing is known, or the first asker is about to find out.
+        let says_nothing_new =
+            is_of(&host.met_by) || (host.is_range_in_doubt && host.first.is_some() && !is_of(&host.first));
+        if says_nothing_new || (may_be_own && host.troubles <= MOST_OWN) {
             return;
         }
         host.met_by = Some(task.record.key.clone());
         host.is_asked_to_wait = asked_ms.is_some();
         // Once may be an accident.
         if host.troubles > 1 || host.is_asked_to_wait {
-            host.pause_ms = backoff_ms(host.troubles, &mut self.random).max(asked_ms.unwrap_or(0).min(MAX_CLOSED_MS));
-            host.closed_until = Some(now.after(host.pause_ms));
+            let pause_ms = backoff_ms(host.troubles, &mut self.random).max(asked_ms.unwrap_or(0).min(MAX_CLOSED_MS));
+            host.pause_ms = if host.is_range_in_doubt { 0 } else { pause_ms };
+            let waited_until = host.closed_until.replace(now.after(host.pause_ms));
+            if host.first.take().is_some() {
+                // Those that let others have their turn wait for longer than it, or not for it.
+                self.end_waits_for_hosts(waited_until);
+            }
+        }
+    }
+
+    /// The task could not ask, since the browser is offline. The host that it was to ask first is left alone as long as the
+    /// task waits: no other would fare better.
+    pub(super) fn note_offline(&mut self, task: &Task, source: usize) {
+        let until = self.now.after(OFFLINE_RECHECK_MS);
+        let host = self.host(task.record.spec.host(source));
+        if let Some(host) = host.filter(|host| host.first.as_ref() == Some(&task.record.key)) {
+            host.first = None;
+            host.closed_until = Some(until);
         }
     }
 
@@ -111,8 +149,10 @@ impl Engine {
         host.fine_at = now;
         host.troubles = 0;
         host.met_by = None;
+        host.first = None;
+        host.is_range_in_doubt = false;
         if host.closed_until.take().is_some() {
-            self.end_waits_for_hosts();
+            self.end_waits_for_hosts(None);
         }
     }
 
@@ -122,7 +162,7 @@ impl Engine {
         for host in self.hosts.iter_mut().filter(|host| !host.is_asked_to_wait) {
             host.closed_until = host.closed_until.map(|_| now);
         }
-        self.end_waits_for_hosts();
+        self.end_waits_for_hosts(None);
     }
 
     /// The app wants this task to ask now, whatever its hosts have said.
@@ -135,27 +175,53 @@ impl Engine {
         }
     }
 
-    /// Those whose host is still in trouble are put off again.
-    fn end_waits_for_hosts(&mut self) {
+    /// Frees the hosts whose first asker asks no more. That can end in many ways: it is cancelled, paused, replaced or
+    /// preempted, its time is over, or it has gone on elsewhere.
+    pub(super) fn free_hosts(&mut self) {
         let now = self.now;
-        for (_, slot) in self.slots.iter_mut() {
-            if let Some(TaskState::Active { not_before, reason: REASON }) =
-                slot.task.as_mut().map(|task| &mut task.record.state)
-            {
-                *not_before = now.min(*not_before);
+        let mut is_news = false;
+        for host in &mut self.hosts {
+            let first = host.first.as_ref().map(|key| self.slots.get(key).is_some_and(|slot| slot.asks(&host.name)));
+            if first == Some(false) {
+                host.first = None;
+                host.closed_until = host.closed_until.map(|until| until.min(now));
+                is_news = true;
             }
+        }
+        if is_news {
+            self.end_waits_for_hosts(None);
         }
     }
 
-    /// Whether a task that is about to begin may ask the host: one in trouble is asked by one task first.
-    pub(super) fn may_ask(&mut self, name: &str) -> bool {
+    /// Those whose host is still in trouble are put off again. `until` is when those wait to that are meant, or all are.
+    fn end_waits_for_hosts(&mut self, until: Option<Timestamp>) {
         let now = self.now;
-        let Some(host) = self.host(name) else { return true };
-        let is_open = host.closed_until.is_none_or(|until| until <= now);
-        if is_open {
-            host.closed_until = host.closed_until.map(|_| now.after(FIRST_MS));
+        self.slots.iter_mut().for_each(|(_, slot)| end_wait(slot, until, now));
+    }
+
+    /// Ends the task's wait if its hosts were freed while it was on its way to storage, or lay there. Of hosts that this worker
+    /// has not met, what was stored stands.
+    pub(super) fn end_wait_for_open_host(&mut self, key: &TaskKey) {
+        let now = self.now;
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) else { return };
+        let is_open = self.hosts_of(task).next().is_some() && self.closed_sources(task).is_err();
+        if let Some(slot) = self.slots.get_mut(key).filter(|_| is_open) {
+            end_wait(slot, None, now);
         }
-        is_open
+    }
+
+    /// Whether a task that is about to begin may ask the host: one in trouble is asked by one task first. `Some(true)` if that
+    /// is to find out whether ranges are the trouble.
+    pub(super) fn may_ask(&mut self, key: &TaskKey, name: &str) -> Option<bool> {
+        let now = self.now;
+        let Some(host) = self.host(name) else { return Some(false) };
+        let Some(until) = host.closed_until else { return Some(false) };
+        if until > now {
+            return None;
+        }
+        host.closed_until = Some(now.after(FIRST_MS));
+        host.first = Some(key.clone());
+        Some(host.is_range_in_doubt)
     }
 
     /// Puts off tasks that would ask a host that is in trouble. They wait in memory; where others lie in storage behind
@@ -185,13 +251,21 @@ impl Engine {
         let pause_ms = self.hosts.iter().map(|host| host.pause_ms).max().unwrap_or(0);
         let spread_ms = self.random.below(pause_ms.saturating_mul(SPREAD));
         let now = self.now;
-        let Some(slot) = self.slots.get_mut(key) else { return };
-        let Some(task) = &mut slot.task else { return };
+        let Some(task) = self.slots.get(key).and_then(|slot| slot.task.as_ref()) else { return };
+        let (mut is_asked, mut is_short) = (false, false);
+        for host in self.hosts_of(task) {
+            is_asked |= host.first.is_some();
+            is_short |= host.is_range_in_doubt;
+        }
         let lane = task.record.lane();
         let session = self.sessions.get(&key.session);
-        let others_wait = session.is_some_and(|session| session.backlog.has_more(lane, not_before));
+        // What is about ranges is settled by the next answer, and the others can wait for that.
+        let others_wait = !is_short && session.is_some_and(|session| session.backlog.has_more(lane, not_before));
+        let Some(task) = self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()) else { return };
         if others_wait {
-            not_before = not_before.after(spread_ms);
+            // A first asker may be gone long before it is waited for no more, and dies with the worker.
+            let until = if is_asked { now.after(pause_ms) } else { not_before };
+            not_before = until.after(spread_ms);
         }
         let is_news = !matches!(task.record.state, TaskState::Active { reason: REASON, .. });
         let since = if is_news { now } else { task.record.since };
@@ -204,5 +278,25 @@ impl Engine {
         if is_news {
             self.publish_task(key);
         }
+    }
+}
+
+/// Ends the wait for a host; if `until` is known, only one until then.
+fn end_wait(slot: &mut Slot, until: Option<Timestamp>, now: Timestamp) {
+    if let Some(TaskState::Active { not_before, reason: REASON }) =
+        slot.task.as_mut().map(|task| &mut task.record.state)
+        && until.is_none_or(|until| until == *not_before)
+    {
+        *not_before = now.min(*not_before);
+    }
+}
+
+impl Slot {
+    /// Whether the task waits for the host to answer: a request of its own, or one that finds out why there was none.
+    fn asks(&self, host: &str) -> bool {
+        let Some(task) = self.task.as_ref().filter(|task| task.record.state.is_active()) else { return false };
+        let is_there = |source| task.record.spec.host(source) == host;
+        let mut open = self.attempts.iter().filter(|attempt| attempt.reading.is_none() && !attempt.is_at_target);
+        open.any(|attempt| is_there(attempt.source)) || (self.probe.is_some() && is_there(self.probed_source))
     }
 }

@@ -419,6 +419,7 @@ impl Engine {
         self.sweep();
         self.tend_room();
         self.store_unknown_sessions();
+        self.free_hosts();
         self.put_off();
         self.give_way();
         self.tend_external();

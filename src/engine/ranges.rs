@@ -9,7 +9,7 @@ use super::ending::Wait;
 use super::error::TaskError;
 use super::id::TaskKey;
 use super::output::Change;
-use super::task::Task;
+use super::task::{Progress, Task};
 
 /// After so many requests in a row that brought no answer the range is in doubt.
 const DOUBTFUL_AFTER: u32 = 2;
@@ -119,15 +119,26 @@ impl Engine {
         if ranges == Ranges::Doubted {
             task.progress.ranges = ranges.in_vain();
         }
-        // Bytes that its own server has brought came by a range. Nor is it the range if the network is down.
-        let is_new_to_it = task.progress.received.is_empty() || task.progress.told_elsewhere;
-        let may_be = is_new_to_it && matches!(wait, Wait::Backoff | Wait::Busy(_));
+        // Nor is it the range if the network is down.
+        let may_be = task.progress.knows_no_range() && matches!(wait, Wait::Backoff | Wait::Busy(_));
         let Some(next) = ranges.unanswered(times).filter(|_| may_be) else { return false };
         task.progress.ranges = next;
         if next == Ranges::Useless {
             self.ask_anew(key, task.clone());
         }
         next == Ranges::Useless
+    }
+
+    /// The task is about to ask its host first, whose troubles may all be about ranges. If it has nothing to lose by that, it
+    /// goes without one: an answer lets all tasks go on, and without one it is the host.
+    pub(super) fn doubt_range_first(&mut self, key: &TaskKey, task: &mut Task) {
+        if task.progress.received.is_empty() && task.progress.ranges == Ranges::Open {
+            task.progress.ranges = Ranges::Doubted;
+            if let Some(known) = self.slots.get_mut(key).and_then(|slot| slot.task.as_mut()) {
+                // Durable with what comes of it.
+                known.progress.ranges = task.progress.ranges;
+            }
+        }
     }
 
     /// What an answer with the file says of ranges. Whether it is let go, since the next one decides.
@@ -161,8 +172,6 @@ impl Engine {
         if let Some(slot) = self.slots.get_mut(key) {
             slot.suspicions = 0;
         }
-        // The server was reached, so nothing is waited for: not even this task, if it was the one that asks first.
-        self.open_hosts_of(task);
         let mut task = task.clone();
         // The server was reached each time, so that an answer to the one without settles it.
         task.progress.ranges = Ranges::Refused;
@@ -174,6 +183,18 @@ impl Engine {
         self.drop_attempts(key);
         let changes = vec![Change::PutProgress(key.clone(), task.progress.clone())];
         self.commit_transfer(key, task, None, changes);
+    }
+}
+
+impl Progress {
+    /// Whether no bytes are kept that its own server has brought: those came by a range.
+    fn knows_no_range(&self) -> bool {
+        self.received.is_empty() || self.told_elsewhere
+    }
+
+    /// Whether a request that brought no answer had a range that may be to blame.
+    pub(super) fn may_be_range(&self) -> bool {
+        self.knows_no_range() && matches!(self.ranges, Ranges::Open | Ranges::Answered)
     }
 }
 

@@ -23,6 +23,8 @@ impl Engine {
         if self.wakes.are_ending(self.now) {
             return self.end_with_the_wake();
         }
+        // What has just ended may have been what others wait for.
+        self.free_hosts();
         // Most inputs come while every connection is in use: then there is nobody to choose.
         let connections: usize = self.slots.values().map(|slot| slot.attempts.len()).sum();
         if connections >= self.max_connections as usize {
@@ -119,25 +121,20 @@ impl Engine {
         slot.bearable_segments = slot.bearable_segments.max(1);
         let is_resumable = slot.known().is_some_and(Representation::is_resumable);
         let goes_on = std::mem::take(&mut slot.has_part);
-        let Some(task) = slot.task.clone() else { return };
+        let Some(mut task) = slot.task.clone() else { return };
+        let asks_elsewhere = slot.known().is_some() && slot.target_of(&task, source).is_some();
         if task.record.fails_when_full && slot.refusals > 0 && self.room.is_missing() {
             return self.fail(key, task, Vec::new(), TaskError::new(ErrorCode::QuotaExceeded));
         }
-        if let Some(segment) = task.assumed_end() {
-            if self.may_ask(task.record.spec.host(source)) {
-                self.start_attempt(key, &task, source, segment);
-                self.publish_task(key);
-            }
-            return;
-        }
-        if task.progress.has_every_byte() {
+        let end = task.assumed_end();
+        if task.progress.has_every_byte() && end.is_none() {
             // What was left to do when the worker died: to check the bytes, or only to say that they are there.
             return self.finish(key, task, Vec::new());
         }
         // Parts that nothing ties together belong together if one came after the other, or if a digest will say so.
         let in_parts = task.progress.ranges == Ranges::Parts;
         let may_go_on = is_resumable || (in_parts && (goes_on || task.record.spec.proof.is_of_the_app()));
-        if !task.progress.received.is_empty() && !may_go_on {
+        if !task.progress.received.is_empty() && !may_go_on && end.is_none() {
             return self.restart(key, task, RestartReason::NotResumable, None);
         }
         if task.record.spec.request.has_secrets && self.secrets_of(&task.record).is_empty() {
@@ -145,16 +142,19 @@ impl Engine {
         }
         let length = task.progress.complete_length();
         let gap = length.and_then(|length| task.progress.received.gap_from(0, length));
-        let segment = match gap.zip(length) {
+        let segment = end.unwrap_or_else(|| match gap.zip(length) {
             // An answer of which nothing is kept yet may have to tell how long the file is by now.
             Some((gap, _)) if task.progress.received.is_empty() => (gap.start, Some(gap.end)),
             Some((gap, length)) => (gap.start, Some(self.grid(&task, length).bound(gap).end)),
             None => (0, None),
-        };
-        if self.may_ask(task.record.spec.host(source)) {
-            self.start_attempt(key, &task, source, segment);
-            self.publish_task(key);
+        });
+        let settles_range = if asks_elsewhere { Some(false) } else { self.may_ask(key, task.record.spec.host(source)) };
+        let Some(settles_range) = settles_range else { return };
+        if settles_range && source == 0 {
+            self.doubt_range_first(key, &mut task);
         }
+        self.start_attempt(key, &task, source, segment);
+        self.publish_task(key);
     }
 
     /// More segments of a task that is running.

@@ -3,6 +3,7 @@
 use super::faults::FAULTS;
 use super::fetching::{BUSY, CRUMB, OTHER_NODE};
 use super::stats::{Group, Stats};
+use super::waits::{ASKED, PAUSED};
 
 const RUN: &[&str] = &[
     "boots",
@@ -123,6 +124,8 @@ const ENGINE: &[&str] = &[
     "old files read during a refresh",
     "piece repaired",
     "probe says CORS",
+    ASKED,
+    PAUSED,
     "probe finds nobody",
     "probe finds a server that can be read",
     "reads that came late",

@@ -60,6 +60,7 @@ impl World {
         }
         self.check_drained(&worker);
         self.check_crowd(&mut worker);
+        self.check_waits(&mut worker);
         if worker.rests_at.is_none() && self.climate.rests > 0 && !worker.is_working && worker.wakes.is_empty() {
             worker.rests_at = Some(self.now + REST_MS);
             self.schedule(REST_MS, Event::Rest(worker.number));
@@ -197,6 +198,7 @@ impl World {
 
     fn commit(&mut self, worker: &mut Worker, id: EffectId, changes: Vec<Change>) {
         for change in &changes {
+            self.note_wait(worker, change);
             self.count_change(change);
             let name = match change {
                 Change::PutEvent(event) => match &event.kind {

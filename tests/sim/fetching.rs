@@ -35,6 +35,7 @@ impl World {
         self.check_room(worker, &key);
         let is_newest = self.is_newest(worker);
         let (attempt, after_ms) = self.send(key, request, is_newest);
+        worker.note_request(id, &attempt, self.model.tasks.get(&attempt.key), self.now);
         worker.attempts.insert(id, attempt);
         if let Some(after_ms) = after_ms {
             self.schedule(after_ms, Event::Head { worker: worker.number, attempt: id });
@@ -123,6 +124,7 @@ impl World {
         or_after_ms: Option<u64>,
         hash: Option<HashState>,
     ) {
+        worker.note_read(attempt);
         let reading = worker.attempts.get_mut(&attempt).expect("checked before");
         let as_whole = or_after_ms.is_none();
         reading.wish = Some(Wish { read: id, up_to_bytes, as_whole, hash });
@@ -152,6 +154,9 @@ impl World {
     pub(super) fn abort(&mut self, worker: &mut Worker, id: EffectId) {
         worker.filings.remove(&id);
         let Some(attempt) = worker.attempts.get_mut(&id) else { return };
+        let (has_head, is_read) = (attempt.head.is_none(), worker.read.contains(&attempt.key));
+        worker.note_abort(id, has_head, is_read, self.now);
+        let Some(attempt) = worker.attempts.get_mut(&id) else { return };
         let is_expected = attempt.head.is_some() || attempt.wish.is_some();
         // A completion that is under way already may still come.
         if is_expected && !self.is_calm && self.random.one_in(3) {
@@ -169,6 +174,7 @@ impl World {
         if head.is_err() || attempt.is_aborted {
             worker.attempts.remove(&id);
         }
+        worker.note_answer(id, &head, self.now);
         self.give(number, vec![Input::Completed(id, Completion::Head(head))]);
     }
 
@@ -213,7 +219,9 @@ impl World {
     }
 
     pub(super) fn probe(&mut self, worker: &mut Worker, id: EffectId, url: &str) {
-        let reach = self.origin.find(url).reach;
+        let resource = self.origin.find(url);
+        worker.note_probe(id, &resource.host, self.now);
+        let reach = resource.reach;
         let is_lucky = self.is_calm || !self.random.one_in(10);
         let is_reached = self.is_online && reach != Reach::Dead && is_lucky;
         let name = match (is_reached, reach) {
@@ -229,6 +237,10 @@ impl World {
     }
 
     pub(super) fn probe_is_done(&mut self, number: u64, probe: EffectId, is_reached: bool) {
+        if let Some(worker) = self.workers.iter_mut().find(|worker| worker.number == number) {
+            worker.probes.remove(&probe);
+            worker.note_probed(probe, self.now);
+        }
         self.give(number, vec![Input::Completed(probe, Completion::Probed(is_reached))]);
     }
 }

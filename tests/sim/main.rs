@@ -45,6 +45,7 @@ mod storage;
 mod text;
 mod trace;
 mod trouble;
+mod waits;
 mod weather;
 mod worker;
 mod world;

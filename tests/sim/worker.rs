@@ -17,6 +17,7 @@ use super::crash::Blamed;
 use super::hook::Hook;
 use super::network::Body;
 use super::trouble::Asked;
+use super::waits::Hosts;
 use super::writing::Queue;
 
 /// The time of day at which runs begin.
@@ -171,6 +172,8 @@ pub struct Worker {
     pub is_full: bool,
     /// What was tried for a task since anything of it became durable: since when, and how often.
     pub repeats: BTreeMap<(&'static str, TaskKey), (u64, u32)>,
+    /// What it has heard of the hosts.
+    pub hosts: Hosts,
 }
 
 impl Worker {
@@ -217,6 +220,7 @@ impl Worker {
             trial: None,
             is_full: false,
             repeats: BTreeMap::new(),
+            hosts: Hosts::default(),
         }
     }
 

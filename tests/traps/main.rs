@@ -11,6 +11,7 @@ mod damage;
 mod delivery;
 mod dialects;
 mod filing;
+mod first_asker;
 mod groups;
 mod hidden;
 mod hook;

@@ -199,6 +199,18 @@ fn a_thousand_tasks_survive_an_hour_out_of_reach_and_do_not_hammer() {
 }
 
 #[test]
+fn a_host_out_of_reach_is_asked_by_a_few_of_a_thousand_tasks_before_it_is_left_alone() {
+    for host in ["app.example", "other.example"] {
+        let mut world = World::new(|_, _| Reply::unreachable(true));
+        world.reachable = false;
+        add(&mut world, host, 0..1_000);
+        world.wait(20_000);
+        let asked = world.requests.len();
+        assert!(asked <= 12, "{asked} requests");
+    }
+}
+
+#[test]
 fn tasks_of_a_host_in_trouble_leave_the_others_their_turn() {
     let mut world = World::new(|request, _| match request.url.starts_with("https://app.example") {
         true => Reply::status(503),
