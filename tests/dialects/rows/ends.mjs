@@ -31,10 +31,15 @@ const SHORT = FILE.subarray(0, HALF);
 const WHOLE = chunked(FILE);
 const few = { maxFailures: 2 };
 
-const expectations = input('K3', 'expectedBytes is given, and the end comes early or late', [
-  // The guide: where the length is not told, `expectedBytes` tells a cut from the end.
-  ended('no length, ends at a half each time', () => chunked(SHORT), fails('length-mismatch', { sent: 2, requests: 5 }), { options: { expectedBytes: FILE.length, ...few } }),
-  ended('no length, ends at a half once', first(chunked(SHORT), WHOLE), completes(FILE, { sent: 1.75, requests: 3 }), { options: { expectedBytes: FILE.length } }),
+const OTHER_LENGTH = fails('unexpected-content', { sent: 0.5, requests: 5 });
+const promises = input('K3', 'exactBytes is given, and the end comes early or late', [
+  ended('no length, ends at a half each time', () => chunked(SHORT), fails('length-mismatch', { sent: 2, requests: 5 }), { options: { exactBytes: FILE.length, ...few } }),
+  ended('no length, ends at a half once', first(chunked(SHORT), WHOLE), completes(FILE, { sent: 1.75, requests: 3 }), { options: { exactBytes: FILE.length } }),
+  ended('no length, ends where it is to', () => WHOLE, completes(FILE, { requests: 1 }), { options: { exactBytes: FILE.length } }),
+  ended('the length is told and less', () => whole(SHORT), OTHER_LENGTH, { options: { exactBytes: FILE.length, ...few } }),
+  ended('the length is told and more', () => whole(FILE), OTHER_LENGTH, { options: { exactBytes: HALF, ...few } }),
+]);
+const expectations = input('K3', 'expectedBytes, a hint, is given, and the end comes early or late', [
   ended('no length, ends where it is expected', () => WHOLE, completes(FILE, { requests: 1 }), { options: { expectedBytes: FILE.length } }),
   // The server has said that it is the end, and nothing is missing of what was expected.
   ended('no length, ends late', () => WHOLE, completes(FILE, { requests: 1 }), { options: { expectedBytes: HALF } }),
@@ -50,7 +55,7 @@ const chunks = input('K3', 'no length, in chunks, cut', [
   ended('at a half, own origin', first(cut(WHOLE, HALF), WHOLE), CHUNKED_AGAIN, { own: true, ...untold }),
   ended('after all bytes, before the last chunk', first({ ...WHOLE, cutAfter: FILE.length }, WHOLE), completes(FILE, { sent: 2, requests: 3, restarts: 1 }), untold),
   ended('at a half, with integrity', first(cut(WHOLE, HALF), WHOLE), completes(FILE, { sent: 1.75, requests: 3 }), { integrity: FILE }),
-  ended('at a half, with expectedBytes', first(cut(WHOLE, HALF), WHOLE), completes(FILE, { sent: 1.75, requests: 3 }), { options: { expectedBytes: FILE.length } }),
+  ended('at a half, with exactBytes', first(cut(WHOLE, HALF), WHOLE), completes(FILE, { sent: 1.75, requests: 3 }), { options: { exactBytes: FILE.length } }),
   ended('at a half, with ranges and a tag', cutFirst(HALF, (_, range) => ({ ...part(FILE, range, { ETag: TAG }), framing: 'chunks' })),
     completes(FILE, { sent: 1.2, requests: 3, restarts: 0 })),
   ended('by the end of the connection, at a half, with integrity',
@@ -86,4 +91,4 @@ const reallyCoded = input('K3', 'gzip with a Content-Length, cut', [
   cutCoded('at a half, in chunks', { ...coded(GZIP, 'gzip'), framing: 'chunks' }, MIDDLE, { own: true, ...untold }),
 ].map(refusingRange));
 
-export const ends = [...['aws-chunked', 'UTF-8', 'none', 'binary'].flatMap(honestLength), ...expectations, ...chunks, ...reallyCoded];
+export const ends = [...['aws-chunked', 'UTF-8', 'none', 'binary'].flatMap(honestLength), ...promises, ...expectations, ...chunks, ...reallyCoded];
