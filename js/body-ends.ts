@@ -16,9 +16,7 @@ export class BodyEnds {
     if (!this.#isNeeded) return;
     // An observer is told of an entry for which the browser's own list has no room, too.
     new PerformanceObserver((list) => {
-      // Those of bodies that are not coded have the same length twice; that of a body of which nothing came has none at all.
-      const entries = (list.getEntries() as PerformanceResourceTiming[]).filter(({ encodedBodySize, decodedBodySize }) => encodedBodySize !== decodedBodySize || !decodedBodySize);
-      this.#entries = [...this.#entries, ...entries].slice(-KEPT);
+      this.#entries = [...this.#entries, ...(list.getEntries() as PerformanceResourceTiming[])].slice(-KEPT);
       for (const look of this.#looks) look();
     }).observe({ type: 'resource' });
   }

@@ -3,7 +3,7 @@
 //! last byte is asked for once more, together with the one behind it: if one byte comes, it is the last.
 
 use super::Engine;
-use super::http::{self, Head, RestartReason, Verdict};
+use super::http::{self, Head, Verdict};
 use super::id::TaskKey;
 use super::ranges::Ranges;
 use super::task::Task;
@@ -68,7 +68,8 @@ impl Engine {
                 true
             }
             End::Hidden => {
-                self.ask_again(key, task.clone(), Some(Ranges::Unproven), Some(RestartReason::RangesRefused));
+                // Its length tells whether that is all of the file.
+                self.ask_again(key, task.clone(), Some(Ranges::Unproven), None);
                 false
             }
         }

@@ -84,9 +84,7 @@ impl Engine {
         let Some(slot) = self.slots.get(key) else { return };
         let is_running = !slot.attempts.is_empty();
         match trouble {
-            Some(Trouble::TooLong { from_start: true } | Trouble::TooShort { from_start: true, .. })
-                if self.may_be_coded(&task) =>
-            {
+            Some(Trouble::TooLong { from_start: true }) if self.may_be_coded(&task) => {
                 self.discard(&changes);
                 let Some(task) = self.slots.get(key).and_then(|slot| slot.task.clone()) else { return };
                 self.ask_again(key, task, Some(Ranges::Useless), Some(RestartReason::RangesRefused));
@@ -94,9 +92,6 @@ impl Engine {
             Some(Trouble::TooLong { .. }) => self.fail_without_bytes(key, task, changes, ErrorCode::BodyTooLong),
             _ if !is_running && task.progress.has_every_byte() && task.assumed_end().is_none() => {
                 self.finish(key, task, changes);
-            }
-            Some(Trouble::TooShort { wait, .. }) if !is_running => {
-                self.try_again(key, task, changes, TaskError::new(ErrorCode::LengthMismatch), wait);
             }
             Some(Trouble::Cut(code, wait)) if !is_running => {
                 self.try_again(key, task, changes, TaskError::new(code), wait);
@@ -154,12 +149,11 @@ impl Engine {
             }
             slot.failed_sources |= 1 << attempt.source;
             slot.was_cut |= matches!(ended, Ended::Cut { .. });
-            let from_start = attempt.start() == 0;
             trouble = Some(match ended {
-                Ended::TooLong => Trouble::TooLong { from_start },
+                Ended::TooLong => Trouble::TooLong { from_start: attempt.start() == 0 },
                 Ended::Cut { online: false } => Trouble::Cut(ErrorCode::Network, Wait::Offline),
                 Ended::Cut { online: true } => Trouble::Cut(ErrorCode::Network, wait_after(brought)),
-                Ended::Eof | Ended::Full => Trouble::TooShort { from_start, wait: wait_after(brought) },
+                Ended::Eof | Ended::Full => Trouble::Cut(ErrorCode::LengthMismatch, wait_after(brought)),
             });
         }
         taken.into_iter().for_each(|start| slot.external.taken(start));
@@ -317,16 +311,9 @@ fn has_ended(slot: &super::slot::Slot) -> bool {
 /// What was wrong with an attempt that is over.
 #[derive(Clone, Copy, Debug)]
 enum Trouble {
-    /// More came than was announced.
     TooLong {
         /// Whether it began at the file's first byte.
         from_start: bool,
-    },
-    /// It ended before all had come that was announced.
-    TooShort {
-        /// See [`Self::TooLong`].
-        from_start: bool,
-        wait: Wait,
     },
     Cut(ErrorCode, Wait),
 }

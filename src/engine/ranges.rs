@@ -156,7 +156,7 @@ impl Engine {
         false
     }
 
-    /// Another number of bytes came than was announced. Whether a coding that CORS hides may be why: the length was that of the coded bytes.
+    /// More bytes came than were announced. Whether a coding that CORS hides may be why: the length was that of the coded bytes.
     pub(super) fn may_be_coded(&self, task: &Task) -> bool {
         let hides = task.progress.representation.as_ref().is_some_and(|known| !known.same_origin);
         hides && !task.progress.ranges.go_without()

@@ -94,15 +94,15 @@ impl Resource {
                 let lies = [Fault::IgnoresRange, Fault::ShiftedRange, Fault::WrongTotal, Fault::Gzip];
                 let refusals =
                     [Fault::Unsatisfiable, Fault::UnsatisfiableBare, Fault::Multipart, Fault::Gone, Fault::Refused];
-                // More than was announced, or less, where CORS may hide a coding.
-                let is_other_length = !self.same_origin && met(&[Fault::Long, Fault::Short]);
+                // More than was announced, where CORS may hide a coding.
+                let is_long = !self.same_origin && met(&[Fault::Long]);
                 // What is sent for the last byte and one more tells by its length where the file ends.
                 let hides_end = !self.exposes && met(&[Fault::LengthUntold]);
                 self.met.changed
                     || hides_end
                     || met(&lies)
                     || met(&refusals)
-                    || is_other_length
+                    || is_long
                     || !self.honours_ranges
                     || self.hides_that_there_is_more()
                     || self.spurns_ranges()

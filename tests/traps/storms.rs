@@ -163,6 +163,8 @@ impl Row {
         let most = if self.allowed == Allowed::SendsAgain { 1 + self.told } else { 2 };
         match &self.state {
             _ if self.sent <= (most * LEN) as u64 => true,
+            // A file whose length is not told is fetched once more: it may have been cut.
+            TaskState::Failed(error) if error.code == ErrorCode::DigestMismatch => self.sent <= (3 * LEN) as u64,
             // The connection broke, or the body ended, before all was there, and nothing could continue it; it was another
             // file each time; or its ranges are of no use.
             TaskState::Failed(error) => matches!(

@@ -140,6 +140,9 @@ pub(super) fn partial(asked: &Asked<'_>, head: &Head) -> Verdict {
             if start > 0 || kept.is_resumable() {
                 return Verdict::Body { representation: kept.clone(), start, end, restart };
             }
+        } else if start > 0 && hides_length(head) && looks_same(kept, head) {
+            // It is no part of the file that was asked for.
+            return without_ranges(asked);
         } else if start > 0 || range.end.is_some() {
             return changed();
         } else {
@@ -380,8 +383,9 @@ mod tests {
         let resume = |head: &Head| ask(400, None, Some(&old), head);
         assert_eq!(resume(&hidden(Some(600), "monday")), body(old.clone(), 400, 1000));
         assert_eq!(resume(&hidden(Some(600), "tuesday")), changed());
-        assert_eq!(resume(&hidden(Some(599), "monday")), changed());
-        assert_eq!(resume(&hidden(None, "monday")), changed(), "nothing to hold it against");
+        assert_eq!(resume(&hidden(Some(599), "monday")), whole_file(REFUSED));
+        assert_eq!(resume(&hidden(Some(1000), "monday")), whole_file(REFUSED), "the range was ignored");
+        assert_eq!(resume(&hidden(None, "monday")), whole_file(REFUSED), "nothing to hold it against");
         assert_eq!(resume(&hidden(Some(0), "monday")), whole_file(REFUSED), "no part is empty");
         assert_eq!(resume(&hidden(Some(LARGEST_POSITION - 1), "monday")), whole_file(REFUSED));
         let begun = first(&hidden(Some(1000), "monday"));
@@ -404,11 +408,12 @@ mod tests {
             body(old.clone(), 400, 1000),
             "the end was ignored"
         );
-        for (start, end, len) in [(400, 600, 199), (400, 600, 201), (900, 1200, 300), (0, 600, 599)] {
-            assert_eq!(segment(start, end, &hidden(Some(len), "monday")), changed(), "{start}-{end}: {len}");
+        for (start, end, len) in [(400, 600, 199), (400, 600, 201), (900, 1200, 300)] {
+            assert_eq!(segment(start, end, &hidden(Some(len), "monday")), whole_file(REFUSED), "{start}-{end}: {len}");
         }
+        assert_eq!(segment(0, 600, &hidden(Some(599), "monday")), changed());
         assert_eq!(segment(400, 600, &hidden(Some(200), "tuesday")), changed());
-        assert_eq!(segment(400, 600, &hidden(None, "monday")), changed());
+        assert_eq!(segment(400, 600, &hidden(None, "monday")), whole_file(REFUSED));
         assert_eq!(ask(0, Some(600), None, &hidden(Some(600), "monday")), whole_file(None), "of how much?");
     }
 
