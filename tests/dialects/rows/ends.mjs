@@ -36,8 +36,8 @@ const promises = input('K3', 'exactBytes is given, and the end comes early or la
   ended('no length, ends at a half each time', () => chunked(SHORT), fails('length-mismatch', { sent: 2, requests: 5 }), { options: { exactBytes: FILE.length, ...few } }),
   ended('no length, ends at a half once', first(chunked(SHORT), WHOLE), completes(FILE, { sent: 1.75, requests: 3 }), { options: { exactBytes: FILE.length } }),
   ended('no length, ends where it is to', () => WHOLE, completes(FILE, { requests: 1 }), { options: { exactBytes: FILE.length } }),
-  ended('the length is told and less', () => whole(SHORT), OTHER_LENGTH, { options: { exactBytes: FILE.length, ...few } }),
-  ended('the length is told and more', () => whole(FILE), OTHER_LENGTH, { options: { exactBytes: HALF, ...few } }),
+  ended('the length is told and less', () => whole(SHORT), OTHER_LENGTH, { own: true, options: { exactBytes: FILE.length, ...few } }),
+  ended('the length is told and more', () => whole(FILE), OTHER_LENGTH, { own: true, options: { exactBytes: HALF, ...few } }),
 ]);
 const expectations = input('K3', 'expectedBytes, a hint, is given, and the end comes early or late', [
   ended('no length, ends where it is expected', () => WHOLE, completes(FILE, { requests: 1 }), { options: { expectedBytes: FILE.length } }),

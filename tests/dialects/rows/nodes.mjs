@@ -18,8 +18,8 @@ const [EARLY, LATE] = [DATE, LATER].map((date) => ({ 'Last-Modified': date }));
 const PLAIN = completes(FILE, { restarts: 0 });
 /** A cut, and the other half. */
 const CONTINUED = completes(FILE, { sent: 1.2, requests: 3, restarts: 0 });
-/** A cut, an answer of another node that is let go, and all of it. */
-const RESTARTED = completes(FILE, { sent: 2, requests: 4, restarts: 1 });
+/** A cut, an answer of another node that is let go, and all of it; or, once the first node answers again, the other half. */
+const RESTARTED = completes(FILE, { sent: 2, requests: 5, restarts: 1 });
 /** Three cuts of a half each, and pauses until a node answers that agrees. */
 const FOUND = completes(FILE, { sent: 2, requests: 9, restarts: 1 });
 
