@@ -30,11 +30,15 @@ impl Task {
         let known = self.progress.representation.as_ref()?;
         let agrees = matches!(verdict, Verdict::Body { restart: None, .. });
         let is_end = http::ends(known, behind.is_none(), agrees, head)?;
-        Some(match verdict {
-            _ if is_end => End::Here,
-            Verdict::Body { representation, .. } if behind.is_none() => End::Later(representation.complete_length),
-            _ => End::Hidden,
-        })
+        match verdict {
+            _ if is_end => Some(End::Here),
+            Verdict::Body { representation, .. } if behind.is_none() => {
+                Some(End::Later(representation.complete_length))
+            }
+            // A part again, although no range was asked for: nothing tells the length.
+            _ if self.progress.ranges.go_without() => None,
+            _ => Some(End::Hidden),
+        }
     }
 }
 

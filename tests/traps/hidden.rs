@@ -78,6 +78,17 @@ fn a_server_that_ignores_ranges_and_calls_its_file_a_part_sends_it_once() {
 }
 
 #[test]
+fn a_server_that_calls_its_file_a_part_whatever_is_asked_tells_no_length() {
+    let file = dated(Some(MONDAY));
+    let mut world = World::new(move |request, _| {
+        file.answer_hidden(&FetchRequest { range: None, ..request.clone() }).with(|head| head.status = 206)
+    });
+    world.download(from("https://cdn.example/f")).expect("accepted");
+    assert_eq!(failure(&world.play(HOUR_MS)), ErrorCode::BadContentRange);
+    assert_eq!(world.requests.len(), 3);
+}
+
+#[test]
 fn parts_only_are_taken_one_after_the_other_if_a_digest_will_prove_them() {
     for (is_right, date) in [(true, None), (true, Some(MONDAY)), (false, None)] {
         let file = dated(date);
