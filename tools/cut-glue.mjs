@@ -45,11 +45,11 @@ function withoutUnused(code) {
 
 /** The same without care for what cannot happen here. */
 function withoutCare(code) {
-  // `instanceof` throws only for what is no class.
+  // `instanceof` throws only where the class is missing: every browser that can run this has them all.
   let cut = replaced(code, /let result;\n +try \{\n +result = (arg0 instanceof \w+);\n[^]*?const ret = result;/g, 'const ret = $1;');
-  // A text that finds no memory ends the instance (`js/instances.ts`), and the text before it with that.
+  // An argument that cannot be handed over ends the instance (`js/instances.ts`), and the arguments before it with that.
   cut = replaced(cut, /^ {8}try \{\n((?: {12}.*\n)+) {8}\} catch \(e\) \{\n(?: {12}if \(ptr.*\n)+.*\n {8}\}\n/gm, '$1');
-  // Components are freed by the registry only, which every browser has that can run this.
+  // Only the registry frees components, and every browser that can run this has one.
   cut = replaced(cut, /^ {4}__destroy_into_raw\(\) \{\n[^]*?^ {4}free\(\) \{\n[^]*?^ {4}\}\n/m, '');
   cut = replaced(cut, /^if \(Symbol\.dispose\).*\n/m, '');
   return replaced(cut, /\(typeof FinalizationRegistry === 'undefined'\)\n.*\n +: /g, '');
