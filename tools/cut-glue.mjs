@@ -28,6 +28,8 @@ export function cutGlue(glue, { imports, exports }) {
 function withArrows(code) {
   const fallible = /: function\(\) \{ return handleError\(function \((.*)\) \{\n([^]*?)\n {8}\}, arguments\); \},$/gm;
   const wrappedOnce = replaced(code, fallible, ': handleError(($1) => {\n$2\n        }),');
+  // Each of them, or the others would hand back a function.
+  if (wrappedOnce.includes(', arguments)')) throw new Error('the glue wraps an import that may throw in another way');
   return withBody(replaced(wrappedOnce, /: function\((.*)\) \{$/gm, ': ($1) => {'), 'handleError', `
     return (...args) => {
       try {
