@@ -21,20 +21,17 @@ const sentences: Record<WaitReason, string> = {
   'worker-busy': 'The worker has as many connections as it may have.',
 };
 
-const ANEW = 'a cut download begins anew.';
-const COMPARED = 'a cut download goes on if its date and length are the same.';
-
 /** By `resumabilityReason`. */
 const findings: Record<string, string> = {
   'strong-tag': 'The server sends a strong ETag: a cut download goes on.',
   'strong-date': 'The server sends a strong Last-Modified: a cut download goes on.',
-  'weak-tag': `The server sends a weak ETag: ${COMPARED}`,
-  'date-and-length': `The server sends no ETag that can be read: ${COMPARED}`,
-  'ranges-ignored': `The server answers no ranges: ${ANEW}`,
-  'no-validator': `Neither ETag nor Last-Modified can be read: ${ANEW}`,
-  'weak-validator': `ETag and Last-Modified are too weak: ${ANEW}`,
-  coded: `The file comes in a content coding: ${ANEW}`,
-  'length-untold': `The server tells no length: ${ANEW}`,
+  'weak-tag': 'The server sends a weak ETag: a cut download goes on if its date and length are the same.',
+  'date-and-length': 'The server sends no ETag that can be read: a cut download goes on if its date and length are the same.',
+  'ranges-ignored': 'The server answers no ranges: a cut download begins anew.',
+  'no-validator': 'Neither ETag nor Last-Modified can be read: a cut download begins anew.',
+  'weak-validator': 'ETag and Last-Modified are too weak: a cut download begins anew.',
+  coded: 'The file comes in a content coding: a cut download begins anew.',
+  'length-untold': 'The server tells no length: a cut download begins anew.',
   empty: 'The file is empty.',
 };
 
